@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace trainit::diagnose {
+
+/// A program's own account of its end, found in what it printed.
+struct ErrorText {
+  std::string summary;   ///< one line: "ValueError: learning rate must be positive"
+  std::string location;  ///< "train.py:42"; empty when it names none
+  std::string detail;    ///< the block it was found in: the traceback, the lines around an abort
+  bool communication = false;  ///< says that a peer or a connection is gone: likely a consequence
+};
+
+/// Finds the error that explains the end in the tail of a worker's stderr (or stdout): the last Python
+/// traceback (chained, multi-line and SyntaxError too), a C++ `terminate called…`, CUDA and NCCL error
+/// lines. Nothing when the tail has none; then the last lines speak for themselves (`last_lines`).
+std::optional<ErrorText> find_error(std::string_view tail);
+
+/// The last lines of a tail that has no recognised error, as an ErrorText whose summary is the last
+/// line; nothing when the tail is blank.
+std::optional<ErrorText> last_lines(std::string_view tail);
+
+/// Reads a torch-elastic error file (TORCHELASTIC_ERROR_FILE), both shapes:
+/// `{"message": {"message": …, "extraInfo": {"py_callstack": …, "timestamp": "1700000000"}}}` and
+/// `{"message": "text", "timestamp": 1700000000}`. Nothing when it is neither.
+std::optional<ErrorText> read_error_file(std::string_view json);
+
+}  // namespace trainit::diagnose

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "environment/host_environment.h"
+
+namespace trainit {
+
+/// How many workers this host starts.
+struct WorkerCount {
+  enum class Kind { kAuto, kGpu, kCpu, kNumber } kind = Kind::kAuto;
+  int number = 0;
+};
+enum class RankEnvironment { kAuto, kAlways, kNever };
+enum class Binding { kNone, kNuma };
+enum class PlatformArgument { kAuto, kDrop, kKeep };
+
+/// Everything that a person can choose. Each field is filled by one row of the table in cli.cc.
+struct Options {
+  // workers
+  WorkerCount workers;
+  RankEnvironment rank_environment = RankEnvironment::kAuto;
+  bool isolate_gpus = false;
+  Binding binding = Binding::kNone;
+  std::string user;  ///< NAME|UID[:GROUP|GID]; empty: stay who we are
+  // code
+  std::string python;
+  environment::ArgumentStyle arguments = environment::ArgumentStyle::kToolkit;
+  environment::Contract contract = environment::Contract::kToolkit;
+  // rendezvous
+  bool worker_store = true;
+  int master_port = 0;  ///< 0: a free one
+  // stop
+  std::optional<std::chrono::milliseconds> stop_budget;  ///< unset: by platform
+  std::chrono::milliseconds failure_grace{20'000};
+  std::chrono::milliseconds linger{5'000};
+  // logs
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
+  std::string record;  ///< path, "none", or empty for the default place
+  // platform
+  PlatformArgument platform_argument = PlatformArgument::kAuto;
+  bool require_gpus = false;
+  std::chrono::milliseconds gpu_deadline{10'000};
+};
+
+}  // namespace trainit

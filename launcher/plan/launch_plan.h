@@ -1,0 +1,89 @@
+#pragma once
+
+#include <sched.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "environment/rank_environment.h"
+#include "options.h"
+#include "sys/process.h"
+#include "trainit/cluster.h"
+#include "trainit/hardware.h"
+#include "trainit/training_job.h"
+
+namespace trainit {
+
+/// What the workers run: a command from the command line, or the script that the platform named.
+struct Command {
+  std::vector<std::string> argv;  ///< whole, the script's arguments included
+  std::string directory;          ///< working directory of the workers; empty: ours
+  std::string python_path;        ///< PYTHONPATH for script mode; empty: leave it
+  environment::Program program;
+  bool script_mode = false;
+};
+
+/// Where a worker's stdin, stdout and stderr go.
+enum class Stdio {
+  kRelay,     ///< stdin /dev/null, both outputs through our relay
+  kRelayWithStdin,  ///< our stdin, both outputs through our relay
+  kTerminal,  ///< our terminal itself
+};
+
+struct WorkerSpec {
+  int rank = 0;
+  int local_rank = 0;
+  std::vector<std::string> argv;
+  std::string executable;
+  std::string directory;
+  Environment environment;
+  std::optional<cpu_set_t> cpus;
+  Stdio stdio = Stdio::kRelay;
+};
+
+/// How the time between a stop signal and the platform's own SIGKILL is spent.
+struct StopBudget {
+  std::chrono::milliseconds total{10'000};
+  std::chrono::milliseconds leaders{7'500};  ///< the workers' own, to write a checkpoint
+  std::chrono::milliseconds groups{1'250};   ///< then TERM for their groups, then KILL for the tree
+};
+
+struct LaunchPlan {
+  std::vector<WorkerSpec> workers;  ///< in order of local rank
+  StopBudget stop;
+  std::chrono::milliseconds failure_grace{20'000};  ///< what siblings of a failed worker get
+  std::chrono::milliseconds linger{5'000};          ///< what survivors of the workers' natural end get
+  std::optional<sys::Credentials> user;
+  std::vector<std::string> notes;  ///< for the log: what was set, and why
+};
+
+/// How many workers this host is to start, by the options, the hardware and the kind of command.
+Result<int> worker_count(const Options& options, const Hardware& hardware, const Command& command);
+
+/// True when the workers are to be told ranks and a rendezvous.
+bool wants_ranks(const Options& options, const Command& command, int workers);
+
+/// The budget of the platform that the environment shows (SageMaker 120 s; Kubernetes, Batch and Slurm
+/// 30 s; elsewhere 10 s) or of `--stop-budget`.
+StopBudget stop_budget(const Options& options, const TrainingJob& job, const Environment& inherited);
+
+/// The plan for this host: pure but for the search of the executable. `inherited` is the environment
+/// that our caller gave us; `terminal` is true when one worker may have our terminal to itself.
+struct PlanInput {
+  const TrainingJob& job;
+  const Hardware& hardware;
+  const Cluster& cluster;
+  const Command& command;
+  const Options& options;
+  const Environment& inherited;
+  const Environment& host_variables;
+  environment::Agreement agreement;
+  int workers = 1;
+  bool terminal = false;
+  std::optional<sys::Credentials> user;
+};
+Result<LaunchPlan> make_plan(const PlanInput& input);
+
+}  // namespace trainit

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "sys/event_loop.h"
+#include "sys/exit_status.h"
+#include "sys/process.h"
+
+/// What happens to a job and what is done about it, without a clock and without a system call. The
+/// supervisor feeds events and carries out actions; nothing else decides.
+namespace trainit::supervise {
+
+using sys::Duration;
+using sys::TimePoint;
+
+enum class Timer {
+  kLeaders,  ///< the workers' own time to end is over
+  kGroups,   ///< their groups' time is over
+  kLinger,   ///< what survived the workers' natural end has had its time
+  kKill,     ///< after a KILL of the tree: it is not gone (uninterruptible sleep)
+  kDrain,    ///< the output pipes are still held open by somebody
+};
+
+namespace event {
+struct Agreed {};  ///< the plan stands: begin
+struct Spawned { int worker; };
+struct SpawnFailed { int worker; sys::SpawnError error; };
+struct Exited { int worker; sys::ExitStatus status; };
+struct StopRequested { int signal; };
+struct TimerFired { Timer timer; };
+struct TreeEmpty {};      ///< no process of this job is left
+struct OutputDrained {};  ///< every output pipe has reached its end
+}  // namespace event
+using Event = std::variant<event::Agreed, event::Spawned, event::SpawnFailed, event::Exited, event::StopRequested,
+                           event::TimerFired, event::TreeEmpty, event::OutputDrained>;
+
+/// Why the workers were told to stop.
+enum class StopReason { kNone, kPlatform, kWorkerFailed };
+
+/// How one worker's story ended.
+struct WorkerEnd {
+  std::optional<sys::ExitStatus> status;       ///< nothing: it never ran
+  std::optional<sys::SpawnError> spawn_error;
+  bool stopped_by_us = false;  ///< it ended after we had told it to
+  TimePoint started_at{}, ended_at{};
+};
+
+/// All that the machine knows when it is finished.
+struct JobEnd {
+  StopReason reason = StopReason::kNone;
+  int stop_signal = 0;                ///< what asked for the stop; 0: nothing did
+  std::optional<TimePoint> stop_at;   ///< when stopping began
+  std::optional<TimePoint> leaders_down_at;
+  std::vector<WorkerEnd> workers;     ///< by local rank
+  bool survivors = false;             ///< processes outlived their worker and were ended
+  bool output_cut = false;            ///< the pipes were still held open at the drain deadline
+  bool stuck = false;                 ///< a process did not go even after SIGKILL
+
+  bool success() const;               ///< every worker ended with 0
+};
+
+namespace action {
+struct Spawn { int worker; };
+struct SignalLeaders { int signal; };  ///< each live worker; a stopped one is continued too
+struct SignalGroups { int signal; };   ///< each worker's process group
+struct SignalTree { int signal; };     ///< every process of the job
+struct ArmTimer { Timer timer; Duration delay; };
+struct CancelTimer { Timer timer; };
+struct AwaitEmptyTree {};              ///< from now on report TreeEmpty, at once if it is
+struct AwaitDrain {};                  ///< from now on report OutputDrained, at once if it is
+struct Finish {};
+}  // namespace action
+using Action = std::variant<action::Spawn, action::SignalLeaders, action::SignalGroups, action::SignalTree,
+                            action::ArmTimer, action::CancelTimer, action::AwaitEmptyTree, action::AwaitDrain,
+                            action::Finish>;
+
+/// How long each step may take.
+struct Limits {
+  Duration stop_leaders, stop_groups;  ///< after a stop signal
+  Duration failure_grace;              ///< after a worker failed
+  Duration linger;                     ///< survivors of the natural end
+  Duration kill = std::chrono::seconds(2);
+  Duration drain = std::chrono::milliseconds(500);
+};
+
+class JobMachine {
+ public:
+  JobMachine(int workers, Limits limits);
+
+  std::vector<Action> on(const Event& event, TimePoint now);
+
+  bool finished() const { return phase_ == Phase::kFinished; }
+  const JobEnd& end() const { return end_; }
+
+ private:
+  enum class Phase {
+    kIdle,      ///< before Agreed
+    kRunning,   ///< workers run, nothing has gone wrong
+    kLeaders,   ///< told to stop, each worker has its grace
+    kGroups,    ///< the grace is over: their groups were sent TERM
+    kLinger,    ///< the workers ended by themselves; survivors were sent TERM
+    kKill,      ///< everything was sent KILL
+    kDrain,     ///< nothing is left but output in the pipes
+    kFinished,
+  };
+  using Actions = std::vector<Action>;
+
+  void handle(const event::Agreed&, TimePoint now, Actions& out);
+  void handle(const event::Spawned&, TimePoint now, Actions& out);
+  void handle(const event::SpawnFailed&, TimePoint now, Actions& out);
+  void handle(const event::Exited&, TimePoint now, Actions& out);
+  void handle(const event::StopRequested&, TimePoint now, Actions& out);
+  void handle(const event::TimerFired&, TimePoint now, Actions& out);
+  void handle(const event::TreeEmpty&, TimePoint now, Actions& out);
+  void handle(const event::OutputDrained&, TimePoint now, Actions& out);
+
+  void stop(StopReason reason, int signal, Duration grace, TimePoint now, Actions& out);
+  void worker_down(TimePoint now, Actions& out);
+  void end_groups(Actions& out);
+  void kill_tree(Actions& out);
+  void drain(Actions& out);
+  bool leaders_down() const;
+
+  Phase phase_ = Phase::kIdle;
+  Limits limits_;
+  JobEnd end_;
+};
+
+}  // namespace trainit::supervise

@@ -1,0 +1,51 @@
+#include "base/log.h"
+
+#include <unistd.h>
+
+#include "base/text.h"
+#include "trainit/json.h"
+
+namespace trainit {
+namespace {
+
+void write_to_stderr(std::string_view line) {
+  // A log line that cannot be written has nowhere to be reported.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+std::string_view level_name(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug: return "debug";
+    case LogLevel::kInfo: return "info";
+    case LogLevel::kWarning: return "warning";
+    default: return "error";
+  }
+}
+
+std::string json_line(LogLevel level, const std::string& text) {
+  return dump_json(Json::Object{{"level", Json(level_name(level))}, {"message", Json(text)}}) + "\n";
+}
+
+std::string text_line(LogLevel level, const std::string& text, bool dim) {
+  std::string line;
+  for (const std::string_view part : split(text, '\n')) {
+    if (dim) line += "\x1b[2m";
+    line += "trainit: ";
+    if (level == LogLevel::kWarning) line += "warning: ";
+    line += part;
+    if (dim) line += "\x1b[0m";
+    line += '\n';
+  }
+  return line;
+}
+
+}  // namespace
+
+Logger::Logger() : sink_(write_to_stderr) {}
+
+void Logger::write(LogLevel level, std::string text) const {
+  if (mask_) text = mask_(text);
+  sink_(format_ == LogFormat::kJson ? json_line(level, text) : text_line(level, text, dim_));
+}
+
+}  // namespace trainit

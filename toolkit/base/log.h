@@ -1,0 +1,59 @@
+#pragma once
+
+#include <fmt/core.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+/// What trainit itself says: whole lines on stderr that begin with "trainit:". One logger is made in
+/// main and passed to whoever speaks; there is no global one.
+namespace trainit {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
+enum class LogFormat { kText, kJson };
+
+class Logger {
+ public:
+  /// Takes one finished line, its end of line included. It never fails and never blocks.
+  using Sink = std::function<void(std::string_view line)>;
+  /// Gives a text with every secret in it masked.
+  using Mask = std::function<std::string(std::string_view text)>;
+
+  /// Writes to stderr, directly.
+  Logger();
+
+  void set_sink(Sink sink) { sink_ = std::move(sink); }
+  void set_mask(Mask mask) { mask_ = std::move(mask); }
+  void set_level(LogLevel level) { level_ = level; }
+  void set_format(LogFormat format) { format_ = format; }
+  void set_dim(bool dim) { dim_ = dim; }  ///< dims the lines, as is right on a terminal only
+
+  template <class... Arguments>
+  void debug(fmt::format_string<Arguments...> format, Arguments&&... arguments) const {
+    if (level_ <= LogLevel::kDebug) write(LogLevel::kDebug, fmt::format(format, std::forward<Arguments>(arguments)...));
+  }
+  template <class... Arguments>
+  void info(fmt::format_string<Arguments...> format, Arguments&&... arguments) const {
+    if (level_ <= LogLevel::kInfo) write(LogLevel::kInfo, fmt::format(format, std::forward<Arguments>(arguments)...));
+  }
+  template <class... Arguments>
+  void warning(fmt::format_string<Arguments...> format, Arguments&&... arguments) const {
+    if (level_ <= LogLevel::kWarning) write(LogLevel::kWarning, fmt::format(format, std::forward<Arguments>(arguments)...));
+  }
+  template <class... Arguments>
+  void error(fmt::format_string<Arguments...> format, Arguments&&... arguments) const {
+    if (level_ <= LogLevel::kError) write(LogLevel::kError, fmt::format(format, std::forward<Arguments>(arguments)...));
+  }
+
+ private:
+  void write(LogLevel level, std::string text) const;
+
+  Sink sink_;
+  Mask mask_;
+  LogLevel level_ = LogLevel::kInfo;
+  LogFormat format_ = LogFormat::kText;
+  bool dim_ = false;
+};
+
+}  // namespace trainit

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Small things about ASCII text, all without a locale.
+namespace trainit {
+
+/// "a,b" at ',' → "a", "b". Always at least one piece.
+std::vector<std::string_view> split(std::string_view text, char separator);
+
+/// "a", "b" → "a, b".
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+
+/// Without spaces, tabs and line ends at both ends.
+std::string_view trim(std::string_view text);
+
+std::string to_lower_ascii(std::string_view text);
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+
+/// The whole text as a decimal number of this type; nothing when it is none or does not fit.
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (text.empty() || error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+/// "4.0 GB", "350 MB": bytes for people, in powers of 1024.
+std::string human_bytes(double bytes);
+/// "48 s", "6 min 12 s", "2 h 5 min"; "0.4 s" below ten seconds.
+std::string human_seconds(double seconds);
+
+}  // namespace trainit

@@ -1,0 +1,81 @@
+#include "base/utf8.h"
+
+namespace trainit::utf8 {
+namespace {
+
+std::uint32_t byte_at(std::string_view text, std::size_t index) {
+  return static_cast<unsigned char>(text[index]);
+}
+
+std::size_t length_of_lead(std::uint32_t lead) {
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead < 0xE0) return 2;
+  if (lead >= 0xE0 && lead < 0xF0) return 3;
+  if (lead >= 0xF0 && lead < 0xF5) return 4;
+  return 0;
+}
+
+constexpr std::uint32_t kSmallestOfLength[] = {0, 0, 0x80, 0x800, 0x10000};
+constexpr std::uint32_t kLeadMask[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+
+}  // namespace
+
+Decoded decode(std::string_view text) {
+  const std::uint32_t lead = byte_at(text, 0);
+  const Decoded invalid{lead, 1, false};
+  const std::size_t length = length_of_lead(lead);
+  if (length == 0 || length > text.size()) return invalid;
+  std::uint32_t code_point = lead & kLeadMask[length];
+  for (std::size_t i = 1; i < length; ++i) {
+    const std::uint32_t next = byte_at(text, i);
+    if ((next & 0xC0) != 0x80) return invalid;
+    code_point = code_point << 6 | (next & 0x3F);
+  }
+  if (code_point < kSmallestOfLength[length] || code_point > 0x10FFFF) return invalid;
+  return {code_point, length, true};
+}
+
+void append(std::string& text, std::uint32_t code_point) {
+  const auto tail = [&](int shift) {
+    text += static_cast<char>(0x80 | (code_point >> shift & 0x3F));
+  };
+  if (code_point < 0x80) {
+    text += static_cast<char>(code_point);
+  } else if (code_point < 0x800) {
+    text += static_cast<char>(0xC0 | code_point >> 6);
+    tail(0);
+  } else if (code_point < 0x10000) {
+    text += static_cast<char>(0xE0 | code_point >> 12);
+    tail(6);
+    tail(0);
+  } else {
+    text += static_cast<char>(0xF0 | code_point >> 18);
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
+std::string sanitize(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const Decoded next = decode(text);
+    if (next.valid && !is_surrogate(next.code_point)) {
+      result += text.substr(0, next.length);
+    } else {
+      append(result, 0xFFFD);
+    }
+    text.remove_prefix(next.length);
+  }
+  return result;
+}
+
+std::string_view truncate(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  std::size_t end = bytes;
+  while (end > 0 && end + 3 > bytes && (byte_at(text, end) & 0xC0) == 0x80) --end;
+  return text.substr(0, (byte_at(text, end) & 0xC0) == 0x80 ? bytes : end);
+}
+
+}  // namespace trainit::utf8

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace trainit::utf8 {
+
+/// One decoded character: its code point and its length in bytes. `valid` is false for a byte that
+/// begins no character; then `code_point` is that byte and `length` 1.
+struct Decoded {
+  std::uint32_t code_point;
+  std::size_t length;
+  bool valid;
+};
+
+/// The character at the start of `text`, which is not empty. Surrogates (ED A0 80 … ED BF BF) decode
+/// as valid characters U+D800–U+DFFF; overlong forms and code points past U+10FFFF do not.
+Decoded decode(std::string_view text);
+
+/// Appends the character's UTF-8 (three bytes for a surrogate).
+void append(std::string& text, std::uint32_t code_point);
+
+inline bool is_surrogate(std::uint32_t code_point) { return code_point - 0xD800 < 0x800; }
+
+/// `text` with every byte that is no valid UTF-8 (surrogates too) replaced by U+FFFD.
+std::string sanitize(std::string_view text);
+
+/// The longest prefix of at most `bytes` bytes that does not end inside a character.
+std::string_view truncate(std::string_view text, std::size_t bytes);
+
+}  // namespace trainit::utf8

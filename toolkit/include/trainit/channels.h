@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "trainit/json.h"
+#include "trainit/result.h"
+
+namespace trainit {
+
+enum class InputMode { kFile, kFastFile, kPipe };
+
+/// One input channel of the job.
+struct Channel {
+  std::string name;
+  std::string path;          ///< <input>/data/<name>; for Pipe mode the prefix of its FIFOs
+  InputMode mode = InputMode::kFile;
+  bool sharded = false;      ///< ShardedByS3Key: this host has only its part of the objects
+  bool record_io = false;    ///< records are wrapped as RecordIO
+  std::string content_type;  ///< empty when not given
+};
+
+/// The channels of inputdataconfig.json, in file order.
+Result<std::vector<Channel>> channels_from_json(const Json& file, const std::string& input_data);
+
+}  // namespace trainit

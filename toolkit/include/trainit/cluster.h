@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "trainit/hyperparameters.h"
+#include "trainit/resources.h"
+
+namespace trainit {
+
+/// Which hosts take part in this job's distributed part, and who leads.
+struct Cluster {
+  std::string platform;            ///< "sagemaker" or "none"
+  std::string current_host;
+  std::vector<std::string> hosts;  ///< that take part, in rank order (numeric: algo-2 before algo-10)
+  std::string leader;              ///< hosts[0]
+  int host_rank = 0;               ///< index of current_host in hosts; -1: it takes no part
+  std::string interface;           ///< the platform's network interface, which may not exist
+
+  int host_count() const { return static_cast<int>(hosts.size()); }
+
+  static Cluster of(const Resources& resources, const Hyperparameters& hyperparameters);
+};
+
+/// The rules by which the Python toolkit groups hosts; its variables publish them unsorted.
+struct DistributionGroups {
+  std::vector<std::string> groups;  ///< SM_DISTRIBUTION_INSTANCE_GROUPS
+  std::vector<std::string> hosts;   ///< distribution_hosts, file order
+  std::string master;               ///< master_hostname
+
+  static DistributionGroups of(const Resources& resources, const Hyperparameters& hyperparameters);
+};
+
+}  // namespace trainit

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trainit/environment.h"
+
+namespace trainit {
+
+/// One GPU, or one MIG instance of a GPU, as a worker will see it.
+struct Gpu {
+  int index = 0;               ///< CUDA's ordinal under the present CUDA_VISIBLE_DEVICES
+  std::string name;            ///< "NVIDIA H100 80GB HBM3"
+  std::string uuid;            ///< "GPU-…" or "MIG-…"
+  std::string pci;             ///< "0000:1b:00.0", empty when unknown
+  std::uint64_t memory = 0;    ///< bytes
+  int compute_major = 0, compute_minor = 0;
+  bool mig = false;
+  int numa_node = -1;          ///< of its PCI slot; -1 when unknown
+};
+
+/// The GPUs of this machine and who told us of them.
+struct Gpus {
+  std::vector<Gpu> devices;
+  std::string source;          ///< "libcuda", "device files", "nvidia-smi", "NVIDIA_VISIBLE_DEVICES=void", "none"
+  std::string driver_version;  ///< "580.65.06", empty when unknown
+  std::string cuda_version;    ///< newest CUDA of the driver, "13.0"; empty when unknown
+  std::vector<std::string> warnings;
+
+  int count() const { return static_cast<int>(devices.size()); }
+};
+
+/// CPUs that this process may really use.
+struct Cpus {
+  int online = 1;              ///< of the machine
+  int affinity = 1;            ///< of them in this process's affinity mask
+  double quota = 0;            ///< cgroup CPU quota in cpus; 0: none
+  /// Affinity ∩ quota, rounded down, at least 1: what SM_NUM_CPUS says.
+  int usable() const;
+};
+
+struct NetworkInterface {
+  std::string name;
+  bool up = false;
+  bool loopback = false;
+};
+
+/// What this machine has, measured once.
+struct Hardware {
+  std::string hostname;
+  Cpus cpus;
+  Gpus gpus;
+  int neuron_cores = 0;
+  std::uint64_t memory_total = 0;      ///< bytes of the machine
+  std::uint64_t memory_limit = 0;      ///< bytes of the cgroup; 0: none
+  std::uint64_t shm_size = 0;          ///< bytes of /dev/shm; 0: there is none
+  std::uint64_t open_files_limit = 0;  ///< RLIMIT_NOFILE, soft
+  int efa_devices = 0;
+  std::vector<NetworkInterface> interfaces;
+
+  bool has_interface(std::string_view name) const;
+};
+
+struct HardwareOptions {
+  int gpu_deadline_ms = 10'000;  ///< how long the GPU driver may take to answer
+};
+
+/// Looks at this machine. It never fails: what cannot be found out is left at its default, with a
+/// warning where a person would want to know.
+Hardware detect_hardware(const Environment& environment, const HardwareOptions& options = {});
+
+/// GPUs that an instance type should have ("ml.p5.48xlarge" → 8), for messages only; nothing when the
+/// type is unknown.
+std::optional<int> expected_gpus(std::string_view instance_type);
+
+}  // namespace trainit

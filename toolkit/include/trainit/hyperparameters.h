@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "trainit/json.h"
+#include "trainit/result.h"
+
+namespace trainit {
+
+/// The job's hyperparameters, decoded: a value that the platform sent as text is read as Python's JSON
+/// (`"0.1"` → 0.1, `"\"adam\""` → adam), and stays text when it is none (`resnet`, `007`).
+///
+/// They come in three kinds, told apart by name:
+///  - the user's own, which reach the script;
+///  - the platform's (`sagemaker_*`, `_tuning_objective_metric`, `default_user_module_name`);
+///  - trainit's own options (`trainit_*`).
+class Hyperparameters {
+ public:
+  /// From the object in hyperparameters.json.
+  static Result<Hyperparameters> from_json(const Json& file);
+
+  const Json::Object& user() const { return user_; }
+  /// `sagemaker_*` parameters that steer frameworks; the nine that the toolkit itself consumes are not here.
+  const Json::Object& framework() const { return framework_; }
+  /// `trainit_*` parameters, full names.
+  const Json::Object& trainit() const { return trainit_; }
+  /// Any of the platform's parameters, consumed or not; null when absent.
+  const Json* platform(std::string_view name) const;
+  /// A platform parameter that holds text; nothing when absent or of another kind.
+  std::optional<std::string> platform_text(std::string_view name) const;
+
+  /// A user's hyperparameter; null when absent.
+  const Json* find(std::string_view name) const;
+
+  /// Typed access. An absent name gives `otherwise`; a value of another kind is an error that names
+  /// the hyperparameter, its value and what was expected.
+  Result<std::int64_t> integer(std::string_view name, std::int64_t otherwise) const;
+  Result<double> number(std::string_view name, double otherwise) const;
+  Result<bool> boolean(std::string_view name, bool otherwise) const;
+  Result<std::string> text(std::string_view name, std::string_view otherwise) const;
+
+ private:
+  Json::Object user_, framework_, trainit_, platform_;
+};
+
+}  // namespace trainit

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "trainit/result.h"
+
+namespace trainit {
+
+/// A JSON value as Python's `json` module understands it, because that is what training scripts and
+/// the platform's own tools speak: `NaN`, `Infinity` and `-Infinity` are numbers, integers have any
+/// size, of two equal keys the last value counts (at the place of the first), and a lone surrogate
+/// (`"\ud800"`) is a character. Strings are UTF-8; a lone surrogate is kept as its three bytes of
+/// generalised UTF-8 (ED A0 80 … ED BF BF).
+class Json {
+ public:
+  /// An integer of any size: its decimal digits, with a leading '-' when negative, never "-0".
+  struct Integer {
+    std::string digits;
+    bool operator==(const Integer&) const = default;
+  };
+  struct Member;
+  using Array = std::vector<Json>;
+  using Object = std::vector<Member>;  ///< in file order; names are unique
+
+  Json() = default;  ///< null
+  Json(std::nullptr_t) {}
+  Json(bool value) : value_(value) {}
+  Json(int value) : Json(std::int64_t{value}) {}
+  Json(std::int64_t value) : value_(Integer{std::to_string(value)}) {}
+  Json(std::size_t value) : value_(Integer{std::to_string(value)}) {}
+  Json(double value) : value_(value) {}
+  Json(const char* value) : value_(std::string(value)) {}
+  Json(std::string_view value) : value_(std::string(value)) {}
+  Json(std::string value) : value_(std::move(value)) {}
+  Json(Integer value) : value_(std::move(value)) {}
+  Json(Array value);
+  Json(Object value);
+
+  /// Reads one value from `text`, with white space around it. A byte order mark in front is
+  /// accepted. Errors say "line L, column C: expected …, found …" (both from 1; columns in
+  /// characters). Nesting deeper than 1,000 levels is an error.
+  static Result<Json> parse(std::string_view text);
+
+  bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
+  /// Each of these is null when the value is of another kind.
+  const bool* boolean() const { return std::get_if<bool>(&value_); }
+  const Integer* integer() const { return std::get_if<Integer>(&value_); }
+  const double* number() const { return std::get_if<double>(&value_); }
+  const std::string* string() const { return std::get_if<std::string>(&value_); }
+  const Array* array() const { return std::get_if<Array>(&value_); }
+  const Object* object() const { return std::get_if<Object>(&value_); }
+
+  /// The integer as 64 bits; nothing for another kind or when it does not fit.
+  std::optional<std::int64_t> to_int64() const;
+  /// Any number as a double (an integer is rounded); nothing for another kind.
+  std::optional<double> to_double() const;
+  /// Python's `bool(value)`: null, false, 0, 0.0, "" and empty containers are false.
+  bool truthy() const;
+  /// "null", "a boolean", "an integer", "a number", "a string", "a list", "an object": for messages.
+  std::string_view kind_name() const;
+
+  /// The member's value; null when this is no object or has no such member.
+  const Json* find(std::string_view name) const;
+
+  bool operator==(const Json&) const = default;
+
+ private:
+  std::variant<std::monostate, bool, Integer, double, std::string, Array, Object> value_;
+};
+
+struct Json::Member {
+  std::string name;
+  Json value;
+  bool operator==(const Member&) const = default;
+};
+
+inline Json::Json(Array value) : value_(std::move(value)) {}
+inline Json::Json(Object value) : value_(std::move(value)) {}
+
+/// How a value is written. The first is what the Python toolkit puts into variables; the second is
+/// what `json.dumps(value)` gives, in file order.
+enum class JsonStyle {
+  kCompactSorted,  ///< `json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`
+  kPython,         ///< `json.dumps(value)`
+};
+std::string dump_json(const Json& value, JsonStyle style = JsonStyle::kCompactSorted);
+
+}  // namespace trainit

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "trainit/json.h"
+#include "trainit/result.h"
+
+namespace trainit {
+
+struct InstanceGroup {
+  std::string name;
+  std::string instance_type;
+  std::vector<std::string> hosts;  ///< in file order, which the platform does not sort
+};
+
+/// What resourceconfig.json says of the job's machines.
+struct Resources {
+  std::string current_host;
+  std::vector<std::string> hosts;  ///< in file order
+  std::string instance_type = "local";
+  std::string group_name = "homogeneousCluster";
+  std::vector<InstanceGroup> groups;
+  std::string network_interface = "eth0";
+  Json topology = Json::Array{};
+  Json file = Json::Object{};      ///< the whole object as read
+
+  static Result<Resources> from_json(const Json& file);
+  /// One host that is named `host`, for a run outside a platform.
+  static Resources single(std::string host);
+};
+
+}  // namespace trainit

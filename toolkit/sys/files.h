@@ -1,0 +1,39 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sys/unique_fd.h"
+#include "trainit/result.h"
+
+namespace trainit::sys {
+
+/// "reading PATH: No such file or directory (ENOENT)" for `errno_value`.
+std::string errno_text(int errno_value);
+
+bool exists(const std::string& path);
+bool is_directory(const std::string& path);
+
+/// The whole file; an error when it is longer than `limit` bytes.
+Result<std::string> read_file(const std::string& path, std::size_t limit = 64 << 20);
+/// As `read_file`, with surrounding white space cut; empty when it cannot be read (for /proc and /sys).
+std::string read_line(const std::string& path);
+
+/// Puts `content` at `path` so that a reader, or a crash, never finds half of it: a new file beside it,
+/// fsync, rename.
+Result<void> write_file(const std::string& path, std::string_view content, mode_t mode = 0644);
+
+/// `mkdir -p`; fine when it is there.
+Result<void> make_directories(const std::string& path, mode_t mode = 0755);
+
+/// The names in a directory, sorted, without "." and "..".
+Result<std::vector<std::string>> list_directory(const std::string& path);
+
+/// "a/b" of "a" and "b"; `name` alone when it is absolute.
+std::string join_path(std::string_view directory, std::string_view name);
+
+}  // namespace trainit::sys

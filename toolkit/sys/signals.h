@@ -1,0 +1,41 @@
+#pragma once
+
+#include <signal.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sys/unique_fd.h"
+#include "trainit/result.h"
+
+namespace trainit::sys {
+
+/// "SIGTERM", "SIGRTMIN+2"; "signal 99" for a number that has no name.
+std::string signal_name(int signal);
+
+/// "segmentation fault", "out of …": what the signal means, for people; empty when the name says it all.
+std::string_view signal_meaning(int signal);
+
+/// The number of "TERM", "SIGTERM", "15" or "RTMIN+2"; nothing when there is no such signal.
+std::optional<int> parse_signal(std::string_view text);
+
+/// The signal mask and the dispositions that this process got from its caller, so that its children
+/// can be given the same.
+struct InheritedSignals {
+  sigset_t mask;
+  sigset_t ignored;  ///< signals that were SIG_IGN
+};
+
+/// From here on signals are data: blocks every signal that can be blocked except the synchronous
+/// faults, resets what the caller ignored to the default (so that it arrives), and returns what was
+/// there before. Called once, first thing in main.
+InheritedSignals take_over_signals();
+
+/// In a child between fork and exec: gives it the caller's mask and dispositions. Async-signal-safe.
+void restore_signals(const InheritedSignals& inherited);
+
+/// A close-on-exec, non-blocking signalfd for every blocked signal.
+Result<UniqueFd> open_signal_fd();
+
+}  // namespace trainit::sys

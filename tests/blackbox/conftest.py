@@ -1,0 +1,7 @@
+"""Black-box tests: the built binary, seen from outside, as PID 1 of its own pid namespace.
+
+The fixtures (trainit, pid1, start, job, clean_env) and how to use them: see tests/conftest.py.
+
+    /usr/bin/python3 -m pytest tests/blackbox                      the static product
+    TRAINIT_BINARY=build/dev/launcher/trainit /usr/bin/python3 -m pytest tests/blackbox    with sanitizers
+"""

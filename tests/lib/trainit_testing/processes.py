@@ -1,0 +1,180 @@
+"""Programs as PID 1 of their own pid namespace, and what became of them."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+#: The kernel's own /proc is mounted anew, so that a program sees its namespace's processes only.
+PID_NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--"]
+
+
+class Finished:
+    """The end of a program: `code` (negative: a signal), `out` and `err` as text."""
+
+    def __init__(self, code, out, err, seconds):
+        self.code = code
+        self.out_bytes = out
+        self.err_bytes = err
+        self.seconds = seconds
+
+    @property
+    def out(self):
+        return self.out_bytes.decode("utf-8", "surrogateescape")
+
+    @property
+    def err(self):
+        return self.err_bytes.decode("utf-8", "surrogateescape")
+
+    @property
+    def ours(self):
+        """The launcher's own lines of stderr, without their prefix."""
+        return [line[len("trainit: "):] for line in self.err.splitlines()
+                if line.startswith("trainit: ")]
+
+    def __repr__(self):
+        return f"exit {self.code} after {self.seconds:.2f} s\n-- stdout\n{self.out}-- stderr\n{self.err}"
+
+
+class _Reader(threading.Thread):
+    """Takes all that a descriptor gives, and tells who waits for it."""
+
+    def __init__(self, descriptor, changed):
+        super().__init__(daemon=True)
+        self.descriptor = descriptor
+        self.changed = changed
+        self.data = b""
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                piece = os.read(self.descriptor, 65536)
+            except OSError:  # a terminal whose other side is closed gives EIO
+                piece = b""
+            with self.changed:
+                self.data += piece
+                self.changed.notify_all()
+            if not piece:
+                break
+
+
+class Running:
+    """A program that was started. End it with `wait`, or leave it to the fixture."""
+
+    def __init__(self, argv, *, env, cwd, stdin, namespace, tty, user_wrapper, pass_fds):
+        wrapper = PID_NAMESPACE if namespace else []
+        self.argv = [*wrapper, *user_wrapper, *map(os.fspath, argv)]
+        self.namespace = namespace
+        self.changed = threading.Condition()
+        self.started = time.monotonic()
+        self.terminal = None
+        options = dict(env=env, cwd=cwd, start_new_session=True, pass_fds=pass_fds)
+        if tty:
+            self._start_on_terminal(options)
+        else:
+            self._start_on_pipes(stdin, options)
+
+    def _start_on_pipes(self, stdin, options):
+        feed = subprocess.PIPE if isinstance(stdin, bytes) else stdin
+        self.process = subprocess.Popen(self.argv, stdin=feed, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, **options)
+        self.readers = [_Reader(stream.fileno(), self.changed)
+                        for stream in (self.process.stdout, self.process.stderr)]
+        if isinstance(stdin, bytes):
+            self.process.stdin.write(stdin)
+            self.process.stdin.close()
+
+    def _start_on_terminal(self, options):
+        self.terminal, ours = pty.openpty()
+        # setsid --ctty makes it the controlling terminal, so that ^C means something.
+        self.argv = ["setsid", "--ctty", "--wait", *self.argv]
+        options["start_new_session"] = False
+        self.process = subprocess.Popen(self.argv, stdin=ours, stdout=ours, stderr=ours, **options)
+        os.close(ours)
+        self.readers = [_Reader(self.terminal, self.changed)]
+
+    @property
+    def pid(self):
+        """The program's pid as this side sees it (in its namespace it is 1)."""
+        if not self.namespace and self.terminal is None:
+            return self.process.pid
+        pid = self.process.pid
+        while True:
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+            if name not in ("unshare", "setsid"):
+                return pid
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            if children:
+                pid = int(children[0])
+            elif self.process.poll() is not None:
+                raise ProcessLookupError(f"{self.argv} has ended: {self.output()}")
+            else:
+                time.sleep(0.001)  # unshare has not forked yet, and nothing tells when it does
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def type(self, text):
+        """Types on the program's terminal."""
+        os.write(self.terminal, text.encode())
+
+    @property
+    def out(self):
+        return self.readers[0].data.decode("utf-8", "surrogateescape")
+
+    @property
+    def err(self):
+        return self.readers[-1].data.decode("utf-8", "surrogateescape")
+
+    def output(self):
+        return f"-- stdout\n{self.out}-- stderr\n{self.err if len(self.readers) > 1 else ''}"
+
+    def wait_for(self, pattern, stream="out", count=1, timeout=60):
+        """Waits until `pattern` has matched `count` times in the stream; gives the last match."""
+        deadline = time.monotonic() + timeout
+        expression = re.compile(pattern, re.MULTILINE)
+        with self.changed:
+            while True:
+                matches = list(expression.finditer(getattr(self, stream)))
+                if len(matches) >= count:
+                    return matches[count - 1]
+                left = deadline - time.monotonic()
+                if left <= 0 or not any(reader.is_alive() for reader in self.readers):
+                    raise AssertionError(f"{pattern!r} never came on {stream}:\n{self.output()}")
+                self.changed.wait(min(left, 0.5))
+
+    def wait(self, timeout=60):
+        """Waits for the end of the program and of its output."""
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.end()
+            raise AssertionError(f"still running after {timeout} s: {self.argv}\n{self.output()}")
+        seconds = time.monotonic() - self.started
+        for reader in self.readers:
+            reader.join(timeout)
+            assert not reader.is_alive(), f"somebody still holds the output open:\n{self.output()}"
+        err = self.readers[1].data if len(self.readers) > 1 else b""
+        return Finished(code, self.readers[0].data, err, seconds)
+
+    def end(self):
+        """Ends it by force. With a namespace of its own everything in it goes too."""
+        if self.process.poll() is None:
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+            except (ProcessLookupError, FileNotFoundError):
+                pass
+            self.process.kill()
+            self.process.wait()
+
+
+def start(argv, *, env=None, cwd=None, stdin=subprocess.DEVNULL, namespace=True, tty=False,
+          user_wrapper=(), pass_fds=()):
+    """Starts a program; see `Running`."""
+    return Running(argv, env=env, cwd=cwd, stdin=stdin, namespace=namespace, tty=tty,
+                   user_wrapper=list(user_wrapper), pass_fds=pass_fds)

@@ -3,11 +3,26 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace trainit {
 namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// Whether a decimal number that is not zero is below one, by its digits and exponent alone.
+bool is_below_one(std::string_view text) {
+  const std::size_t mark = std::min(text.find_first_of("eE"), text.size());
+  const std::string_view digits = text.substr(0, mark);
+  std::string_view exponent = text.substr(std::min(mark + 1, text.size()));
+  if (exponent.starts_with('+')) exponent.remove_prefix(1);
+  const long point = static_cast<long>(std::min(digits.find('.'), digits.size()));
+  const long first = static_cast<long>(digits.find_first_of("123456789"));
+  // An exponent that does not fit into 64 bits outweighs any digits.
+  const long most = exponent.starts_with('-') ? -(1L << 62) : 1L << 62;
+  const long tens = exponent.empty() ? 0 : parse_number<long>(exponent).value_or(most);
+  return point - first + tens <= 0;
+}
 
 }  // namespace
 
@@ -46,6 +61,18 @@ std::string to_lower_ascii(std::string_view text) {
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::optional<double> parse_float(std::string_view text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (stop != end || error == std::errc::invalid_argument) return std::nullopt;
+  if (error == std::errc::result_out_of_range) {
+    value = is_below_one(text) ? 0 : std::numeric_limits<double>::infinity();
+    return text.front() == '-' ? -value : value;
+  }
+  return value;
 }
 
 std::string human_bytes(double bytes) {

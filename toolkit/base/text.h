@@ -31,6 +31,10 @@ std::optional<Number> parse_number(std::string_view text) {
   return value;
 }
 
+/// The whole text as a decimal number, as Python's `float` rounds it: too large is infinity, too
+/// small is zero. Nothing when it is no number.
+std::optional<double> parse_float(std::string_view text);
+
 /// "4.0 GB", "350 MB": bytes for people, in powers of 1024.
 std::string human_bytes(double bytes);
 /// "48 s", "6 min 12 s", "2 h 5 min"; "0.4 s" below ten seconds.

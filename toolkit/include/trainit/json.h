@@ -43,8 +43,10 @@ class Json {
   Json(Object value);
 
   /// Reads one value from `text`, with white space around it. A byte order mark in front is
-  /// accepted. Errors say "line L, column C: expected …, found …" (both from 1; columns in
-  /// characters). Nesting deeper than 1,000 levels is an error.
+  /// accepted, and so is a lone surrogate in a string: `text` may be a string of another document.
+  /// Errors say "line L, column C: expected …, found …" (both from 1; columns in characters).
+  /// Nesting deeper than 1,000 levels and, as in Python, an integer of more than 4,300 digits are
+  /// errors.
   static Result<Json> parse(std::string_view text);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
@@ -58,11 +60,13 @@ class Json {
 
   /// The integer as 64 bits; nothing for another kind or when it does not fit.
   std::optional<std::int64_t> to_int64() const;
-  /// Any number as a double (an integer is rounded); nothing for another kind.
+  /// Any number as a double (an integer is rounded, to infinity when it is too large); nothing for
+  /// another kind.
   std::optional<double> to_double() const;
   /// Python's `bool(value)`: null, false, 0, 0.0, "" and empty containers are false.
   bool truthy() const;
-  /// "null", "a boolean", "an integer", "a number", "a string", "a list", "an object": for messages.
+  /// "null", "a boolean", "an integer", "a number", "a string", "a list", "an object": for
+  /// messages.
   std::string_view kind_name() const;
 
   /// The member's value; null when this is no object or has no such member.
@@ -86,9 +90,16 @@ inline Json::Json(Object value) : value_(std::move(value)) {}
 /// How a value is written. The first is what the Python toolkit puts into variables; the second is
 /// what `json.dumps(value)` gives, in file order.
 enum class JsonStyle {
-  kCompactSorted,  ///< `json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)`
+  kCompactSorted,  ///< `json.dumps(value, sort_keys=True, separators=(",", ":"),
+                   ///< ensure_ascii=True)`
   kPython,         ///< `json.dumps(value)`
 };
+/// Pure ASCII, on one line. A byte of a string that is no UTF-8 is written as Python's
+/// `surrogateescape` has it (FF → `\udcff`).
 std::string dump_json(const Json& value, JsonStyle style = JsonStyle::kCompactSorted);
+
+/// The members by name, in order of code points ("B" before "a"), as Python's `sorted` gives them.
+/// The pointers are good as long as `members` is.
+std::vector<const Json::Member*> members_by_name(const Json::Object& members);
 
 }  // namespace trainit

@@ -27,9 +27,9 @@ struct Command {
 
 /// Where a worker's stdin, stdout and stderr go.
 enum class Stdio {
-  kRelay,     ///< stdin /dev/null, both outputs through our relay
+  kRelay,           ///< stdin /dev/null, both outputs through our relay
   kRelayWithStdin,  ///< our stdin, both outputs through our relay
-  kTerminal,  ///< our terminal itself
+  kTerminal,        ///< our terminal itself
 };
 
 struct WorkerSpec {
@@ -54,7 +54,7 @@ struct LaunchPlan {
   std::vector<WorkerSpec> workers;  ///< in order of local rank
   StopBudget stop;
   std::chrono::milliseconds failure_grace{20'000};  ///< what siblings of a failed worker get
-  std::chrono::milliseconds linger{5'000};          ///< what survivors of the workers' natural end get
+  std::chrono::milliseconds linger{5'000};  ///< what survivors of the workers' natural end get
   std::optional<sys::Credentials> user;
   std::vector<std::string> notes;  ///< for the log: what was set, and why
 };
@@ -65,12 +65,14 @@ Result<int> worker_count(const Options& options, const Hardware& hardware, const
 /// True when the workers are to be told ranks and a rendezvous.
 bool wants_ranks(const Options& options, const Command& command, int workers);
 
-/// The budget of the platform that the environment shows (SageMaker 120 s; Kubernetes, Batch and Slurm
-/// 30 s; elsewhere 10 s) or of `--stop-budget`.
-StopBudget stop_budget(const Options& options, const TrainingJob& job, const Environment& inherited);
+/// The budget of the platform that the environment shows (SageMaker 120 s; Kubernetes, Batch and
+/// Slurm 30 s; elsewhere 10 s) or of `--stop-budget`.
+StopBudget stop_budget(const Options& options, const TrainingJob& job,
+                       const Environment& inherited);
 
-/// The plan for this host: pure but for the search of the executable. `inherited` is the environment
-/// that our caller gave us; `terminal` is true when one worker may have our terminal to itself.
+/// The plan for this host: pure but for the search of the executable. `inherited` is the
+/// environment that our caller gave us; `terminal` is true when one worker may have our terminal to
+/// itself.
 struct PlanInput {
   const TrainingJob& job;
   const Hardware& hardware;

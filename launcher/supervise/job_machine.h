@@ -20,69 +20,96 @@ enum class Timer {
   kLeaders,  ///< the workers' own time to end is over
   kGroups,   ///< their groups' time is over
   kLinger,   ///< what survived the workers' natural end has had its time
-  kKill,     ///< after a KILL of the tree: it is not gone (uninterruptible sleep)
+  kKill,     ///< the tree was sent KILL and should be gone
   kDrain,    ///< the output pipes are still held open by somebody
 };
 
 namespace event {
 struct Agreed {};  ///< the plan stands: begin
-struct Spawned { int worker; };
-struct SpawnFailed { int worker; sys::SpawnError error; };
-struct Exited { int worker; sys::ExitStatus status; };
-struct StopRequested { int signal; };
-struct TimerFired { Timer timer; };
+struct Spawned {
+  int worker;
+};
+struct SpawnFailed {
+  int worker;
+  sys::SpawnError error;
+};
+struct Exited {
+  int worker;
+  sys::ExitStatus status;
+};
+struct StopRequested {
+  int signal;
+};
+struct TimerFired {
+  Timer timer;
+};
 struct TreeEmpty {};      ///< no process of this job is left
+struct TreeNotEmpty {};   ///< the answer to AwaitEmptyTree when some are
 struct OutputDrained {};  ///< every output pipe has reached its end
 }  // namespace event
-using Event = std::variant<event::Agreed, event::Spawned, event::SpawnFailed, event::Exited, event::StopRequested,
-                           event::TimerFired, event::TreeEmpty, event::OutputDrained>;
+using Event = std::variant<event::Agreed, event::Spawned, event::SpawnFailed, event::Exited,
+                           event::StopRequested, event::TimerFired, event::TreeEmpty,
+                           event::TreeNotEmpty, event::OutputDrained>;
 
 /// Why the workers were told to stop.
 enum class StopReason { kNone, kPlatform, kWorkerFailed };
 
 /// How one worker's story ended.
 struct WorkerEnd {
-  std::optional<sys::ExitStatus> status;       ///< nothing: it never ran
+  std::optional<sys::ExitStatus> status;  ///< nothing: it never ran
   std::optional<sys::SpawnError> spawn_error;
-  bool stopped_by_us = false;  ///< it ended after we had told it to
+  bool told_to_stop = false;  ///< it ended after we had told it to, be it because of that or not
   TimePoint started_at{}, ended_at{};
 };
 
 /// All that the machine knows when it is finished.
 struct JobEnd {
   StopReason reason = StopReason::kNone;
-  int stop_signal = 0;                ///< what asked for the stop; 0: nothing did
-  std::optional<TimePoint> stop_at;   ///< when stopping began
+  int stop_signal = 0;               ///< what asked for the stop; 0: nothing did
+  std::optional<TimePoint> stop_at;  ///< when stopping began
   std::optional<TimePoint> leaders_down_at;
-  std::vector<WorkerEnd> workers;     ///< by local rank
-  bool survivors = false;             ///< processes outlived their worker and were ended
-  bool output_cut = false;            ///< the pipes were still held open at the drain deadline
-  bool stuck = false;                 ///< a process did not go even after SIGKILL
+  std::vector<WorkerEnd> workers;  ///< by local rank
+  bool survivors = false;          ///< processes outlived their worker and were ended
+  bool output_cut = false;         ///< the pipes were still held open at the drain deadline
+  bool stuck = false;              ///< a process did not go even after SIGKILL
 
-  bool success() const;               ///< every worker ended with 0
+  bool success() const;  ///< every worker ended with 0
 };
 
 namespace action {
-struct Spawn { int worker; };
-struct SignalLeaders { int signal; };  ///< each live worker; a stopped one is continued too
-struct SignalGroups { int signal; };   ///< each worker's process group
-struct SignalTree { int signal; };     ///< every process of the job
-struct ArmTimer { Timer timer; Duration delay; };
-struct CancelTimer { Timer timer; };
-struct AwaitEmptyTree {};              ///< from now on report TreeEmpty, at once if it is
-struct AwaitDrain {};                  ///< from now on report OutputDrained, at once if it is
+struct Spawn {
+  int worker;
+};
+struct SignalLeaders {
+  int signal;
+};  ///< each live worker; a stopped one is continued too
+struct SignalGroups {
+  int signal;
+};  ///< each worker's process group
+struct SignalTree {
+  int signal;
+};  ///< every process of the job
+struct ArmTimer {
+  Timer timer;
+  Duration delay;
+};  ///< the one timer there is; replaces what was armed
+struct CancelTimer {};
+struct AwaitEmptyTree {};  ///< answer with TreeEmpty or TreeNotEmpty; then report TreeEmpty
+struct AwaitDrain {};      ///< from now on report OutputDrained, at once if it is
 struct Finish {};
 }  // namespace action
-using Action = std::variant<action::Spawn, action::SignalLeaders, action::SignalGroups, action::SignalTree,
-                            action::ArmTimer, action::CancelTimer, action::AwaitEmptyTree, action::AwaitDrain,
-                            action::Finish>;
+using Action = std::variant<action::Spawn, action::SignalLeaders, action::SignalGroups,
+                            action::SignalTree, action::ArmTimer, action::CancelTimer,
+                            action::AwaitEmptyTree, action::AwaitDrain, action::Finish>;
 
 /// How long each step may take.
 struct Limits {
   Duration stop_leaders, stop_groups;  ///< after a stop signal
   Duration failure_grace;              ///< after a worker failed
-  Duration linger;                     ///< survivors of the natural end
-  Duration kill = std::chrono::seconds(2);
+  Duration linger;                     ///< survivors of the workers' natural end
+  bool sweep = true;                   ///< false: survivors of the natural end are left alone
+  Duration kill =
+      std::chrono::milliseconds(200);  ///< until a KILL is repeated, `kKillRounds` times
   Duration drain = std::chrono::milliseconds(500);
 };
 
@@ -97,13 +124,13 @@ class JobMachine {
 
  private:
   enum class Phase {
-    kIdle,      ///< before Agreed
-    kRunning,   ///< workers run, nothing has gone wrong
-    kLeaders,   ///< told to stop, each worker has its grace
-    kGroups,    ///< the grace is over: their groups were sent TERM
-    kLinger,    ///< the workers ended by themselves; survivors were sent TERM
-    kKill,      ///< everything was sent KILL
-    kDrain,     ///< nothing is left but output in the pipes
+    kIdle,     ///< before Agreed
+    kRunning,  ///< workers run, nothing has gone wrong
+    kLeaders,  ///< told to stop, each worker has its grace
+    kGroups,   ///< the grace is over: their groups were sent TERM
+    kLinger,   ///< the workers ended by themselves; survivors were sent TERM
+    kKill,     ///< everything was sent KILL
+    kDrain,    ///< nothing is left but output in the pipes
     kFinished,
   };
   using Actions = std::vector<Action>;
@@ -115,17 +142,25 @@ class JobMachine {
   void handle(const event::StopRequested&, TimePoint now, Actions& out);
   void handle(const event::TimerFired&, TimePoint now, Actions& out);
   void handle(const event::TreeEmpty&, TimePoint now, Actions& out);
+  void handle(const event::TreeNotEmpty&, TimePoint now, Actions& out);
   void handle(const event::OutputDrained&, TimePoint now, Actions& out);
 
-  void stop(StopReason reason, int signal, Duration grace, TimePoint now, Actions& out);
-  void worker_down(TimePoint now, Actions& out);
+  void worker_down(WorkerEnd& ended, TimePoint now, Actions& out);
+  void all_leaders_down(TimePoint now, Actions& out);
+  void begin_stop(StopReason reason, int signal, Duration grace, TimePoint now, Actions& out);
   void end_groups(Actions& out);
+  void end_survivors(Timer timer, Duration time, Actions& out);
   void kill_tree(Actions& out);
   void drain(Actions& out);
+  void finish(Actions& out);
+  void arm(Timer timer, Duration delay, Actions& out);
   bool leaders_down() const;
+  WorkerEnd& worker(int index) { return end_.workers[static_cast<std::size_t>(index)]; }
 
   Phase phase_ = Phase::kIdle;
   Limits limits_;
+  std::optional<Timer> armed_;
+  int kill_rounds_ = 0;
   JobEnd end_;
 };
 

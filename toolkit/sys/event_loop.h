@@ -16,29 +16,34 @@ using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Duration = Clock::duration;
 
-/// One thread's wait for descriptors and points in time. Callbacks may watch, unwatch, set and cancel
-/// anything, their own entry too: what was removed is never called again, and is destroyed only
-/// after the round of dispatch that removed it.
+/// One thread's wait for descriptors and points in time. Callbacks may watch, unwatch, set and
+/// cancel anything, their own entry too: what was removed is never called again, and is destroyed
+/// only after the round of dispatch that removed it.
 class EventLoop {
  public:
-  using Ready = std::function<void(std::uint32_t events)>;  ///< EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR
+  using Ready =
+      std::function<void(std::uint32_t events)>;  ///< EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR
   using Timeout = std::function<void()>;
   using TimerId = std::uint64_t;
 
   static Result<EventLoop> create();
 
   /// Calls `ready` whenever one of `events` (level-triggered) holds for `fd`, which stays the
-  /// caller's and is unwatched before it is closed. Fails for what epoll cannot wait for (regular files).
+  /// caller's and is unwatched before it is closed. Fails for what epoll cannot wait for (regular
+  /// files).
   Result<void> watch(BorrowedFd fd, std::uint32_t events, Ready ready);
   /// Waits for other events from now on; 0 pauses (hang-ups are then not reported either).
   void change(BorrowedFd fd, std::uint32_t events);
   void unwatch(BorrowedFd fd);
 
   TimerId at(TimePoint when, Timeout timeout);
-  TimerId after(Duration delay, Timeout timeout) { return at(Clock::now() + delay, std::move(timeout)); }
+  TimerId after(Duration delay, Timeout timeout) {
+    return at(Clock::now() + delay, std::move(timeout));
+  }
   void cancel(TimerId timer);
 
-  /// Waits for the next descriptor or timer and dispatches all that is ready; returns at once after it.
+  /// Waits for the next descriptor or timer and dispatches all that is ready; returns at once after
+  /// it.
   void run_once();
 
  private:

@@ -6,8 +6,8 @@ namespace trainit::sys {
 
 /// How a process ended: with a code, or by a signal.
 struct ExitStatus {
-  int code = 0;        ///< 0–255; meaningless when `signal` is set
-  int signal = 0;      ///< 0: it exited by itself
+  int code = 0;    ///< 0–255; meaningless when `signal` is set
+  int signal = 0;  ///< 0: it exited by itself
   bool core_dumped = false;
 
   bool success() const { return code == 0 && signal == 0; }
@@ -15,7 +15,9 @@ struct ExitStatus {
   int shell_code() const { return signal != 0 ? 128 + signal : code; }
 
   static ExitStatus exited(int code) { return {code, 0, false}; }
-  static ExitStatus killed(int signal, bool core_dumped = false) { return {0, signal, core_dumped}; }
+  static ExitStatus killed(int signal, bool core_dumped = false) {
+    return {0, signal, core_dumped};
+  }
   bool operator==(const ExitStatus&) const = default;
 };
 

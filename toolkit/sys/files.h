@@ -20,11 +20,12 @@ bool is_directory(const std::string& path);
 
 /// The whole file; an error when it is longer than `limit` bytes.
 Result<std::string> read_file(const std::string& path, std::size_t limit = 64 << 20);
-/// As `read_file`, with surrounding white space cut; empty when it cannot be read (for /proc and /sys).
+/// As `read_file`, with surrounding white space cut; empty when it cannot be read (for /proc and
+/// /sys).
 std::string read_line(const std::string& path);
 
-/// Puts `content` at `path` so that a reader, or a crash, never finds half of it: a new file beside it,
-/// fsync, rename.
+/// Puts `content` at `path` so that a reader, or a crash, never finds half of it: a new file beside
+/// it, fsync, rename.
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode = 0644);
 
 /// `mkdir -p`; fine when it is there.

@@ -1,8 +1,8 @@
 #pragma once
 
 /// The system calls that this project makes once workers run, by name. Code calls `posix::read`, so
-/// that a build for tests can put faults in their place: it defines TRAINIT_POSIX_HEADER as a header
-/// that declares the same names.
+/// that a build for tests can put faults in their place: it defines TRAINIT_POSIX_HEADER as a
+/// header that declares the same names.
 #ifdef TRAINIT_POSIX_HEADER
 #include TRAINIT_POSIX_HEADER
 #else
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>

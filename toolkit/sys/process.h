@@ -21,23 +21,32 @@ struct Credentials {
   std::vector<gid_t> groups;  ///< supplementary groups
 };
 
-/// A program to start. Descriptors are borrowed; every other descriptor of ours is close-on-exec, so
-/// the child gets these three and whatever our own caller left open for it.
+/// A program to start. Descriptors are borrowed; every other descriptor of ours is close-on-exec,
+/// so the child gets these three and whatever our own caller left open for it.
 struct SpawnRequest {
-  std::string executable;                ///< a path, already found
-  std::vector<std::string> argv;         ///< argv[0] included
-  std::vector<std::string> environment;  ///< "NAME=value"
-  std::string directory;                 ///< working directory; empty: ours
+  std::string executable;                          ///< a path, already found
+  std::vector<std::string> argv;                   ///< argv[0] included
+  std::vector<std::string> environment;            ///< "NAME=value"
+  std::string directory;                           ///< working directory; empty: ours
   int stdin_fd = 0, stdout_fd = 1, stderr_fd = 2;  ///< -1: closed in the child
   bool lead_process_group = true;
-  bool foreground = false;               ///< its group becomes the terminal's (stdin_fd) foreground group
-  int death_signal = 0;                  ///< sent to it when we die (PR_SET_PDEATHSIG); 0: none
+  bool foreground = false;  ///< its group becomes the terminal's (stdin_fd) foreground group
+  int death_signal = 0;     ///< sent to it when we die (PR_SET_PDEATHSIG); 0: none
   std::optional<Credentials> user;
   std::optional<cpu_set_t> cpus;
 };
 
 /// Where between fork and exec a child failed, and why.
-enum class SpawnStage : int { kFork, kGroup, kTerminal, kStdio, kAffinity, kUser, kDirectory, kExec };
+enum class SpawnStage : int {
+  kFork,
+  kGroup,
+  kTerminal,
+  kStdio,
+  kAffinity,
+  kUser,
+  kDirectory,
+  kExec
+};
 struct SpawnError {
   SpawnStage stage;
   int errno_value;
@@ -47,7 +56,8 @@ struct SpawnError {
   bool operator==(const SpawnError&) const = default;
 };
 
-/// "cannot run /opt/ml/code/train.sh: it is not executable (EACCES); …": one sentence with what to do.
+/// "cannot run /opt/ml/code/train.sh: it is not executable (EACCES); …": one sentence with what to
+/// do.
 std::string describe(const SpawnError& error, const SpawnRequest& request);
 
 /// A started child. Its exec has not happened yet when this is returned: `exec_result` becomes
@@ -60,12 +70,14 @@ struct Child {
 /// Forks and lets the child prepare itself and exec. Only a failing pipe or fork comes back here.
 tl::expected<Child, SpawnError> spawn(const SpawnRequest& request, const InheritedSignals& signals);
 
-/// What `exec_result` holds, without waiting: the failure, or nothing (succeeded, or not yet known).
+/// What `exec_result` holds, without waiting: the failure, or nothing (succeeded, or not yet
+/// known).
 std::optional<SpawnError> read_exec_result(BorrowedFd exec_result);
 
 /// The path of a program as `execvp` would find it: `name` itself when it has a '/', else the first
 /// executable file on `path` (a PATH value). `directory` is what relative names are relative to.
-tl::expected<std::string, SpawnError> find_executable(const std::string& name, const std::string& path,
+tl::expected<std::string, SpawnError> find_executable(const std::string& name,
+                                                      const std::string& path,
                                                       const std::string& directory);
 
 /// One ended child, peeked at and then reaped. The only place that calls waitid.
@@ -82,8 +94,8 @@ ReapResult reap_one(Reaped& reaped);
 std::vector<pid_t> descendants_of(pid_t root);
 
 /// Runs a short-lived helper to its end and returns its stdout (at most 1 MiB). Error: it could not be
-/// run, it did not end with 0, or `deadline_ms` passed (then it was killed). For the time before the
-/// first worker: it reaps only this child.
-Result<std::string> run_and_capture(const SpawnRequest& request, int deadline_ms);
+/// run, it did not end with 0, or `deadline_ms` passed or a stop signal came (then it was killed).
+/// For the time before the first worker: it reaps only this child. `stdout_fd` is not used.
+Result<std::string> run_and_capture(SpawnRequest request, int deadline_ms);
 
 }  // namespace trainit::sys

@@ -14,7 +14,8 @@ namespace trainit::sys {
 /// "SIGTERM", "SIGRTMIN+2"; "signal 99" for a number that has no name.
 std::string signal_name(int signal);
 
-/// "segmentation fault", "out of …": what the signal means, for people; empty when the name says it all.
+/// "segmentation fault", "out of …": what the signal means, for people; empty when the name says it
+/// all.
 std::string_view signal_meaning(int signal);
 
 /// The number of "TERM", "SIGTERM", "15" or "RTMIN+2"; nothing when there is no such signal.
@@ -32,10 +33,18 @@ struct InheritedSignals {
 /// there before. Called once, first thing in main.
 InheritedSignals take_over_signals();
 
-/// In a child between fork and exec: gives it the caller's mask and dispositions. Async-signal-safe.
+/// In a child between fork and exec: gives it the caller's mask and dispositions.
+/// Async-signal-safe.
 void restore_signals(const InheritedSignals& inherited);
 
 /// A close-on-exec, non-blocking signalfd for every blocked signal.
 Result<UniqueFd> open_signal_fd();
+
+/// The same for SIGTERM and SIGINT alone, for a wait before the workers that a stop has to end:
+/// poll it, never read it, so that the signal stays pending. It never becomes readable while they
+/// are not blocked.
+Result<UniqueFd> open_stop_fd();
+/// SIGTERM or SIGINT when one has arrived and waits, blocked.
+std::optional<int> pending_stop_signal();
 
 }  // namespace trainit::sys

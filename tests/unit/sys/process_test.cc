@@ -1,0 +1,179 @@
+#include "sys/process.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "sys/files.h"
+#include "trainit/environment.h"
+
+using namespace trainit;
+using namespace trainit::sys;
+
+namespace {
+
+InheritedSignals no_signals() {
+  InheritedSignals signals = {};
+  sigemptyset(&signals.mask);
+  sigemptyset(&signals.ignored);
+  return signals;
+}
+
+SpawnRequest shell(const std::string& script) {
+  SpawnRequest request;
+  request.executable = "/bin/sh";
+  request.argv = {"sh", "-c", script};
+  request.environment = Environment::of_process().to_strings();
+  return request;
+}
+
+Reaped wait_until_reaped(pid_t pid) {
+  Reaped reaped;
+  while (reap_one(reaped) != ReapResult::kReaped || reaped.pid != pid) ::usleep(1000);
+  return reaped;
+}
+
+struct Ended {
+  ExitStatus status;
+  std::optional<SpawnError> error;
+};
+Ended run(const SpawnRequest& request) {
+  const auto child = spawn(request, no_signals());
+  REQUIRE(child);
+  const ExitStatus status = wait_until_reaped(child->pid).status;
+  return {status, read_exec_result(child->exec_result.borrow())};
+}
+
+std::string write_script(const std::string& name, std::string_view content, mode_t mode) {
+  std::string path = "/tmp/trainit-process-" + std::to_string(::getpid()) + "-" + name;
+  REQUIRE(write_file(path, content, mode));
+  ::chmod(path.c_str(), mode);
+  return path;
+}
+
+}  // namespace
+
+TEST_CASE("a child's code and signal come back as they were") {
+  CHECK(run(shell("exit 7")).status == ExitStatus::exited(7));
+  CHECK(run(shell("kill -9 $$")).status == ExitStatus::killed(SIGKILL));
+}
+
+TEST_CASE("a child leads its own process group when asked to") {
+  CHECK(run(shell("test $(cut -d' ' -f5 /proc/$$/stat) = $$")).status.success());
+  SpawnRequest ours = shell("test $(cut -d' ' -f5 /proc/$$/stat) = $$");
+  ours.lead_process_group = false;
+  CHECK_FALSE(run(ours).status.success());
+}
+
+TEST_CASE("what fails before the exec comes back with its stage and its errno") {
+  SpawnRequest request = shell("true");
+  request.executable = "/no/such/program";
+  Ended ended = run(request);
+  CHECK(ended.error == SpawnError{SpawnStage::kExec, ENOENT});
+  CHECK(ended.status == ExitStatus::exited(127));
+
+  request = shell("true");
+  request.directory = "/no/such/directory";
+  ended = run(request);
+  CHECK(ended.error == SpawnError{SpawnStage::kDirectory, ENOENT});
+  CHECK(ended.status == ExitStatus::exited(125));
+}
+
+TEST_CASE("a child that ran has no spawn error, whatever its code") {
+  CHECK_FALSE(run(shell("exit 127")).error);
+}
+
+TEST_CASE("a closed stdin stays closed and the others go where they were sent") {
+  SpawnRequest request = shell("test ! -e /proc/self/fd/0 || exit 3; echo out; echo err >&2");
+  int out[2], err[2];
+  REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(err, O_CLOEXEC) == 0);
+  request.stdin_fd = -1;
+  request.stdout_fd = out[1];
+  request.stderr_fd = err[1];
+  CHECK(run(request).status == ExitStatus::exited(0));
+  char buffer[16];
+  CHECK(std::string(buffer, ::read(out[0], buffer, sizeof buffer)) == "out\n");
+  CHECK(std::string(buffer, ::read(err[0], buffer, sizeof buffer)) == "err\n");
+  for (const int fd : {out[0], out[1], err[0], err[1]}) ::close(fd);
+}
+
+TEST_CASE("no descriptor of ours reaches a child") {
+  const UniqueFd ours(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const std::string number = std::to_string(ours.get());
+  CHECK(run(shell("test ! -e /proc/$$/fd/" + number)).status.success());
+}
+
+TEST_CASE("each failure to run a program is one sentence that says what to do") {
+  SpawnRequest request;
+  const auto sentence = [&](const std::string& path, int errno_value) {
+    request.executable = path;
+    return describe(SpawnError{SpawnStage::kExec, errno_value}, request);
+  };
+  CHECK(sentence("/no/such/program", ENOENT) ==
+        "cannot run /no/such/program: there is no such file");
+  const std::string windows = write_script("crlf.sh", "#!/bin/bash\r\necho\r\n", 0755);
+  CHECK(sentence(windows, ENOENT) ==
+        "cannot run " + windows +
+            ": its first line names /bin/bash\\r: the file has Windows line ends; save it with LF");
+  const std::string missing = write_script("missing.sh", "#!/no/such/interpreter -x\n", 0755);
+  CHECK(sentence(missing, ENOENT) ==
+        "cannot run " + missing +
+            ": its first line names /no/such/interpreter, which is not in this image");
+  CHECK(sentence(missing, EACCES).find("chmod +x") != std::string::npos);
+  CHECK(sentence("/tmp", EACCES) == "cannot run /tmp: it is a directory");
+  ::unlink(windows.c_str());
+  ::unlink(missing.c_str());
+}
+
+TEST_CASE("a program is found on the path as execvp finds it") {
+  CHECK(*find_executable("sh", "/nowhere:/bin", "") == "/bin/sh");
+  CHECK(*find_executable("./x", "/bin", "") == "./x");
+  CHECK(find_executable("no-such-program", "/bin", "").error() ==
+        SpawnError{SpawnStage::kExec, ENOENT});
+  const std::string plain = write_script("plain", "x", 0644);
+  CHECK(find_executable(plain.substr(5), "/tmp", "").error() ==
+        SpawnError{SpawnStage::kExec, EACCES});
+  ::unlink(plain.c_str());
+}
+
+TEST_CASE("descendants are found through several generations, and the dead are none") {
+  int ready[2];
+  REQUIRE(::pipe2(ready, 0) == 0);
+  SpawnRequest request = shell("(sleep 1000 & echo $!; wait) & wait");
+  request.stdout_fd = ready[1];
+  const auto child = spawn(request, no_signals());
+  REQUIRE(child);
+  char buffer[32] = {};
+  REQUIRE(::read(ready[0], buffer, sizeof buffer) > 0);
+  const pid_t grandchild = ::atoi(buffer);
+  const auto family = descendants_of(::getpid());
+  CHECK(std::count(family.begin(), family.end(), grandchild) == 1);
+  CHECK(std::count(family.begin(), family.end(), child->pid) == 1);
+  ::kill(-child->pid, SIGKILL);
+  wait_until_reaped(child->pid);
+  const auto rest = descendants_of(::getpid());
+  CHECK(std::count(rest.begin(), rest.end(), child->pid) == 0);
+  for (const int fd : ready) ::close(fd);
+}
+
+TEST_CASE("a helper's answer is captured, and its failure is said") {
+  CHECK(*run_and_capture(shell("echo hello"), 10'000) == "hello\n");
+  CHECK(run_and_capture(shell("exit 3"), 10'000).error().message == "/bin/sh ended with code 3");
+  CHECK(run_and_capture(shell("head -c 2000000 /dev/zero"), 10'000).error().message ==
+        "/bin/sh: its answer is longer than 1 MiB");
+}
+
+TEST_CASE("a helper that hangs is ended at its deadline, also when it has closed its output") {
+  CHECK(run_and_capture(shell("exec sleep 1000"), 50).error().message ==
+        "/bin/sh: it did not answer in time");
+  CHECK(run_and_capture(shell("exec sleep 1000 >&-"), 50).error().message ==
+        "/bin/sh: it did not end in time");
+  Reaped reaped;
+  CHECK(reap_one(reaped) == ReapResult::kNoChildren);
+}

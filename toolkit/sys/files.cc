@@ -1,0 +1,126 @@
+#include "sys/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "base/text.h"
+
+namespace trainit::sys {
+namespace {
+
+Result<void> write_all(BorrowedFd fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(fd.get(), content.data(), content.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return fail(errno_text(errno));
+    }
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Result<void> write_new_file(const std::string& path, std::string_view content, mode_t mode) {
+  const UniqueFd file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!file) return fail(errno_text(errno));
+  TRAINIT_TRY(write_all(file.borrow(), content));
+  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) return fail(errno_text(errno));
+  return {};
+}
+
+}  // namespace
+
+std::string errno_text(int errno_value) {
+  const char* name = strerrorname_np(errno_value);
+  const char* text = strerrordesc_np(errno_value);
+  return fmt::format("{} ({})", text == nullptr ? "unknown error" : text,
+                     name == nullptr ? std::to_string(errno_value) : name);
+}
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+bool is_directory(const std::string& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!file) return fail(fmt::format("reading {}: {}", path, errno_text(errno)));
+  std::string content;
+  char buffer[16 * 1024];
+  while (true) {
+    const ssize_t count = ::read(file.get(), buffer, sizeof buffer);
+    if (count == 0) return content;
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return fail(fmt::format("reading {}: {}", path, errno_text(errno)));
+    }
+    content.append(buffer, static_cast<std::size_t>(count));
+    if (content.size() > limit) {
+      return fail(fmt::format("reading {}: it is longer than {}", path,
+                              human_bytes(static_cast<double>(limit))));
+    }
+  }
+}
+
+std::string read_line(const std::string& path) {
+  const Result<std::string> content = read_file(path, 1 << 20);
+  return content ? std::string(trim(*content)) : std::string();
+}
+
+Result<void> write_file(const std::string& path, std::string_view content, mode_t mode) {
+  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
+  Result<void> written = write_new_file(temporary, content, mode);
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = fail(errno_text(errno));
+  if (!written) {
+    ::unlink(temporary.c_str());
+    return fail("writing " + path, written.error());
+  }
+  return {};
+}
+
+Result<void> make_directories(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0 || (errno == EEXIST && is_directory(path))) return {};
+  if (errno != ENOENT)
+    return fail(fmt::format("making the directory {}: {}", path, errno_text(errno)));
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos || slash == 0) {
+    return fail(fmt::format("making the directory {}: {}", path, errno_text(ENOENT)));
+  }
+  TRAINIT_TRY(make_directories(path.substr(0, slash), mode));
+  if (::mkdir(path.c_str(), mode) == 0 || (errno == EEXIST && is_directory(path))) return {};
+  return fail(fmt::format("making the directory {}: {}", path, errno_text(errno)));
+}
+
+Result<std::vector<std::string>> list_directory(const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
+  if (!directory) return fail(fmt::format("listing {}: {}", path, errno_text(errno)));
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string join_path(std::string_view directory, std::string_view name) {
+  if (directory.empty() || name.starts_with('/')) return std::string(name);
+  std::string path(directory);
+  if (path.back() != '/') path += '/';
+  path += name;
+  return path;
+}
+
+}  // namespace trainit::sys

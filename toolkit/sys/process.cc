@@ -1,0 +1,151 @@
+#include "sys/process.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "sys/files.h"
+#include "sys/posix.h"
+
+namespace trainit::sys {
+namespace {
+
+/// What crosses the exec pipe; smaller than PIPE_BUF, so it arrives whole or not at all.
+struct StageAndErrno {
+  SpawnStage stage;
+  int errno_value;
+};
+
+std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  for (const std::string& string : strings) pointers.push_back(const_cast<char*>(string.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+/// The child between fork and exec. Everything here is async-signal-safe, and everything that
+/// allocates was done before the fork.
+class ChildSetup {
+ public:
+  ChildSetup(const SpawnRequest& request, const InheritedSignals& signals, pid_t parent)
+      : request_(request),
+        signals_(signals),
+        parent_(parent),
+        argv_(pointers_to(request.argv)),
+        environment_(pointers_to(request.environment)) {}
+
+  [[noreturn]] void run(int result_fd) const {
+    const StageAndErrno failure{prepare_and_exec(), errno};
+    [[maybe_unused]] const ssize_t written = ::write(result_fd, &failure, sizeof failure);
+    ::_exit(SpawnError{failure.stage, failure.errno_value}.exit_code());
+  }
+
+ private:
+  /// Returns only when a stage has failed, with errno set.
+  SpawnStage prepare_and_exec() const {
+    if (request_.lead_process_group && ::setpgid(0, 0) != 0) return SpawnStage::kGroup;
+    if (request_.foreground && ::tcsetpgrp(request_.stdin_fd, ::getpid()) != 0)
+      return SpawnStage::kTerminal;
+    if (!place_stdio()) return SpawnStage::kStdio;
+    if (request_.cpus && ::sched_setaffinity(0, sizeof *request_.cpus, &*request_.cpus) != 0) {
+      return SpawnStage::kAffinity;
+    }
+    if (request_.user && !become(*request_.user)) return SpawnStage::kUser;
+    if (!request_.directory.empty() && ::chdir(request_.directory.c_str()) != 0)
+      return SpawnStage::kDirectory;
+    die_with_parent();
+    restore_signals(signals_);
+    ::execve(request_.executable.c_str(), argv_.data(), environment_.data());
+    return SpawnStage::kExec;
+  }
+
+  bool place_stdio() const {
+    const int wanted[] = {request_.stdin_fd, request_.stdout_fd, request_.stderr_fd};
+    for (int target = 0; target < 3; ++target) {
+      if (wanted[target] < 0) {
+        ::close(target);
+      } else if (wanted[target] != target && ::dup2(wanted[target], target) < 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  static bool become(const Credentials& user) {
+    return ::setgroups(user.groups.size(), user.groups.data()) == 0 &&
+           ::setresgid(user.gid, user.gid, user.gid) == 0 &&
+           ::setresuid(user.uid, user.uid, user.uid) == 0;
+  }
+
+  /// After the change of user, which clears the death signal. A parent that died before it was set
+  /// sends none any more.
+  void die_with_parent() const {
+    if (request_.death_signal == 0) return;
+    ::prctl(PR_SET_PDEATHSIG, request_.death_signal);
+    if (::getppid() != parent_) ::_exit(128 + request_.death_signal);
+  }
+
+  const SpawnRequest& request_;
+  const InheritedSignals& signals_;
+  pid_t parent_;
+  std::vector<char*> argv_, environment_;
+};
+
+bool is_executable_file(const std::string& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         ::access(path.c_str(), X_OK) == 0;
+}
+
+}  // namespace
+
+int SpawnError::exit_code() const {
+  if (stage != SpawnStage::kExec) return 125;
+  return errno_value == ENOENT || errno_value == ENOTDIR ? 127 : 126;
+}
+
+tl::expected<Child, SpawnError> spawn(const SpawnRequest& request,
+                                      const InheritedSignals& signals) {
+  const auto failed = [] { return tl::unexpected(SpawnError{SpawnStage::kFork, errno}); };
+  int ends[2];
+  if (posix::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return failed();
+  UniqueFd read_end(ends[0]);
+  const UniqueFd write_end(ends[1]);
+  const ChildSetup setup(request, signals, ::getpid());
+  const pid_t pid = posix::fork();
+  if (pid < 0) return failed();
+  if (pid == 0) setup.run(write_end.get());
+  // The child does the same: whoever comes first, the group is there before anybody signals it.
+  if (request.lead_process_group) ::setpgid(pid, pid);
+  return Child{pid, std::move(read_end)};
+}
+
+std::optional<SpawnError> read_exec_result(BorrowedFd exec_result) {
+  StageAndErrno failure;
+  const ssize_t count = posix::read(exec_result.get(), &failure, sizeof failure);
+  if (count != sizeof failure) return std::nullopt;
+  return SpawnError{failure.stage, failure.errno_value};
+}
+
+tl::expected<std::string, SpawnError> find_executable(const std::string& name,
+                                                      const std::string& path,
+                                                      const std::string& directory) {
+  if (name.find('/') != std::string::npos) return name;
+  int errno_value = ENOENT;
+  for (const std::string_view entry : split(path, ':')) {
+    // An empty entry means the working directory, which is the worker's, not ours.
+    const std::string folder =
+        join_path(directory.empty() ? "." : directory, entry.empty() ? "." : entry);
+    const std::string candidate = join_path(folder, name);
+    if (is_executable_file(candidate)) return candidate;
+    if (exists(candidate) && !is_directory(candidate)) errno_value = EACCES;
+  }
+  return tl::unexpected(SpawnError{SpawnStage::kExec, errno_value});
+}
+
+}  // namespace trainit::sys

@@ -1,0 +1,102 @@
+// The sentence for a program that could not be started.
+#include <fmt/core.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "sys/files.h"
+#include "sys/process.h"
+
+namespace trainit::sys {
+namespace {
+
+/// The interpreter that a script's first line names, with everything up to the line end; empty when
+/// the file is no script.
+std::string interpreter_of(const std::string& path) {
+  const Result<std::string> content = read_file(path, 1 << 20);
+  if (!content || !content->starts_with("#!")) return {};
+  std::string line = content->substr(2, content->find('\n') - 2);
+  line.erase(0, line.find_first_not_of(" \t"));
+  const std::size_t end = line.find_first_of(" \t");
+  const bool windows_line_end = line.ends_with('\r');
+  line = line.substr(0, end);
+  if (windows_line_end && !line.ends_with('\r')) line += '\r';
+  return line;
+}
+
+std::string why_not_found(const std::string& path) {
+  if (!exists(path)) return "there is no such file";
+  const std::string interpreter = interpreter_of(path);
+  if (interpreter.ends_with('\r')) {
+    return fmt::format(
+        "its first line names {}\\r: the file has Windows line ends; save it with LF",
+        interpreter.substr(0, interpreter.size() - 1));
+  }
+  if (!interpreter.empty()) {
+    return fmt::format("its first line names {}, which is not in this image", interpreter);
+  }
+  return "the dynamic loader that it was linked for is not in this image; link it statically, or "
+         "use the "
+         "image that it was built on";
+}
+
+std::string why_exec_failed(int errno_value, const SpawnRequest& request) {
+  const std::string& path = request.executable;
+  switch (errno_value) {
+    case ENOENT:
+    case ENOTDIR:
+      return why_not_found(path);
+    case EACCES:
+      if (is_directory(path)) return "it is a directory";
+      return fmt::format(
+          "it is not executable for uid {}, or lies below a directory that this user cannot "
+          "enter, or on a file system mounted noexec; try chmod +x",
+          request.user ? request.user->uid : ::geteuid());
+    case ENOEXEC:
+      return "it is neither a script with a #! line nor a program for this machine's processor";
+    case E2BIG:
+      return "its arguments and environment are longer than the kernel accepts (128 KiB for each "
+             "string)";
+    case ETXTBSY:
+      return "somebody has it open for writing";
+    default:
+      return errno_text(errno_value);
+  }
+}
+
+std::string stage_sentence(const SpawnError& error, const SpawnRequest& request) {
+  const std::string reason = errno_text(error.errno_value);
+  switch (error.stage) {
+    case SpawnStage::kFork:
+      return fmt::format("cannot start another process: {}{}", reason,
+                         error.errno_value == EAGAIN
+                             ? "; the limit of processes (pids.max, RLIMIT_NPROC) is reached"
+                             : "");
+    case SpawnStage::kGroup:
+      return fmt::format("cannot make a process group: {}", reason);
+    case SpawnStage::kTerminal:
+      return fmt::format("cannot give the terminal away: {}", reason);
+    case SpawnStage::kStdio:
+      return fmt::format("cannot place stdin, stdout and stderr: {}", reason);
+    case SpawnStage::kAffinity:
+      return fmt::format("cannot bind to its CPUs: {}", reason);
+    case SpawnStage::kUser:
+      return fmt::format("cannot become uid {} gid {}: {}", request.user ? request.user->uid : 0,
+                         request.user ? request.user->gid : 0, reason);
+    case SpawnStage::kDirectory:
+      return fmt::format("cannot enter the working directory {}: {}", request.directory, reason);
+    case SpawnStage::kExec:
+      break;
+  }
+  return why_exec_failed(error.errno_value, request);
+}
+
+}  // namespace
+
+std::string describe(const SpawnError& error, const SpawnRequest& request) {
+  const std::string& name =
+      request.executable.empty() && !request.argv.empty() ? request.argv[0] : request.executable;
+  return fmt::format("cannot run {}: {}", name, stage_sentence(error, request));
+}
+
+}  // namespace trainit::sys

@@ -54,7 +54,8 @@ std::vector<std::string> Environment::to_strings() const {
 Result<void> check_variable(std::string_view name, std::string_view value) {
   if (name.empty()) return fail("an environment variable needs a name");
   if (name.find('=') != std::string_view::npos) {
-    return fail(fmt::format("\"{}\" cannot be the name of an environment variable: it has a '='", name));
+    return fail(
+        fmt::format("\"{}\" cannot be the name of an environment variable: it has a '='", name));
   }
   if (name.find('\0') != std::string_view::npos) {
     return fail(fmt::format("\"{}\" cannot be the name of an environment variable: it has a NUL",

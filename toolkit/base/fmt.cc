@@ -1,5 +1,5 @@
-// The one translation unit that holds {fmt}: the distribution ships it as a shared library only, and
-// the header-only mode would compile it again into every other unit.
+// The one translation unit that holds {fmt}: the distribution ships it as a shared library only,
+// and the header-only mode would compile it again into every other unit.
 #define FMT_STATIC_THOUSANDS_SEPARATOR ','
 #include <fmt/format-inl.h>
 

@@ -212,8 +212,13 @@ Result<void> Parser::string_part(std::string& out, std::size_t start) {
   if (peek() == '"') return {};
   if (accept('\\')) return escape(out);
   const utf8::Decoded next = utf8::decode(text_.substr(at_));
-  if (!next.valid) return expected("UTF-8");
-  if (next.code_point < 0x20) return expected("an escape such as \\n or \\u0000 in a string");
+  if (!next.valid) return expected("UTF-8 in a string");
+  if (next.code_point < 0x20) {
+    // dump_json knows how the character would be spelled: "\n", in quotes.
+    const std::string spelled = dump_json(text_.substr(at_, 1));
+    const auto inside = std::string_view(spelled).substr(1, spelled.size() - 2);
+    return expected(fmt::format("'\"' at the end of a string, or {} inside it", inside));
+  }
   out += text_.substr(at_, next.length);
   at_ += next.length;
   return {};
@@ -272,7 +277,9 @@ std::string Parser::found() const {
   if (!next.valid) return fmt::format("the byte 0x{:02X}, which is no UTF-8", next.code_point);
   if (next.code_point == '\n' || next.code_point == '\r') return "a line end";
   if (next.code_point == '\t') return "a tab";
-  if (next.code_point < 0x20) return fmt::format("the character U+{:04X}", next.code_point);
+  if (next.code_point < 0x20 || utf8::is_surrogate(next.code_point)) {
+    return fmt::format("the character U+{:04X}", next.code_point);
+  }
   if (next.code_point == '\'') return "\"'\"";
   std::size_t end = next.length;
   if (is_letter(rest[0])) {

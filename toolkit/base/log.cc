@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/text.h"
 #include "trainit/json.h"
 
@@ -9,26 +11,37 @@ namespace trainit {
 namespace {
 
 void write_to_stderr(std::string_view line) {
-  // A log line that cannot be written has nowhere to be reported.
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+  while (!line.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;  // there is nowhere to say that nothing can be said
+    line.remove_prefix(static_cast<std::size_t>(written));
+  }
 }
 
 std::string_view level_name(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarning: return "warning";
-    default: return "error";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    default:
+      return "error";
   }
 }
 
 std::string json_line(LogLevel level, const std::string& text) {
-  return dump_json(Json::Object{{"level", Json(level_name(level))}, {"message", Json(text)}}) + "\n";
+  return dump_json(Json::Object{{"level", Json(level_name(level))}, {"message", Json(text)}}) +
+         "\n";
 }
 
 std::string text_line(LogLevel level, const std::string& text, bool dim) {
   std::string line;
-  for (const std::string_view part : split(text, '\n')) {
+  std::string_view lines = text;
+  if (lines.ends_with('\n')) lines.remove_suffix(1);
+  for (const std::string_view part : split(lines, '\n')) {
     if (dim) line += "\x1b[2m";
     line += "trainit: ";
     if (level == LogLevel::kWarning) line += "warning: ";

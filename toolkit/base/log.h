@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-/// What trainit itself says: whole lines on stderr that begin with "trainit:". One logger is made in
-/// main and passed to whoever speaks; there is no global one.
+/// What trainit itself says: whole lines on stderr that begin with "trainit:". One logger is made
+/// in main and passed to whoever speaks; there is no global one.
 namespace trainit {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
@@ -31,19 +31,23 @@ class Logger {
 
   template <class... Arguments>
   void debug(fmt::format_string<Arguments...> format, Arguments&&... arguments) const {
-    if (level_ <= LogLevel::kDebug) write(LogLevel::kDebug, fmt::format(format, std::forward<Arguments>(arguments)...));
+    if (level_ <= LogLevel::kDebug)
+      write(LogLevel::kDebug, fmt::format(format, std::forward<Arguments>(arguments)...));
   }
   template <class... Arguments>
   void info(fmt::format_string<Arguments...> format, Arguments&&... arguments) const {
-    if (level_ <= LogLevel::kInfo) write(LogLevel::kInfo, fmt::format(format, std::forward<Arguments>(arguments)...));
+    if (level_ <= LogLevel::kInfo)
+      write(LogLevel::kInfo, fmt::format(format, std::forward<Arguments>(arguments)...));
   }
   template <class... Arguments>
   void warning(fmt::format_string<Arguments...> format, Arguments&&... arguments) const {
-    if (level_ <= LogLevel::kWarning) write(LogLevel::kWarning, fmt::format(format, std::forward<Arguments>(arguments)...));
+    if (level_ <= LogLevel::kWarning)
+      write(LogLevel::kWarning, fmt::format(format, std::forward<Arguments>(arguments)...));
   }
   template <class... Arguments>
   void error(fmt::format_string<Arguments...> format, Arguments&&... arguments) const {
-    if (level_ <= LogLevel::kError) write(LogLevel::kError, fmt::format(format, std::forward<Arguments>(arguments)...));
+    if (level_ <= LogLevel::kError)
+      write(LogLevel::kError, fmt::format(format, std::forward<Arguments>(arguments)...));
   }
 
  private:

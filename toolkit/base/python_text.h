@@ -8,8 +8,8 @@
 /// Text as Python makes it, for what scripts receive as arguments and variable names.
 namespace trainit::python {
 
-/// `str(value)` of the decoded value: `True`, `None`, `1e-05`, `[1, 'a', None]`, `{'b': 2}`; a string
-/// is itself.
+/// `str(value)` of the decoded value: `True`, `None`, `1e-05`, `[1, 'a', None]`, `{'b': 2}`; a
+/// string is itself.
 std::string str(const Json& value);
 
 /// `repr(value)`: as `str`, but a string stands in quotes chosen and escaped as Python does it
@@ -19,8 +19,8 @@ std::string repr(const Json& value);
 /// `repr` of a float: shortest digits that read back the same, `1e-05`, `1e+16`, `inf`, `nan`.
 std::string repr(double value);
 
-/// `text.upper()`: full Unicode upper-casing, in which one character may become several ("ß" → "SS").
-/// Bytes that are no UTF-8 stay as they are.
+/// `text.upper()`: full Unicode upper-casing, in which one character may become several ("ß" →
+/// "SS"). Bytes that are no UTF-8 stay as they are.
 std::string upper(std::string_view text);
 
 }  // namespace trainit::python

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace trainit {
@@ -68,6 +69,7 @@ std::optional<double> parse_float(std::string_view text) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (stop != end || error == std::errc::invalid_argument) return std::nullopt;
+  if (!std::isfinite(value)) return std::nullopt;
   if (error == std::errc::result_out_of_range) {
     value = is_below_one(text) ? 0 : std::numeric_limits<double>::infinity();
     return text.front() == '-' ? -value : value;
@@ -78,7 +80,7 @@ std::optional<double> parse_float(std::string_view text) {
 std::string human_bytes(double bytes) {
   constexpr const char* kUnits[] = {"bytes", "KB", "MB", "GB", "TB"};
   int unit = 0;
-  while (bytes >= 1024 && unit < 4) {
+  while (bytes >= 1023.5 && unit < 4) {
     bytes /= 1024;
     ++unit;
   }
@@ -86,7 +88,7 @@ std::string human_bytes(double bytes) {
 }
 
 std::string human_seconds(double seconds) {
-  if (seconds < 10) return fmt::format("{:.1f} s", seconds);
+  if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
   const long whole = static_cast<long>(seconds + 0.5);
   if (whole < 60) return fmt::format("{} s", whole);
   if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 /// Small things about ASCII text, all without a locale.
@@ -21,18 +23,22 @@ std::string_view trim(std::string_view text);
 std::string to_lower_ascii(std::string_view text);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 
-/// The whole text as a decimal number of this type; nothing when it is none or does not fit.
+/// The whole text as a decimal number of this type; nothing when it is none or does not fit ("inf"
+/// and "nan" are none).
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
   Number value{};
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (text.empty() || error != std::errc() || stop != end) return std::nullopt;
+  if constexpr (std::is_floating_point_v<Number>) {
+    if (!std::isfinite(value)) return std::nullopt;
+  }
   return value;
 }
 
 /// The whole text as a decimal number, as Python's `float` rounds it: too large is infinity, too
-/// small is zero. Nothing when it is no number.
+/// small is zero. Nothing when it is no number ("inf" and "nan" are none).
 std::optional<double> parse_float(std::string_view text);
 
 /// "4.0 GB", "350 MB": bytes for people, in powers of 1024.

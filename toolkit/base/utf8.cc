@@ -73,9 +73,10 @@ std::string sanitize(std::string_view text) {
 
 std::string_view truncate(std::string_view text, std::size_t bytes) {
   if (text.size() <= bytes) return text;
-  std::size_t end = bytes;
-  while (end > 0 && end + 3 > bytes && (byte_at(text, end) & 0xC0) == 0x80) --end;
-  return text.substr(0, (byte_at(text, end) & 0xC0) == 0x80 ? bytes : end);
+  for (std::size_t back = 1; back <= 3 && back <= bytes; ++back) {
+    if (decode(text.substr(bytes - back)).length > back) return text.substr(0, bytes - back);
+  }
+  return text.substr(0, bytes);
 }
 
 }  // namespace trainit::utf8

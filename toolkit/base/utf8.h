@@ -15,8 +15,8 @@ struct Decoded {
   bool valid;
 };
 
-/// The character at the start of `text`, which is not empty. Surrogates (ED A0 80 … ED BF BF) decode
-/// as valid characters U+D800–U+DFFF; overlong forms and code points past U+10FFFF do not.
+/// The character at the start of `text`, which is not empty. Surrogates (ED A0 80 … ED BF BF)
+/// decode as valid characters U+D800–U+DFFF; overlong forms and code points past U+10FFFF do not.
 Decoded decode(std::string_view text);
 
 /// Appends the character's UTF-8 (three bytes for a surrogate).

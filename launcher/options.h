@@ -30,7 +30,8 @@ struct Options {
   std::string user;  ///< NAME|UID[:GROUP|GID]; empty: stay who we are
   // code
   std::string python;
-  environment::ArgumentStyle arguments = environment::ArgumentStyle::kToolkit;
+  std::optional<environment::ArgumentStyle>
+      arguments;  ///< unset: kToolkit for a script, kNone for a command
   environment::Contract contract = environment::Contract::kToolkit;
   // rendezvous
   bool worker_store = true;

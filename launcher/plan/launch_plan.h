@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "code/command.h"
 #include "environment/rank_environment.h"
 #include "options.h"
 #include "sys/process.h"
@@ -15,15 +16,6 @@
 #include "trainit/training_job.h"
 
 namespace trainit {
-
-/// What the workers run: a command from the command line, or the script that the platform named.
-struct Command {
-  std::vector<std::string> argv;  ///< whole, the script's arguments included
-  std::string directory;          ///< working directory of the workers; empty: ours
-  std::string python_path;        ///< PYTHONPATH for script mode; empty: leave it
-  environment::Program program;
-  bool script_mode = false;
-};
 
 /// Where a worker's stdin, stdout and stderr go.
 enum class Stdio {
@@ -84,8 +76,12 @@ struct PlanInput {
   environment::Agreement agreement;
   int workers = 1;
   bool terminal = false;
+  std::string error_directory;  ///< for TORCHELASTIC_ERROR_FILE, one file a rank; empty: none
   std::optional<sys::Credentials> user;
 };
 Result<LaunchPlan> make_plan(const PlanInput& input);
+
+/// What the worker of this local rank will find in its environment.
+Environment worker_environment(const PlanInput& input, int local_rank);
 
 }  // namespace trainit

@@ -1,0 +1,165 @@
+#include "cli.h"
+
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+
+#include "base/python_text.h"
+#include "base/text.h"
+
+namespace trainit {
+namespace {
+
+std::string base_name(std::string_view path) {
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
+/// The words before `--`, and whether there was one.
+std::vector<std::string> split_off_command(std::span<char* const> argv, CommandLine& line) {
+  std::vector<std::string> ours;
+  std::size_t index = 1;
+  for (; index < argv.size() && std::string_view(argv[index]) != "--"; ++index)
+    ours.emplace_back(argv[index]);
+  for (++index; index < argv.size(); ++index) line.worker_command.emplace_back(argv[index]);
+  return ours;
+}
+
+/// The grammar of our own words, bound to the fields of a command line.
+struct Grammar {
+  explicit Grammar(CommandLine& line) {
+    app.set_help_flag();
+    app.require_subcommand(0, 1);
+    app.add_flag("-h,--help", help);
+    app.add_flag("--version", version);
+    for (const OptionRow& row : option_table()) {
+      std::string& text = texts[row.name];
+      options[row.name] =
+          *row.value == '\0' ? app.add_flag(row.flag(), text) : app.add_option(row.flag(), text);
+    }
+    add_command("train");
+    add_command("exec");
+    CLI::App* env = add_command("env");
+    env->add_option("--format", line.format)->check(CLI::IsMember({"json", "shell", "dotenv"}));
+    env->add_flag("--explain", line.explain);
+    env->add_flag("--mask", line.mask);
+    add_command("gpus")
+        ->add_option("--format", line.format)
+        ->check(CLI::IsMember({"json", "table"}));
+  }
+
+  CLI::App* add_command(const char* name) {
+    CLI::App* command = app.add_subcommand(name)->fallthrough();
+    command->set_help_flag();
+    return command;
+  }
+
+  CLI::App app;
+  bool help = false, version = false;
+  std::map<std::string, std::string> texts;
+  std::map<std::string, CLI::Option*> options;
+};
+
+Result<void> parse_words(const std::vector<std::string>& words, CommandLine& line) {
+  Grammar grammar(line);
+  try {
+    grammar.app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+  } catch (const CLI::Error& error) {
+    return fail(fmt::format("{}; see trainit --help", error.what()));
+  }
+  for (const auto& [name, option] : grammar.options) {
+    if (option->count() > 0) line.flags[name] = grammar.texts[name];
+  }
+  for (const CLI::App* command : grammar.app.get_subcommands()) line.command = command->get_name();
+  if (grammar.help) {
+    line.help_topic = grammar.app.get_subcommands().empty() ? "" : line.command;
+    line.command = "help";
+  }
+  if (grammar.version) line.command = "version";
+  return {};
+}
+
+Result<void> apply(const OptionRow& row, std::string_view text, const std::string& place,
+                   Options& options) {
+  const Result<void> set = row.set(options, text);
+  if (set) return {};
+  return fail(fmt::format("{} is \"{}\": {}", place, text, set.error().message));
+}
+
+Result<void> check_names(const Hyperparameters& hyperparameters) {
+  const auto rows = option_table();
+  for (const Json::Member& member : hyperparameters.trainit()) {
+    const bool known = std::any_of(rows.begin(), rows.end(), [&](const OptionRow& row) {
+      return row.hyperparameter() == member.name;
+    });
+    if (!known) {
+      return fail(fmt::format(
+          "the hyperparameter {} is none of trainit's options; see trainit train --help",
+          member.name));
+    }
+  }
+  return {};
+}
+
+/// What an option's value means as text: JSON's `true` as well as "true", 20 as well as "20".
+std::string option_text(const Json& value) {
+  return value.boolean() != nullptr ? (*value.boolean() ? "true" : "false") : python::str(value);
+}
+
+}  // namespace
+
+Result<CommandLine> parse_command_line(std::span<char* const> argv) {
+  CommandLine line;
+  const std::vector<std::string> words = split_off_command(argv, line);
+  if (!words.empty() && words.front() == "serve") {
+    return fail(
+        "trainit runs training jobs; \"serve\" asks for an inference endpoint, which needs another "
+        "image");
+  }
+  TRAINIT_TRY(parse_words(words, line));
+  if (!argv.empty() && base_name(argv[0]) == "train" && line.command != "help")
+    line.command = "train";
+  return line;
+}
+
+Result<Options> make_options(const CommandLine& line, const Hyperparameters& hyperparameters,
+                             const Environment& environment) {
+  TRAINIT_TRY(check_names(hyperparameters));
+  Options options;
+  for (const OptionRow& row : option_table()) {
+    if (const auto flag = line.flags.find(row.name); flag != line.flags.end()) {
+      TRAINIT_TRY(apply(row, flag->second, row.flag(), options));
+      continue;
+    }
+    const auto& given = hyperparameters.trainit();
+    const auto member = std::find_if(given.begin(), given.end(), [&](const Json::Member& m) {
+      return m.name == row.hyperparameter();
+    });
+    if (member != given.end()) {
+      TRAINIT_TRY(
+          apply(row, option_text(member->value), "the hyperparameter " + member->name, options));
+    } else if (const std::string* value = environment.find(row.variable())) {
+      TRAINIT_TRY(apply(row, *value, row.variable(), options));
+    }
+  }
+  return options;
+}
+
+bool drop_platform_argument(std::vector<std::string>& worker_command, const TrainingJob& job,
+                            PlatformArgument choice) {
+  const std::size_t size = worker_command.size();
+  if (size < 2 || worker_command.back() != "train" || choice == PlatformArgument::kKeep)
+    return false;
+  const bool twice = worker_command[size - 2] == "train";
+  // The SDK's local mode of version 3 passes no argument; it is known by an interface that exists
+  // nowhere.
+  const bool local_v3 = job.resources.network_interface == "ethwe" && job.arn.empty();
+  const bool appended = job.on_platform && !job.container_command_given && !local_v3;
+  if (choice == PlatformArgument::kAuto && !twice && !appended) return false;
+  worker_command.pop_back();
+  return true;
+}
+
+}  // namespace trainit

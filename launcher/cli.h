@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "options.h"
+#include "trainit/environment.h"
+#include "trainit/hyperparameters.h"
+#include "trainit/result.h"
+#include "trainit/training_job.h"
+
+/// The command line: what was typed, and how options are put together from their three places.
+namespace trainit {
+
+/// One option. "stop-budget" is the flag --stop-budget, the hyperparameter trainit_stop_budget and
+/// the variable TRAINIT_STOP_BUDGET; the first of them that is there counts.
+struct OptionRow {
+  const char* name;
+  const char* value;  ///< what a value looks like; empty: a switch
+  const char* group;
+  const char* by_default;
+  const char* help;
+  /// Reads the text into its field; the error says only what was expected.
+  Result<void> (*set)(Options& options, std::string_view text);
+
+  std::string flag() const;
+  std::string hyperparameter() const;
+  std::string variable() const;
+};
+std::span<const OptionRow> option_table();
+
+struct CommandLine {
+  std::string command = "train";             ///< train, exec, env, gpus, help, version
+  std::string help_topic;                    ///< for help: "" or "train"
+  std::map<std::string, std::string> flags;  ///< option name → its text; a switch is "true"
+  std::vector<std::string> worker_command;   ///< everything after --, byte for byte
+  std::string format;                        ///< env, gpus: --format
+  bool explain = false, mask = false;        ///< env
+};
+
+/// Reads argv. Error: an unknown command or option, a missing value.
+Result<CommandLine> parse_command_line(std::span<char* const> argv);
+
+/// Options by flag, else hyperparameter, else variable, else default. Errors name the place, the
+/// value and what was expected; an unknown `trainit_*` hyperparameter is one too.
+Result<Options> make_options(const CommandLine& line, const Hyperparameters& hyperparameters,
+                             const Environment& environment);
+
+/// The platform appends the word "train" to an image's ENTRYPOINT, so it lands at the end of the
+/// worker's command. Drops it when it is the platform's; tells whether it did.
+bool drop_platform_argument(std::vector<std::string>& worker_command, const TrainingJob& job,
+                            PlatformArgument choice);
+
+/// `topic` "": one screen; "train": every option in groups, with its three names and its default.
+std::string help_text(std::string_view topic);
+
+}  // namespace trainit

@@ -1,0 +1,229 @@
+#include "code/command.h"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "sys/files.h"
+#include "sys/process.h"
+
+namespace trainit {
+namespace code {
+namespace {
+
+/// Where images keep their Python environment when no variable names it.
+constexpr std::string_view kUsualPythons[] = {"/opt/venv/bin/python", "/venv/bin/python",
+                                              "/opt/conda/bin/python"};
+
+bool is_executable(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
+
+bool has_interpreter_line(const std::string& path) {
+  const Result<std::string> content = sys::read_file(path);
+  return content && content->starts_with("#!");
+}
+
+std::string first_names(const std::string& directory) {
+  const auto names = sys::list_directory(directory);
+  if (!names) return "it cannot be listed";
+  if (names->empty()) return "it is empty";
+  constexpr std::size_t kShown = 8;
+  const bool all = names->size() <= kShown;
+  const std::vector<std::string> shown(names->begin(),
+                                       all ? names->end() : names->begin() + kShown);
+  return "it has " + join(shown, ", ") + (all ? "" : ", …");
+}
+
+}  // namespace
+
+EntryPoint entry_point_kind(const std::string& code_directory, const std::string& program) {
+  const std::string path = sys::join_path(code_directory, program);
+  if (program.ends_with(".sh")) {
+    return has_interpreter_line(path) ? EntryPoint::kExecutable : EntryPoint::kShell;
+  }
+  if (sys::exists(sys::join_path(code_directory, "setup.py"))) return EntryPoint::kModule;
+  if (program.ends_with(".py")) return EntryPoint::kPython;
+  if (sys::is_directory(path) && sys::exists(sys::join_path(path, "__main__.py")))
+    return EntryPoint::kModule;
+  return EntryPoint::kExecutable;
+}
+
+std::string module_name(std::string_view program) {
+  if (program.starts_with("./")) program.remove_prefix(2);
+  if (program.ends_with(".py")) program.remove_suffix(3);
+  while (program.ends_with('/')) program.remove_suffix(1);
+  std::string name(program);
+  for (char& c : name) {
+    if (c == '/') c = '.';
+  }
+  return name;
+}
+
+Result<std::string> find_python(const Options& options, const Environment& environment,
+                                const std::string& code_directory) {
+  const std::string path = environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin");
+  const std::string named =
+      options.python.empty() ? environment.get_or("SAGEMAKER_PYTHON", "") : options.python;
+  if (!named.empty()) {
+    const auto found = sys::find_executable(named, path, "");
+    if (found && is_executable(*found)) return *found;
+    return fail(fmt::format("the Python that {} names, {}, cannot be run: there is no such program",
+                            options.python.empty() ? "SAGEMAKER_PYTHON" : "--python", named),
+                127);
+  }
+  for (const char* variable : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
+    const std::string prefix = environment.get_or(variable, "");
+    if (!prefix.empty() && is_executable(prefix + "/bin/python")) return prefix + "/bin/python";
+  }
+  if (const std::string own = code_directory + "/.venv/bin/python"; is_executable(own)) return own;
+  for (const std::string_view usual : kUsualPythons) {
+    if (is_executable(std::string(usual))) return std::string(usual);
+  }
+  for (const char* name : {"python3", "python"}) {
+    if (const auto found = sys::find_executable(name, path, "")) return *found;
+  }
+  return fail(fmt::format("the image has no Python (looked for: python3, python in {})", path),
+              127);
+}
+
+Result<std::string> code_directory(const TrainingJob& job) {
+  const std::string submitted =
+      job.hyperparameters.platform_text("sagemaker_submit_directory").value_or(job.paths.code);
+  std::string directory = submitted;
+  if (directory.starts_with("file://")) directory.erase(0, 7);
+  if (directory.starts_with("s3://")) {
+    return fail(fmt::format(
+        "sagemaker_submit_directory is {}, and this trainit does not fetch code from S3: put the "
+        "code into the image at {}, or pass it as an input channel and name its directory",
+        submitted, job.paths.code));
+  }
+  if (directory.find("://") != std::string::npos) {
+    return fail(fmt::format(
+        "sagemaker_submit_directory is {}: expected a local directory or a file:// address",
+        submitted));
+  }
+  if (!sys::exists(directory)) {
+    return fail(fmt::format("the code directory {} (sagemaker_submit_directory) does not exist",
+                            directory));
+  }
+  if (!sys::is_directory(directory)) {
+    return fail(
+        fmt::format("sagemaker_submit_directory is {}, which is a file: expected a directory; "
+                    "unpack an archive "
+                    "when the image is built",
+                    directory));
+  }
+  return directory;
+}
+
+namespace {
+
+/// Code that travels through archives and object stores loses its executable bit.
+void make_executable(const std::string& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0 || (status.st_mode & 0111) == 0111) return;
+  ::chmod(path.c_str(), (status.st_mode & 07777) | 0111);
+}
+
+Result<void> check_program(const std::string& directory, const std::string& program) {
+  const std::string path = sys::join_path(directory, program);
+  if (sys::exists(path) || sys::exists(path + ".py")) return {};
+  return fail(fmt::format("{} (sagemaker_program) does not exist in {}: {}", program, directory,
+                          first_names(directory)),
+              127);
+}
+
+Result<std::vector<std::string>> script_argv(const std::string& directory,
+                                             const std::string& program, const Options& options,
+                                             const Environment& inherited) {
+  const std::string local = program.starts_with('/') ? program : "./" + program;
+  const EntryPoint kind = entry_point_kind(directory, program);
+  if (kind == EntryPoint::kShell) return std::vector<std::string>{"/bin/sh", local};
+  if (kind == EntryPoint::kExecutable) {
+    make_executable(sys::join_path(directory, program));
+    return std::vector{local};
+  }
+  const Result<std::string> python = find_python(options, inherited, directory);
+  if (!python) {
+    return fail(fmt::format("{}, and {} needs one; set --python", python.error().message, program),
+                python.error().exit_code);
+  }
+  if (kind == EntryPoint::kModule)
+    return std::vector<std::string>{*python, "-m", module_name(program)};
+  // A name such as "-c.py" must not be read as an option.
+  if (program.starts_with('-')) return std::vector<std::string>{*python, "--", program};
+  return std::vector<std::string>{*python, program};
+}
+
+bool asks_for_distribution(const Hyperparameters& hyperparameters) {
+  for (const char* name : {"sagemaker_torch_distributed_enabled", "sagemaker_pytorch_ddp_enabled",
+                           "sagemaker_distributed_dataparallel_enabled"}) {
+    if (hyperparameters.platform_flag(name)) return true;
+  }
+  return false;
+}
+
+std::string script_name(const TrainingJob& job, const Environment& inherited) {
+  return inherited.get_or("SAGEMAKER_PROGRAM",
+                          job.hyperparameters.platform_text("sagemaker_program").value_or(""));
+}
+
+Result<Command> find_script(const std::string& program, const TrainingJob& job,
+                            const Options& options, const Environment& inherited) {
+  if (job.hyperparameters.platform_flag("sagemaker_mpi_enabled")) {
+    return fail(
+        "sagemaker_mpi_enabled asks for MPI, which this trainit does not start: use "
+        "torch_distributed, or a "
+        "command that starts MPI itself");
+  }
+  Command command;
+  command.script_mode = true;
+  command.distributed = asks_for_distribution(job.hyperparameters);
+  command.directory = TRAINIT_TRY(code_directory(job));
+  TRAINIT_TRY(check_program(command.directory, program));
+  command.argv = TRAINIT_TRY(script_argv(command.directory, program, options, inherited));
+  const std::string inherited_path = inherited.get_or("PYTHONPATH", "");
+  command.python_path = command.directory + (inherited_path.empty() ? "" : ":" + inherited_path);
+  command.program = {
+      program,
+      job.hyperparameters.platform_text("sagemaker_submit_directory").value_or(command.directory)};
+  if (sys::exists(sys::join_path(command.directory, "requirements.txt"))) {
+    command.warnings.push_back(
+        fmt::format("{}/requirements.txt is not installed: this trainit installs nothing; install "
+                    "it when the image is built",
+                    command.directory));
+  }
+  return command;
+}
+
+}  // namespace
+}  // namespace code
+
+Result<Command> find_command(const std::vector<std::string>& command_line, const TrainingJob& job,
+                             const Options& options, const Environment& inherited) {
+  const std::string program = code::script_name(job, inherited);
+  Command command;
+  if (!command_line.empty()) {
+    command.argv = command_line;
+    if (!program.empty()) {
+      command.warnings.push_back(
+          fmt::format("running the command after --, not sagemaker_program {}", program));
+    }
+  } else if (!program.empty()) {
+    command = TRAINIT_TRY(code::find_script(program, job, options, inherited));
+  } else {
+    return fail(
+        "there is nothing to run: give a command (trainit -- python train.py), or set "
+        "SAGEMAKER_PROGRAM or the "
+        "hyperparameter sagemaker_program to a script in " +
+        job.paths.code);
+  }
+  using environment::ArgumentStyle;
+  const ArgumentStyle style = options.arguments.value_or(
+      command.script_mode ? ArgumentStyle::kToolkit : ArgumentStyle::kNone);
+  command.arguments = TRAINIT_TRY(environment::script_arguments(job.hyperparameters, style));
+  command.argv.insert(command.argv.end(), command.arguments.begin(), command.arguments.end());
+  return command;
+}
+
+}  // namespace trainit

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "base/log.h"
+#include "cli.h"
+#include "sys/inheritance.h"
+
+/// The commands of the binary. Each returns the exit code of the process.
+namespace trainit::commands {
+
+int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log);
+int env(const CommandLine& line, Logger& log);
+int gpus(const CommandLine& line, Logger& log);
+
+}  // namespace trainit::commands

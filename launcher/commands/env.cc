@@ -1,0 +1,48 @@
+// trainit env: prints what a worker of this host would see, and starts nothing. Values are real
+// unless
+// --mask is given; --explain adds where each comes from.
+#include <cstdio>
+
+#include "commands/commands.h"
+#include "environment/render.h"
+#include "plan/launch_plan.h"
+#include "preparation.h"
+
+namespace trainit::commands {
+namespace {
+
+environment::RenderFormat format_of(const std::string& name) {
+  if (name == "shell") return environment::RenderFormat::kShell;
+  if (name == "dotenv") return environment::RenderFormat::kDotenv;
+  return environment::RenderFormat::kJson;
+}
+
+Result<std::string> render(const CommandLine& line, Logger& log) {
+  const JobContext context = TRAINIT_TRY(read_context(line, Environment::of_process()));
+  configure(log, context);
+  const Preparation preparation = TRAINIT_TRY(prepare(line, context, log, false));
+  Environment variables = worker_environment(plan_input(context, preparation), 0);
+  std::vector<std::string> arguments = preparation.command.arguments;
+  if (line.mask) {
+    variables = environment::mask_environment(variables, context.secrets);
+    for (std::string& argument : arguments) argument = context.secrets.mask(argument);
+  }
+  return environment::render_environment(variables, arguments, format_of(line.format),
+                                         line.explain);
+}
+
+}  // namespace
+
+int env(const CommandLine& line, Logger& log) {
+  const Result<std::string> text = render(line, log);
+  if (!text) {
+    log.error("{}", text.error().message);
+    return text.error().exit_code;
+  }
+  const bool written = std::fwrite(text->data(), 1, text->size(), stdout) == text->size() &&
+                       std::fflush(stdout) == 0;
+  if (!written) log.error("writing to stdout failed");
+  return written ? 0 : kSetUpFailed;
+}
+
+}  // namespace trainit::commands

@@ -1,0 +1,31 @@
+// trainit gpus: prints the GPUs that a worker of this host would see, and who told us of them. Exit
+// 0 also when there are none.
+#include <cstdio>
+
+#include "commands/commands.h"
+#include "hardware/describe.h"
+#include "trainit/hardware.h"
+
+namespace trainit::commands {
+
+int gpus(const CommandLine& line, Logger& log) {
+  const Environment environment = Environment::of_process();
+  const Result<Options> options = make_options(line, Hyperparameters(), environment);
+  if (!options) {
+    log.error("{}", options.error().message);
+    return options.error().exit_code;
+  }
+  HardwareOptions hardware_options;
+  hardware_options.gpu_deadline_ms = static_cast<int>(options->gpu_deadline.count());
+  const Gpus found = detect_hardware(environment, hardware_options).gpus;
+  const std::string text = line.format == "json"
+                               ? dump_json(hardware::to_json(found), JsonStyle::kPython) + "\n"
+                               : hardware::to_table(found);
+  for (const std::string& warning : found.warnings) log.warning("{}", warning);
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+    return 0;
+  log.error("writing to stdout failed");
+  return kSetUpFailed;
+}
+
+}  // namespace trainit::commands

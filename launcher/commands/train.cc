@@ -1,0 +1,238 @@
+// trainit [train]: runs the job of this host to its end.
+//
+// Promises: the exit code is the worker's own; exit 0 and the success marker only when every worker
+// ended with 0; otherwise a failure file that says why. Whatever goes wrong before the first worker
+// ends in a sentence, a failure file and 125 (126, 127); a stop signal in that time in 143 within a
+// second.
+#include <fmt/core.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "commands/commands.h"
+#include "conclusion.h"
+#include "job/directories.h"
+#include "logs/relay.h"
+#include "plan/launch_plan.h"
+#include "preparation.h"
+#include "report/record.h"
+#include "supervise/supervisor.h"
+#include "sys/files.h"
+#include "sys/users.h"
+#include "trainit/outcome.h"
+
+namespace trainit::commands {
+namespace {
+
+/// A directory for the workers' torch-elastic error files, with what is in it, for the life of the
+/// job.
+class ErrorDirectory {
+ public:
+  ErrorDirectory(const Environment& environment, const std::optional<sys::Credentials>& user) {
+    for (const std::string& parent :
+         {environment.get_or("TMPDIR", "/tmp"), std::string("/tmp"), std::string("/dev/shm")}) {
+      std::string path = parent + "/trainit-errors-XXXXXX";
+      if (::mkdtemp(path.data()) == nullptr) continue;
+      path_ = path;
+      if (user && ::chown(path_.c_str(), user->uid, user->gid) != 0) path_.clear();
+      return;
+    }
+  }
+  ErrorDirectory(const ErrorDirectory&) = delete;
+  ErrorDirectory& operator=(const ErrorDirectory&) = delete;
+  ~ErrorDirectory() {
+    if (path_.empty()) return;
+    if (const auto names = sys::list_directory(path_)) {
+      for (const std::string& name : *names) ::unlink(sys::join_path(path_, name).c_str());
+    }
+    ::rmdir(path_.c_str());
+  }
+
+  /// Empty when no place was writable.
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// A terminal that a person sits at. The SDK's local mode gives every container one of 0 by 0, and
+/// takes what is written to it for a log.
+bool has_terminal() {
+  winsize size = {};
+  return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 &&
+         ::isatty(STDERR_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+         size.ws_row > 0 && size.ws_col > 0;
+}
+
+std::string record_path(const JobContext& context) {
+  const std::string& chosen = context.options.record;
+  if (chosen == "none") return {};
+  if (!chosen.empty()) return chosen;
+  return fmt::format("{}/trainit/{}.jsonl", context.job.paths.output_data,
+                     context.job.resources.current_host);
+}
+
+/// Makes the job's directories and moves an earlier job's markers away. False: there is no platform
+/// and no place for them, so this job goes without markers.
+Result<bool> prepare_places(const TrainingJob& job, const Logger& log) {
+  const Result<void> made = job::prepare_directories(job);
+  if (!made && job.on_platform) return tl::unexpected(made.error());
+  if (!made) {
+    log.warning(
+        "{}: there will be no success or failure file; set SAGEMAKER_BASE_DIR to a directory for "
+        "them",
+        made.error().message);
+    return false;
+  }
+  TRAINIT_TRY(set_aside_markers(job.paths));
+  return true;
+}
+
+Result<std::optional<sys::Credentials>> find_worker_user(const JobContext& context) {
+  if (context.options.user.empty()) return std::nullopt;
+  const sys::Credentials user = TRAINIT_TRY(sys::find_user(context.options.user));
+  for (const std::string& directory : job::writable_directories(context.job)) {
+    TRAINIT_TRY(sys::give_ownership(directory, user.uid, user.gid));
+  }
+  return user;
+}
+
+void log_plan(const LaunchPlan& plan, const Preparation& preparation, const Logger& log) {
+  const std::size_t count = plan.workers.size();
+  const std::string command = join(plan.workers[0].argv, " ");
+  if (preparation.ranks) {
+    log.info("{} worker{}, rank{} of {}: {}", count, count == 1 ? "" : "s",
+             count == 1 ? " 0" : fmt::format("s 0–{}", count - 1), preparation.agreement.world_size,
+             command);
+  } else {
+    log.info("{} worker{}: {}", count, count == 1 ? "" : "s", command);
+  }
+  if (!plan.notes.empty()) log.info("set because unset: {}", join(plan.notes, " "));
+  const int gpus = preparation.hardware.gpus.count();
+  if (preparation.command.script_mode && count == 1 && gpus > 1) {
+    log.info(
+        "one process for {} GPUs, as the platform's toolkit starts it: --workers gpu starts one "
+        "per GPU",
+        gpus);
+  }
+}
+
+/// The record is evidence, not the job: without it the job goes on.
+report::RunRecord open_record(const JobContext& context, const Logger& log) {
+  const std::string path = record_path(context);
+  if (path.empty()) return {};
+  auto record = report::RunRecord::open(
+      path, [&context](std::string_view text) { return context.secrets.mask(text); },
+      [&log](std::string_view message) { log.warning("{}", message); });
+  if (record) return std::move(*record);
+  log.warning("there will be no run record: {}", record.error().message);
+  return {};
+}
+
+void record_start(const JobContext& context, const LaunchPlan& plan, report::RunRecord& record) {
+  record.write("start", {{"version", Json(TRAINIT_VERSION)},
+                         {"host", Json(context.job.resources.current_host)},
+                         {"job", Json(context.job.name)}});
+  Json::Array workers;
+  for (const WorkerSpec& worker : plan.workers) {
+    Json::Array argv;
+    for (const std::string& argument : worker.argv) argv.emplace_back(argument);
+    workers.emplace_back(
+        Json::Object{{"rank", Json(worker.rank)}, {"argv", Json(std::move(argv))}});
+  }
+  record.write("plan", {{"directory", Json(plan.workers[0].directory)},
+                        {"workers", Json(std::move(workers))}});
+}
+
+void warn_of_empty_model(const Paths& paths, const Logger& log) {
+  const auto names = sys::list_directory(paths.model);
+  if (names && names->empty())
+    log.warning("{} is empty: the job leaves no model behind", paths.model);
+}
+
+/// A failure before the first worker.
+int fail_set_up(const Error& error, const Paths& paths, const Logger& log) {
+  Conclusion conclusion;
+  conclusion.exit_code = error.exit_code;
+  conclusion.failure = error.message;
+  log.error("{}", error.message);
+  return leave_marker(conclusion, paths, sys::is_directory(paths.output), log);
+}
+
+int fail_stopped(int signal, const Paths& paths, const Logger& log) {
+  return fail_set_up(
+      Error{fmt::format("stopped by {} before any worker was started", sys::signal_name(signal)),
+            128 + signal},
+      paths, log);
+}
+
+class Train {
+ public:
+  Train(const CommandLine& line, sys::Inheritance inheritance, const JobContext& context,
+        Logger& log)
+      : line_(line), inheritance_(std::move(inheritance)), context_(context), log_(log) {}
+
+  Result<int> run() {
+    const bool markers = TRAINIT_TRY(prepare_places(context_.job, log_));
+    const Preparation preparation = TRAINIT_TRY(prepare(line_, context_, log_, true));
+    const auto user = TRAINIT_TRY(find_worker_user(context_));
+    const ErrorDirectory errors(context_.inherited, user);
+    PlanInput input = plan_input(context_, preparation);
+    input.user = user;
+    input.terminal = has_terminal();
+    input.error_directory = errors.path();
+    const LaunchPlan plan = TRAINIT_TRY(make_plan(input));
+    log_plan(plan, preparation, log_);
+    if (const auto signal = sys::pending_stop_signal())
+      return fail_stopped(*signal, context_.job.paths, log_);
+    return supervise(plan, errors.path(), markers);
+  }
+
+ private:
+  Result<int> supervise(const LaunchPlan& plan, const std::string& error_directory, bool markers) {
+    sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
+    report::RunRecord record = open_record(context_, log_);
+    record_start(context_, plan, record);
+    logs::Relay relay(loop, static_cast<int>(plan.workers.size()));
+    log_.set_sink([&relay](std::string_view text) { relay.say(text); });
+    supervise::Supervisor supervisor(plan, {loop, inheritance_, relay, record, log_});
+    const Result<supervise::JobEnd> end = supervisor.run();
+    int code = kSetUpFailed;
+    if (end) {
+      const Conclusion conclusion =
+          conclude({context_, plan, *end, supervisor.workers(), relay, error_directory});
+      for (const std::string& text : conclusion.lines) log_.info("{}", text);
+      if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
+      code = leave_marker(conclusion, context_.job.paths, markers, log_);
+      record.write("outcome", {{"success", Json(code == 0)},
+                               {"exit_code", Json(code)},
+                               {"failure", Json(conclusion.failure)}});
+    }
+    relay.finish();
+    log_.set_sink(Logger().sink());
+    if (!end) return tl::unexpected(end.error());
+    return code;
+  }
+
+  const CommandLine& line_;
+  sys::Inheritance inheritance_;
+  const JobContext& context_;
+  Logger& log_;
+};
+
+}  // namespace
+
+int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
+  const Environment environment = Environment::of_process();
+  const Result<JobContext> context = read_context(line, environment);
+  if (!context) return fail_set_up(context.error(), Paths::from(environment), log);
+  configure(log, *context);
+  const Result<int> code = Train(line, std::move(inheritance), *context, log).run();
+  if (code) return *code;
+  if (const auto signal = sys::pending_stop_signal())
+    return fail_stopped(*signal, context->job.paths, log);
+  return fail_set_up(code.error(), context->job.paths, log);
+}
+
+}  // namespace trainit::commands

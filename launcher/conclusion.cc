@@ -1,0 +1,182 @@
+#include "conclusion.h"
+
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "diagnose/error_text.h"
+#include "diagnose/evidence.h"
+#include "plan/worker_defaults.h"
+#include "report/summary.h"
+#include "sys/files.h"
+#include "trainit/outcome.h"
+
+namespace trainit {
+namespace {
+
+using diagnose::Evidence;
+using supervise::StopReason;
+using supervise::WorkerEnd;
+
+/// A worker that never ended by any account was beyond even SIGKILL.
+sys::ExitStatus status_of(const WorkerEnd& end) {
+  return end.status.value_or(sys::ExitStatus::killed(SIGKILL));
+}
+
+/// The worker's own words, best first: the file it wrote for this purpose, a recognised error in
+/// its stderr, in its stdout, and then just its last lines.
+std::optional<diagnose::ErrorText> words_of(const ConclusionInput& input, int rank) {
+  if (!input.error_directory.empty()) {
+    const auto file = sys::read_file(error_file(input.error_directory, rank));
+    if (file) {
+      if (auto error = diagnose::read_error_file(*file)) return error;
+    }
+  }
+  const std::string stderr_tail = input.relay.tail(rank, logs::Stream::kStderr);
+  const std::string stdout_tail = input.relay.tail(rank, logs::Stream::kStdout);
+  if (auto error = diagnose::find_error(stderr_tail)) return error;
+  if (auto error = diagnose::find_error(stdout_tail)) return error;
+  return diagnose::last_lines(stderr_tail);
+}
+
+Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
+  const WorkerEnd& end = input.end.workers[index];
+  Evidence evidence;
+  evidence.host = input.context.job.resources.current_host;
+  evidence.rank = input.plan.workers[index].rank;
+  evidence.status = status_of(end);
+  evidence.spawn_error = end.spawn_error;
+  evidence.spawn_text = input.processes[index].spawn_text;
+  evidence.stopped_by_us = end.told_to_stop;
+  if (end.told_to_stop && input.end.stop_at) evidence.told_at = *input.end.stop_at;
+  evidence.after = end.ended_at - end.started_at;
+  evidence.exited_at = end.ended_at;
+  evidence.first_error_at = input.relay.first_error_at(evidence.rank);
+  if (!evidence.status.success()) evidence.error = words_of(input, evidence.rank);
+  return evidence;
+}
+
+std::vector<report::WorkerSummary> summaries_of(const ConclusionInput& input) {
+  std::vector<report::WorkerSummary> summaries;
+  for (std::size_t index = 0; index < input.plan.workers.size(); ++index) {
+    const WorkerEnd& end = input.end.workers[index];
+    const supervise::WorkerProcess& process = input.processes[index];
+    report::WorkerSummary summary;
+    summary.rank = input.plan.workers[index].rank;
+    summary.pid = process.last_pid;
+    summary.ended = !end.status               ? "not at all"
+                    : end.status->signal != 0 ? sys::signal_name(end.status->signal)
+                                              : std::to_string(end.status->code);
+    summary.after = end.ended_at - end.started_at;
+    summary.max_memory_kib = process.max_memory_kib;
+    summaries.push_back(summary);
+  }
+  return summaries;
+}
+
+void add_oddities(const supervise::JobEnd& end, std::vector<std::string>& lines) {
+  if (end.survivors) lines.emplace_back("processes outlived their worker and were ended");
+  if (end.stuck)
+    lines.emplace_back(
+        "a process did not end even after SIGKILL: it is in uninterruptible sleep, most likely in "
+        "a driver");
+  if (end.output_cut)
+    lines.emplace_back(
+        "somebody still held the workers' output open at the end; what they wrote later is not "
+        "here");
+}
+
+int exit_code_of(const Evidence& evidence) {
+  return evidence.spawn_error ? evidence.spawn_error->exit_code() : evidence.status.shell_code();
+}
+
+/// The code for a job whose workers ended because they were told to: the first that is not 0.
+int code_after_stop(const std::vector<Evidence>& gathered) {
+  for (const Evidence& evidence : gathered) {
+    if (exit_code_of(evidence) != 0) return exit_code_of(evidence);
+  }
+  return 1;
+}
+
+void fail_with_cause(const diagnose::FirstCause& cause, Conclusion& conclusion) {
+  conclusion.exit_code = exit_code_of(*cause.evidence);
+  conclusion.failure = diagnose::failure_text(cause);
+  conclusion.lines.push_back("first cause: " + diagnose::summarize(*cause.evidence));
+  if (cause.evidence->error && !cause.evidence->error->frame.empty())
+    conclusion.lines.push_back("  " + cause.evidence->error->frame);
+  for (const Evidence* consequence : cause.consequences) {
+    conclusion.lines.push_back(diagnose::describe_consequence(*cause.evidence, *consequence));
+  }
+}
+
+/// The time from the first worker's start to the last one's end.
+sys::Duration duration_of(const supervise::JobEnd& end) {
+  sys::TimePoint first = sys::TimePoint::max(), last = sys::TimePoint::min();
+  for (const WorkerEnd& worker : end.workers) {
+    first = std::min(first, worker.started_at);
+    last = std::max(last, worker.ended_at);
+  }
+  return last - first;
+}
+
+double seconds(sys::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+}  // namespace
+
+Conclusion conclude(const ConclusionInput& input) {
+  Conclusion conclusion;
+  add_oddities(input.end, conclusion.lines);
+  const std::size_t count = input.plan.workers.size();
+  const std::string stop_after =
+      input.end.stop_at
+          ? human_seconds(seconds(*input.end.leaders_down_at.value_or(*input.end.stop_at) -
+                                  *input.end.stop_at))
+          : "";
+  if (input.end.success()) {
+    conclusion.lines.push_back(fmt::format(
+        "{} ended well after {}", count == 1 ? "the worker" : fmt::format("all {} workers", count),
+        human_seconds(seconds(duration_of(input.end)))));
+  } else {
+    std::vector<Evidence> gathered;
+    for (std::size_t index = 0; index < count; ++index)
+      gathered.push_back(evidence_of(input, index));
+    const diagnose::FirstCause cause = diagnose::decide(gathered);
+    if (cause.evidence != nullptr) {
+      fail_with_cause(cause, conclusion);
+    } else {
+      conclusion.exit_code = code_after_stop(gathered);
+      conclusion.failure =
+          diagnose::stop_text(input.context.job.resources.current_host, input.end.stop_signal,
+                              *input.end.stop_at - input.end.workers[0].started_at, gathered);
+      conclusion.lines.push_back(conclusion.failure.substr(0, conclusion.failure.find('\n')));
+    }
+  }
+  for (std::string& line : report::summary_lines(summaries_of(input)))
+    conclusion.lines.push_back(std::move(line));
+  return conclusion;
+}
+
+int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
+                 const Logger& log) {
+  if (conclusion.failure.empty()) {
+    const Result<void> written = markers ? write_success(paths) : Result<void>();
+    if (!written) {
+      log.error("every worker ended well, but the success marker could not be written: {}; exit {}",
+                written.error().message, kSetUpFailed);
+      return kSetUpFailed;
+    }
+    log.info("success");
+    return 0;
+  }
+  const Result<void> written = markers ? write_failure(paths, conclusion.failure) : Result<void>();
+  if (!written) {
+    log.error("the failure file could not be written: {}; its text:\n{}", written.error().message,
+              conclusion.failure);
+  } else if (markers) {
+    log.info("failure written to {}; exit {}", paths.failure, conclusion.exit_code);
+  } else {
+    log.info("exit {}", conclusion.exit_code);
+  }
+  return conclusion.exit_code;
+}
+
+}  // namespace trainit

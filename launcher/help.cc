@@ -1,0 +1,60 @@
+#include <fmt/core.h>
+
+#include "cli.h"
+
+namespace trainit {
+namespace {
+
+constexpr std::string_view kShortHelp = R"(trainit: the entrypoint of a training container
+
+usage: trainit [train] [options] [-- command arguments…]
+       trainit exec -- command arguments…
+       trainit env | gpus
+
+It reads what the training platform wrote under /opt/ml/input/config, finds the GPUs, sets SM_*, RANK,
+MASTER_ADDR and the other variables that scripts rely on, starts one worker per GPU, looks after
+them as PID 1, and leaves success or failure in /opt/ml/output.
+
+commands
+  train   run the job: the command after --, or the script that the platform named (the default)
+  exec    run any command under the same init, without a job around it
+  env     print what a worker would see; starts nothing   [--format json|shell|dotenv] [--explain] [--mask]
+  gpus    print the GPUs that a worker would see          [--format json|table]
+
+most used options
+  --workers N|gpu|cpu|auto   workers on this host (default: one per GPU)
+  --stop-budget DURATION     from a stop signal until everything has ended
+  --user NAME|UID[:GID]      run the workers as this user
+  --python PROGRAM           the interpreter of a script
+  --log-level LEVEL          debug, info, warning, error or off
+  --record PATH|none         where the run record goes
+
+Every option is a flag, a hyperparameter and a variable: trainit train --help lists them all.
+Exit code: the worker's own; 128+n when it died of signal n; 125 set-up failed, 126 not executable, 127 not found.
+)";
+
+std::string row_text(const OptionRow& row) {
+  const std::string left = row.flag() + (*row.value == '\0' ? "" : " ") + row.value;
+  const std::string by_default =
+      *row.by_default == '\0' ? "" : fmt::format(" [default: {}]", row.by_default);
+  return fmt::format("  {}\n      {}{}\n      hyperparameter {}, variable {}\n", left, row.help,
+                     by_default, row.hyperparameter(), row.variable());
+}
+
+}  // namespace
+
+std::string help_text(std::string_view topic) {
+  if (topic != "train") return std::string(kShortHelp);
+  std::string text =
+      "usage: trainit [train] [options] [-- command arguments…]\n\n"
+      "A flag wins over a hyperparameter, which wins over a variable.\n";
+  std::string_view group;
+  for (const OptionRow& row : option_table()) {
+    if (group != row.group) text += fmt::format("\n{}\n", row.group);
+    group = row.group;
+    text += row_text(row);
+  }
+  return text;
+}
+
+}  // namespace trainit

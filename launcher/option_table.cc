@@ -1,0 +1,189 @@
+// The options as data: each row says what an option is called, and which field it fills.
+#include <fmt/core.h>
+
+#include <cmath>
+
+#include "base/text.h"
+#include "cli.h"
+
+namespace trainit {
+namespace {
+
+using std::chrono::milliseconds;
+
+template <class Field>
+struct Choice {
+  const char* name;
+  Field value;
+};
+
+/// Sets a field to the value whose name is `text`.
+template <class Target, class Field, std::size_t N>
+Result<void> choose(Target& field, std::string_view text, const Choice<Field> (&choices)[N]) {
+  std::vector<std::string> names;
+  for (const auto& choice : choices) {
+    if (text == choice.name) {
+      field = choice.value;
+      return {};
+    }
+    names.emplace_back(choice.name);
+  }
+  return fail("expected one of " + join(names, ", "));
+}
+
+Result<void> set_switch(bool& field, std::string_view text) {
+  for (const char* yes : {"true", "1", "yes", "on"}) {
+    if (equals_ignoring_case(text, yes)) return field = true, Result<void>();
+  }
+  for (const char* no : {"false", "0", "no", "off", ""}) {
+    if (equals_ignoring_case(text, no)) return field = false, Result<void>();
+  }
+  return fail("expected true or false");
+}
+
+/// "20", "1.5" and "20s" are seconds, "500ms" milliseconds, "2m" minutes, "1h" hours.
+template <class Field>
+Result<void> set_duration(Field& field, std::string_view text) {
+  double factor = 1000;
+  if (text.ends_with("ms")) {
+    factor = 1;
+    text.remove_suffix(2);
+  } else if (!text.empty() && (text.back() == 's' || text.back() == 'm' || text.back() == 'h')) {
+    factor = text.back() == 's' ? 1e3 : text.back() == 'm' ? 6e4 : 3.6e6;
+    text.remove_suffix(1);
+  }
+  const auto number = parse_number<double>(text);
+  constexpr double kLongest = 1e12;
+  if (!number || !(*number >= 0) || *number * factor > kLongest) {
+    return fail("expected a duration such as 20 (seconds), 500ms or 2m");
+  }
+  field = milliseconds(std::llround(*number * factor));
+  return {};
+}
+
+Result<void> set_workers(WorkerCount& field, std::string_view text) {
+  using Kind = WorkerCount::Kind;
+  constexpr Choice<Kind> kWords[] = {
+      {"auto", Kind::kAuto}, {"gpu", Kind::kGpu}, {"cpu", Kind::kCpu}};
+  if (choose(field.kind, text, kWords)) return {};
+  const auto number = parse_number<int>(text);
+  constexpr int kMost = 4096;
+  if (!number || *number < 1 || *number > kMost) {
+    return fail(
+        fmt::format("expected a number of workers from 1 to {}, or one of auto, gpu, cpu", kMost));
+  }
+  field = {Kind::kNumber, *number};
+  return {};
+}
+
+Result<void> set_port(int& field, std::string_view text) {
+  const auto number = parse_number<int>(text);
+  if (!number || *number < 0 || *number > 65535)
+    return fail("expected a port from 1 to 65535, or 0 for a free one");
+  field = *number;
+  return {};
+}
+
+Result<void> set_text(std::string& field, std::string_view text) {
+  field = text;
+  return {};
+}
+
+using Text = std::string_view;
+
+constexpr Choice<RankEnvironment> kRankEnvironments[] = {{"auto", RankEnvironment::kAuto},
+                                                         {"always", RankEnvironment::kAlways},
+                                                         {"never", RankEnvironment::kNever}};
+constexpr Choice<Binding> kBindings[] = {{"none", Binding::kNone}, {"numa", Binding::kNuma}};
+constexpr Choice<environment::ArgumentStyle> kArgumentStyles[] = {
+    {"toolkit", environment::ArgumentStyle::kToolkit},
+    {"json", environment::ArgumentStyle::kJson},
+    {"none", environment::ArgumentStyle::kNone}};
+constexpr Choice<environment::Contract> kContracts[] = {
+    {"toolkit", environment::Contract::kToolkit}, {"v3", environment::Contract::kV3}};
+constexpr Choice<LogLevel> kLogLevels[] = {{"debug", LogLevel::kDebug},
+                                           {"info", LogLevel::kInfo},
+                                           {"warning", LogLevel::kWarning},
+                                           {"error", LogLevel::kError},
+                                           {"off", LogLevel::kOff}};
+constexpr Choice<LogFormat> kLogFormats[] = {{"text", LogFormat::kText},
+                                             {"json", LogFormat::kJson}};
+constexpr Choice<PlatformArgument> kPlatformArguments[] = {{"auto", PlatformArgument::kAuto},
+                                                           {"drop", PlatformArgument::kDrop},
+                                                           {"keep", PlatformArgument::kKeep}};
+
+constexpr OptionRow kTable[] = {
+    {"workers", "N|gpu|cpu|auto", "Workers", "auto",
+     "Workers on this host; auto: one a GPU for a command, one for a script without a distribution "
+     "setting",
+     [](Options& o, Text text) { return set_workers(o.workers, text); }},
+    {"rank-env", "auto|always|never", "Workers", "auto",
+     "Whether workers get RANK, MASTER_ADDR …; auto: a command always, a script when there are "
+     "several",
+     [](Options& o, Text text) { return choose(o.rank_environment, text, kRankEnvironments); }},
+    {"isolate-gpus", "", "Workers", "false",
+     "Each worker sees only the GPU of its local rank, as device 0",
+     [](Options& o, Text text) { return set_switch(o.isolate_gpus, text); }},
+    {"bind", "numa|none", "Workers", "none", "numa: bind each worker to the CPUs next to its GPU",
+     [](Options& o, Text text) { return choose(o.binding, text, kBindings); }},
+    {"user", "NAME|UID[:GROUP|GID]", "Workers", "",
+     "Run the workers as this user; the job's directories become theirs",
+     [](Options& o, Text text) { return set_text(o.user, text); }},
+    {"python", "PROGRAM", "Code", "",
+     "The interpreter of a script; default: SAGEMAKER_PYTHON, a venv or conda environment, python3",
+     [](Options& o, Text text) { return set_text(o.python, text); }},
+    {"args", "toolkit|json|none", "Code", "toolkit for a script, none for a command",
+     "How hyperparameters become arguments",
+     [](Options& o, Text text) { return choose(o.arguments, text, kArgumentStyles); }},
+    {"contract", "toolkit|v3", "Code", "toolkit",
+     "Whose variables win where the Python toolkit and SDK v3 contradict each other",
+     [](Options& o, Text text) { return choose(o.contract, text, kContracts); }},
+    {"worker-store", "", "Rendezvous", "true", "Rank 0 serves the rendezvous store itself",
+     [](Options& o, Text text) { return set_switch(o.worker_store, text); }},
+    {"master-port", "PORT", "Rendezvous", "0", "MASTER_PORT; 0: a free one",
+     [](Options& o, Text text) { return set_port(o.master_port, text); }},
+    {"stop-budget", "DURATION", "Stop",
+     "120 s on SageMaker; 30 s on Kubernetes, Batch, Slurm; else 10 s",
+     "From a stop signal until everything has ended",
+     [](Options& o, Text text) { return set_duration(o.stop_budget, text); }},
+    {"failure-grace", "DURATION", "Stop", "20 s",
+     "What the other workers get to end after one has failed",
+     [](Options& o, Text text) { return set_duration(o.failure_grace, text); }},
+    {"linger", "DURATION", "Stop", "5 s",
+     "What processes that outlive the workers get before they are killed",
+     [](Options& o, Text text) { return set_duration(o.linger, text); }},
+    {"log-level", "debug|info|warning|error|off", "Logs", "info",
+     "What trainit itself says on stderr",
+     [](Options& o, Text text) { return choose(o.log_level, text, kLogLevels); }},
+    {"log-format", "text|json", "Logs", "text", "How it says it",
+     [](Options& o, Text text) { return choose(o.log_format, text, kLogFormats); }},
+    {"record", "PATH|none", "Logs", "<output>/data/trainit/<host>.jsonl",
+     "The run record: every event as a line of JSON",
+     [](Options& o, Text text) { return set_text(o.record, text); }},
+    {"platform-arg", "auto|drop|keep", "Platform", "auto",
+     "Whether a last argument \"train\" of the command is the platform's",
+     [](Options& o, Text text) { return choose(o.platform_argument, text, kPlatformArguments); }},
+    {"require-gpus", "", "Platform", "false",
+     "Fail when fewer GPUs are found than the instance type has",
+     [](Options& o, Text text) { return set_switch(o.require_gpus, text); }},
+    {"gpu-deadline", "DURATION", "Platform", "10 s", "How long the GPU driver may take to answer",
+     [](Options& o, Text text) { return set_duration(o.gpu_deadline, text); }},
+};
+
+std::string spelled(std::string_view prefix, std::string_view name, bool upper) {
+  std::string result(prefix);
+  for (const char c : name) {
+    result += c == '-' ? '_' : upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string OptionRow::flag() const { return std::string("--") + name; }
+std::string OptionRow::hyperparameter() const { return spelled("trainit_", name, false); }
+std::string OptionRow::variable() const { return spelled("TRAINIT_", name, true); }
+
+std::span<const OptionRow> option_table() { return kTable; }
+
+}  // namespace trainit

@@ -1,0 +1,150 @@
+#include "plan/launch_plan.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "plan/worker_defaults.h"
+
+namespace trainit {
+namespace {
+
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+milliseconds platform_budget(const TrainingJob& job, const Environment& inherited) {
+  if (!job.arn.empty()) return 120s;
+  for (const char* sign : {"KUBERNETES_SERVICE_HOST", "AWS_BATCH_JOB_ID", "SLURM_JOB_ID"}) {
+    if (inherited.has(sign)) return 30s;
+  }
+  return 10s;
+}
+
+Stdio stdio_of(const PlanInput& input) {
+  if (input.workers > 1) return Stdio::kRelay;
+  return input.terminal ? Stdio::kTerminal : Stdio::kRelayWithStdin;
+}
+
+Result<std::string> executable_of(const PlanInput& input, const Environment& environment) {
+  sys::SpawnRequest request;
+  request.argv = input.command.argv;
+  request.directory = input.command.directory;
+  request.user = input.user;
+  const std::string path = environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin");
+  const auto found = sys::find_executable(request.argv[0], path, request.directory);
+  if (found) return *found;
+  if (found.error().errno_value == ENOENT) {
+    return fail(fmt::format("cannot run {}: there is no such program in {}", request.argv[0], path),
+                127);
+  }
+  return fail(sys::describe(found.error(), request), found.error().exit_code());
+}
+
+/// What the workers of this host have in common.
+struct Common {
+  Environment environment;
+  std::vector<std::string> notes;
+  bool ranks;
+};
+Common common_of(const PlanInput& input) {
+  Common common{input.inherited, {}, wants_ranks(input.options, input.command, input.workers)};
+  if (common.ranks) environment::erase_rank_variables(common.environment);
+  common.environment.merge(input.host_variables);
+  if (!input.command.python_path.empty()) {
+    common.environment.set("PYTHONPATH", input.command.python_path, "the code directory");
+  }
+  common.notes = set_defaults(common.environment, input, common.ranks);
+  return common;
+}
+
+Environment environment_of(const PlanInput& input, const Common& common, int local_rank) {
+  Environment result = common.environment;
+  if (common.ranks) {
+    result.merge(environment::rank_environment(input.agreement, local_rank, input.workers));
+  }
+  const int rank = input.agreement.first_rank + local_rank;
+  if (!input.error_directory.empty()) {
+    result.set("TORCHELASTIC_ERROR_FILE", error_file(input.error_directory, rank), "trainit");
+  }
+  if (input.options.isolate_gpus)
+    isolate_gpu(result, input.hardware.gpus, local_rank, input.inherited);
+  return result;
+}
+
+WorkerSpec make_worker(const PlanInput& input, const Common& common, int local_rank) {
+  WorkerSpec worker;
+  worker.local_rank = local_rank;
+  worker.rank = input.agreement.first_rank + local_rank;
+  worker.argv = input.command.argv;
+  worker.directory = input.command.directory;
+  worker.environment = environment_of(input, common, local_rank);
+  worker.stdio = stdio_of(input);
+  if (input.options.binding == Binding::kNuma)
+    worker.cpus = cpus_near_gpu(input.hardware.gpus, local_rank);
+  return worker;
+}
+
+}  // namespace
+
+Result<int> worker_count(const Options& options, const Hardware& hardware, const Command& command) {
+  const int gpus = hardware.gpus.count();
+  switch (options.workers.kind) {
+    case WorkerCount::Kind::kNumber:
+      return options.workers.number;
+    case WorkerCount::Kind::kCpu:
+      return hardware.cpus.usable();
+    case WorkerCount::Kind::kGpu:
+      if (gpus == 0)
+        return fail(
+            "--workers gpu: this host has no GPU that a worker could use; give a number, or auto");
+      return gpus;
+    case WorkerCount::Kind::kAuto:
+      break;
+  }
+  if (command.script_mode && !command.distributed) return 1;
+  return std::max(gpus, 1);
+}
+
+bool wants_ranks(const Options& options, const Command& command, int workers) {
+  switch (options.rank_environment) {
+    case RankEnvironment::kAlways:
+      return true;
+    case RankEnvironment::kNever:
+      return false;
+    case RankEnvironment::kAuto:
+      break;
+  }
+  return !command.script_mode || command.distributed || workers > 1;
+}
+
+StopBudget stop_budget(const Options& options, const TrainingJob& job,
+                       const Environment& inherited) {
+  StopBudget budget;
+  budget.total = options.stop_budget.value_or(platform_budget(job, inherited));
+  budget.leaders = budget.total < 40s ? budget.total * 3 / 4 : budget.total - 10s;
+  budget.groups = (budget.total - budget.leaders) / 2;
+  return budget;
+}
+
+Result<LaunchPlan> make_plan(const PlanInput& input) {
+  LaunchPlan plan;
+  plan.stop = stop_budget(input.options, input.job, input.inherited);
+  plan.failure_grace = input.options.failure_grace;
+  plan.linger = input.options.linger;
+  plan.user = input.user;
+  const Common common = common_of(input);
+  plan.notes = common.notes;
+  const std::string executable = TRAINIT_TRY(executable_of(input, common.environment));
+  for (int local_rank = 0; local_rank < input.workers; ++local_rank) {
+    plan.workers.push_back(make_worker(input, common, local_rank));
+    plan.workers.back().executable = executable;
+  }
+  return plan;
+}
+
+Environment worker_environment(const PlanInput& input, int local_rank) {
+  return environment_of(input, common_of(input), local_rank);
+}
+
+}  // namespace trainit

@@ -1,0 +1,158 @@
+#include "preparation.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/python_text.h"
+#include "base/text.h"
+#include "hardware/describe.h"
+
+namespace trainit {
+namespace {
+
+std::string describe_job(const JobContext& context) {
+  const TrainingJob& job = context.job;
+  std::string text = TRAINIT_VERSION;
+  if (!job.name.empty()) text += " · job " + job.name;
+  const auto& hosts = job.resources.hosts;
+  const auto place =
+      std::find(hosts.begin(), hosts.end(), job.resources.current_host) - hosts.begin();
+  text += fmt::format(" · host {}", job.resources.current_host);
+  if (hosts.size() > 1) text += fmt::format(" ({} of {})", place + 1, hosts.size());
+  if (job.resources.instance_type != "local") text += " · " + job.resources.instance_type;
+  if (job.run_number && *job.run_number > 1) text += fmt::format(" · run {}", *job.run_number);
+  return text;
+}
+
+std::string describe_inputs(const TrainingJob& job) {
+  std::vector<std::string> channels, hyperparameters;
+  for (const Channel& channel : job.channels) channels.push_back(channel.name);
+  for (const Json::Member& member : job.hyperparameters.user()) {
+    hyperparameters.push_back(member.name + "=" + python::str(member.value));
+  }
+  return fmt::format("channels: {} · hyperparameters: {}",
+                     channels.empty() ? "none" : join(channels, ", "),
+                     hyperparameters.empty() ? "none" : join(hyperparameters, " "));
+}
+
+/// Fewer GPUs than the instance type has is a broken machine, or a driver that is not there.
+Result<void> check_gpus(const JobContext& context, const Hardware& hardware) {
+  if (!context.options.require_gpus) return {};
+  const auto expected = expected_gpus(context.job.resources.instance_type);
+  const int wanted = expected.value_or(1);
+  if (hardware.gpus.count() >= wanted) return {};
+  return fail(fmt::format("--require-gpus: {} has {} GPUs, {} found (by {})",
+                          context.job.resources.instance_type, wanted, hardware.gpus.count(),
+                          hardware.gpus.source));
+}
+
+Result<void> check_hosts(const Cluster& cluster, const Preparation& preparation) {
+  if (!preparation.ranks || cluster.host_count() <= 1) return {};
+  return fail(
+      fmt::format("this job's workers are to form one group over {} hosts ({}), and this trainit "
+                  "runs a group on one "
+                  "host: use one host, or --rank-env never for independent workers on each",
+                  cluster.host_count(), join(cluster.hosts, ", ")));
+}
+
+Result<void> make_agreement(const JobContext& context, Preparation& preparation) {
+  environment::Endpoint store{"127.0.0.1", 0}, jax{"127.0.0.1", 0};
+  for (environment::Endpoint* endpoint : {&store, &jax}) {
+    const int wanted = endpoint == &store ? context.options.master_port : 0;
+    preparation.ports.push_back(TRAINIT_TRY(sys::ReservedPort::reserve(wanted)));
+    endpoint->port = preparation.ports.back().number();
+  }
+  preparation.agreement = environment::Agreement::single(
+      preparation.workers, store, jax, context.job.name.empty() ? "none" : context.job.name);
+  return {};
+}
+
+Result<Command> command_of(const CommandLine& line, const JobContext& context, const Logger& log,
+                           bool need_command) {
+  std::vector<std::string> typed = line.worker_command;
+  if (drop_platform_argument(typed, context.job, context.options.platform_argument)) {
+    log.info(
+        "the last argument \"train\" is the platform's and is dropped (--platform-arg keep keeps "
+        "it)");
+  }
+  const bool script_named = !context.inherited.get_or("SAGEMAKER_PROGRAM", "").empty() ||
+                            context.job.hyperparameters.platform("sagemaker_program") != nullptr;
+  if (typed.empty() && !script_named && !need_command) {
+    Command none;
+    none.script_mode = true;
+    none.arguments = TRAINIT_TRY(environment::script_arguments(
+        context.job.hyperparameters,
+        context.options.arguments.value_or(environment::ArgumentStyle::kToolkit)));
+    return none;
+  }
+  return find_command(typed, context.job, context.options, context.inherited);
+}
+
+}  // namespace
+
+Result<JobContext> read_context(const CommandLine& line, const Environment& inherited) {
+  JobContext context;
+  context.inherited = inherited;
+  context.job = TRAINIT_TRY(TrainingJob::load(inherited));
+  context.options = TRAINIT_TRY(make_options(line, context.job.hyperparameters, inherited));
+  context.secrets = environment::Secrets::collect(inherited, context.job.hyperparameters);
+  return context;
+}
+
+void configure(Logger& log, const JobContext& context) {
+  log.set_level(context.options.log_level);
+  log.set_format(context.options.log_format);
+  log.set_dim(::isatty(STDERR_FILENO) == 1 && !context.inherited.has("NO_COLOR"));
+  log.set_mask([&secrets = context.secrets](std::string_view text) { return secrets.mask(text); });
+}
+
+Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,
+                            bool need_command) {
+  const TrainingJob& job = context.job;
+  log.info("{}", describe_job(context));
+  for (const std::string& warning : job.warnings) log.warning("{}", warning);
+  Preparation preparation;
+  HardwareOptions hardware_options;
+  hardware_options.gpu_deadline_ms = static_cast<int>(context.options.gpu_deadline.count());
+  preparation.hardware = detect_hardware(context.inherited, hardware_options);
+  log.info("{}", hardware::describe(preparation.hardware));
+  for (const std::string& warning :
+       hardware::warnings(preparation.hardware, job.resources.instance_type)) {
+    log.warning("{}", warning);
+  }
+  TRAINIT_TRY(check_gpus(context, preparation.hardware));
+  log.info("{}", describe_inputs(job));
+  preparation.command = TRAINIT_TRY(command_of(line, context, log, need_command));
+  for (const std::string& warning : preparation.command.warnings) log.warning("{}", warning);
+  preparation.cluster = Cluster::of(job.resources, job.hyperparameters);
+  preparation.workers =
+      TRAINIT_TRY(worker_count(context.options, preparation.hardware, preparation.command));
+  preparation.ranks = wants_ranks(context.options, preparation.command, preparation.workers);
+  TRAINIT_TRY(check_hosts(preparation.cluster, preparation));
+  TRAINIT_TRY(make_agreement(context, preparation));
+  preparation.host = TRAINIT_TRY(environment::host_environment(
+      job, preparation.hardware, preparation.cluster, preparation.command.program,
+      context.inherited, context.options.contract));
+  for (const std::string& name : preparation.host.left_out) {
+    log.warning(
+        "{} is left out: it is longer than the 128 KiB that the kernel accepts for one variable",
+        name);
+  }
+  return preparation;
+}
+
+PlanInput plan_input(const JobContext& context, const Preparation& preparation) {
+  return PlanInput{.job = context.job,
+                   .hardware = preparation.hardware,
+                   .cluster = preparation.cluster,
+                   .command = preparation.command,
+                   .options = context.options,
+                   .inherited = context.inherited,
+                   .host_variables = preparation.host.variables,
+                   .agreement = preparation.agreement,
+                   .workers = preparation.workers};
+}
+
+}  // namespace trainit

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "cli.h"
+#include "code/command.h"
+#include "environment/host_environment.h"
+#include "environment/secrets.h"
+#include "options.h"
+#include "plan/launch_plan.h"
+#include "sys/reserved_port.h"
+#include "trainit/cluster.h"
+#include "trainit/hardware.h"
+#include "trainit/training_job.h"
+
+namespace trainit {
+
+/// What is known before anything is decided: the job, the options, and with them how to speak.
+struct JobContext {
+  Environment inherited;
+  TrainingJob job;
+  Options options;
+  environment::Secrets secrets;
+};
+Result<JobContext> read_context(const CommandLine& line, const Environment& inherited);
+
+/// Gives the logger the level and format that were chosen, and the secrets to mask.
+void configure(Logger& log, const JobContext& context);
+
+/// What this host will do: the job's command, the machine, its place among the hosts, and the
+/// variables of its workers. Nothing has been started or written.
+struct Preparation {
+  Hardware hardware;
+  Cluster cluster;
+  Command command;
+  int workers = 1;
+  bool ranks = false;
+  environment::HostEnvironment host;
+  environment::Agreement agreement;
+  std::vector<sys::ReservedPort> ports;  ///< held for the workers as long as this lives
+};
+
+/// `need_command`: an error when there is nothing to run; otherwise the command stays empty then.
+Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,
+                            bool need_command);
+
+/// The plan's view of it all.
+PlanInput plan_input(const JobContext& context, const Preparation& preparation);
+
+}  // namespace trainit

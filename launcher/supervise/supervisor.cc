@@ -1,0 +1,269 @@
+#include "supervise/supervisor.h"
+
+#include <fmt/core.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "sys/posix.h"
+
+namespace trainit::supervise {
+namespace {
+
+Limits limits_of(const LaunchPlan& plan) {
+  Limits limits;
+  limits.stop_leaders = plan.stop.leaders;
+  limits.stop_groups = plan.stop.groups;
+  limits.failure_grace = plan.failure_grace;
+  limits.linger = plan.linger;
+  return limits;
+}
+
+bool asks_to_stop(int signal) { return signal == SIGTERM || signal == SIGINT; }
+
+/// Signals that mean something to the workers. Faults, SIGPIPE and timers are the receiver's own
+/// affair.
+bool is_forwarded(int signal) {
+  constexpr int kForwarded[] = {SIGHUP,  SIGQUIT,  SIGUSR1, SIGUSR2,
+                                SIGCONT, SIGWINCH, SIGXCPU, SIGPWR};
+  return std::find(std::begin(kForwarded), std::end(kForwarded), signal) != std::end(kForwarded) ||
+         (signal >= SIGRTMIN && signal <= SIGRTMAX);
+}
+
+}  // namespace
+
+Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
+    : plan_(plan),
+      parts_(parts),
+      machine_(static_cast<int>(plan.workers.size()), limits_of(plan)),
+      workers_(plan.workers.size()) {}
+
+Result<void> Supervisor::prepare() {
+  // Orphans of the workers come to us rather than to a process that knows nothing of them.
+  if (::getpid() != 1 && posix::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
+    parts_.log.warning("processes that outlive their parent cannot be looked after here: {}",
+                       sys::errno_text(errno));
+  }
+  signal_fd_ = TRAINIT_TRY(sys::open_signal_fd());
+  TRAINIT_TRY(
+      parts_.loop.watch(signal_fd_.borrow(), EPOLLIN, [this](std::uint32_t) { read_signals(); }));
+  null_.reset(posix::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  return {};
+}
+
+Result<JobEnd> Supervisor::run() {
+  TRAINIT_TRY(prepare());
+  post(event::Agreed{});
+  handle_events();
+  parts_.inheritance.descriptors.clear();
+  reap();  // a child that our caller left may have ended before the signalfd was there
+  while (!machine_.finished()) {
+    handle_events();
+    if (!machine_.finished()) parts_.loop.run_once();
+  }
+  parts_.loop.unwatch(signal_fd_.borrow());
+  return machine_.end();
+}
+
+void Supervisor::handle_events() {
+  if (awaits_drain_ && parts_.relay.drained()) {
+    awaits_drain_ = false;
+    post(event::OutputDrained{});
+  }
+  while (!events_.empty()) {
+    const Event event = std::move(events_.front());
+    events_.pop_front();
+    for (const Action& action : machine_.on(event, sys::Clock::now())) {
+      std::visit([this](const auto& what) { perform(what); }, action);
+    }
+  }
+}
+
+sys::SpawnRequest Supervisor::request_for(const WorkerSpec& spec,
+                                          const logs::WorkerPipes& pipes) const {
+  sys::SpawnRequest request;
+  request.executable = spec.executable;
+  request.argv = spec.argv;
+  request.environment = spec.environment.to_strings();
+  request.directory = spec.directory;
+  request.user = plan_.user;
+  request.cpus = spec.cpus;
+  // As PID 1 our death takes the namespace along; elsewhere the workers must not outlive us.
+  request.death_signal = ::getpid() == 1 ? 0 : SIGKILL;
+  request.foreground = spec.stdio == Stdio::kTerminal;
+  if (spec.stdio == Stdio::kRelay) request.stdin_fd = null_.get();
+  if (spec.stdio != Stdio::kTerminal) {
+    request.stdout_fd = pipes.stdout_writer.get();
+    request.stderr_fd = pipes.stderr_writer.get();
+  }
+  return request;
+}
+
+void Supervisor::perform(const action::Spawn& action) {
+  const WorkerSpec& spec = plan_.workers[static_cast<std::size_t>(action.worker)];
+  WorkerProcess& worker = workers_[static_cast<std::size_t>(action.worker)];
+  const auto failed = [&](const sys::SpawnError& error, const sys::SpawnRequest& request) {
+    worker.spawn_text = sys::describe(error, request);
+    post(event::SpawnFailed{action.worker, error});
+  };
+  logs::WorkerPipes pipes;
+  if (spec.stdio != Stdio::kTerminal) {
+    Result<logs::WorkerPipes> made = logs::make_worker_pipes(plan_.user);
+    if (!made) return failed({sys::SpawnStage::kFork, errno}, {});
+    pipes = std::move(*made);
+  }
+  const sys::SpawnRequest request = request_for(spec, pipes);
+  auto child = sys::spawn(request, parts_.inheritance.signals);
+  if (!child) return failed(child.error(), request);
+  worker.pid = worker.last_pid = child->pid;
+  worker.exec_result = std::move(child->exec_result);
+  if (spec.stdio != Stdio::kTerminal) parts_.relay.add_worker(spec.rank, std::move(pipes));
+  parts_.record.write("spawned",
+                      {{"rank", Json(spec.rank)}, {"pid", Json(static_cast<int>(child->pid))}});
+  post(event::Spawned{action.worker});
+}
+
+void Supervisor::signal_leader(const WorkerProcess& worker, int signal) const {
+  if (worker.pid > 0) posix::kill(worker.pid, signal);
+}
+
+void Supervisor::perform(const action::SignalLeaders& action) {
+  parts_.record.write("stop",
+                      {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("workers")}});
+  for (const WorkerProcess& worker : workers_) {
+    signal_leader(worker, action.signal);
+    signal_leader(worker, SIGCONT);  // a stopped process would not see the signal
+  }
+}
+
+void Supervisor::perform(const action::SignalGroups& action) {
+  parts_.log.warning("workers have not ended in their time: {} for their process groups",
+                     sys::signal_name(action.signal));
+  parts_.record.write("stop",
+                      {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("groups")}});
+  for (const pid_t pid : sys::descendants_of(::getpid())) {
+    const pid_t group = ::getpgid(pid);
+    const bool ours =
+        std::any_of(workers_.begin(), workers_.end(),
+                    [&](const WorkerProcess& worker) { return worker.last_pid == group; });
+    if (!ours) continue;
+    posix::kill(pid, action.signal);
+    posix::kill(pid, SIGCONT);
+  }
+}
+
+void Supervisor::perform(const action::SignalTree& action) {
+  const std::vector<pid_t> tree = sys::descendants_of(::getpid());
+  parts_.log.info("{} for {} processes that are left", sys::signal_name(action.signal),
+                  tree.size());
+  parts_.record.write("stop", {{"signal", Json(sys::signal_name(action.signal))},
+                               {"to", Json("tree")},
+                               {"processes", Json(tree.size())}});
+  for (const pid_t pid : tree) {
+    posix::kill(pid, action.signal);
+    if (action.signal != SIGKILL) posix::kill(pid, SIGCONT);
+  }
+  if (!tree.empty()) return;
+  // Without /proc nobody can be found by name; as PID 1 everybody else here is ours to end.
+  if (::getpid() == 1) {
+    posix::kill(-1, action.signal);
+  } else {
+    for (const WorkerProcess& worker : workers_) {
+      if (worker.pid > 0) posix::kill(-worker.pid, action.signal);
+    }
+  }
+}
+
+void Supervisor::perform(const action::ArmTimer& action) {
+  perform(action::CancelTimer{});
+  timer_ = parts_.loop.after(action.delay, [this, timer = action.timer] {
+    timer_.reset();
+    post(event::TimerFired{timer});
+  });
+}
+
+void Supervisor::perform(const action::CancelTimer&) {
+  if (timer_) parts_.loop.cancel(*timer_);
+  timer_.reset();
+}
+
+void Supervisor::perform(const action::AwaitEmptyTree&) {
+  awaits_empty_tree_ = true;
+  reap();
+  if (awaits_empty_tree_) post(event::TreeNotEmpty{});
+}
+
+void Supervisor::perform(const action::AwaitDrain&) { awaits_drain_ = true; }
+
+void Supervisor::perform(const action::Finish&) {
+  if (machine_.end().output_cut) parts_.relay.cut();
+}
+
+void Supervisor::read_signals() {
+  signalfd_siginfo info;
+  while (posix::read(signal_fd_.get(), &info, sizeof info) == sizeof info) {
+    on_signal(static_cast<int>(info.ssi_signo), static_cast<pid_t>(info.ssi_pid));
+  }
+}
+
+void Supervisor::on_signal(int signal, pid_t sender) {
+  if (signal == SIGCHLD) {
+    reap();
+  } else if (asks_to_stop(signal)) {
+    parts_.log.info("{} came: stopping {} worker{}", sys::signal_name(signal), workers_.size(),
+                    workers_.size() == 1 ? "" : "s");
+    parts_.record.write("signal", {{"signal", Json(sys::signal_name(signal))},
+                                   {"sender", Json(static_cast<int>(sender))}});
+    post(event::StopRequested{signal});
+  } else if (is_forwarded(signal)) {
+    forward(signal);
+  }
+}
+
+void Supervisor::forward(int signal) {
+  parts_.log.debug("{} forwarded to the workers", sys::signal_name(signal));
+  parts_.record.write("signal",
+                      {{"signal", Json(sys::signal_name(signal))}, {"to", Json("workers")}});
+  for (const WorkerProcess& worker : workers_) signal_leader(worker, signal);
+}
+
+void Supervisor::reap() {
+  sys::Reaped reaped;
+  sys::ReapResult result;
+  while ((result = sys::reap_one(reaped)) == sys::ReapResult::kReaped) on_reaped(reaped);
+  if (result == sys::ReapResult::kNoChildren && awaits_empty_tree_) {
+    awaits_empty_tree_ = false;
+    post(event::TreeEmpty{});
+  }
+}
+
+void Supervisor::on_reaped(const sys::Reaped& reaped) {
+  const int index = index_of(reaped.pid);
+  if (index < 0) return;  // an orphan
+  WorkerProcess& worker = workers_[static_cast<std::size_t>(index)];
+  const WorkerSpec& spec = plan_.workers[static_cast<std::size_t>(index)];
+  worker.pid = -1;
+  worker.max_memory_kib = reaped.max_memory_kib;
+  if (spec.stdio == Stdio::kTerminal) ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+  if (const auto error = sys::read_exec_result(worker.exec_result.borrow())) {
+    worker.spawn_text = sys::describe(*error, request_for(spec, {}));
+    post(event::SpawnFailed{index, *error});
+  }
+  worker.exec_result.reset();
+  parts_.record.write("ended",
+                      {{"rank", Json(spec.rank)},
+                       {"status", Json(sys::describe(reaped.status))},
+                       {"max_memory_kib", Json(static_cast<std::int64_t>(reaped.max_memory_kib))}});
+  post(event::Exited{index, reaped.status});
+}
+
+int Supervisor::index_of(pid_t pid) const {
+  const auto found = std::find_if(workers_.begin(), workers_.end(),
+                                  [&](const WorkerProcess& worker) { return worker.pid == pid; });
+  return found == workers_.end() ? -1 : static_cast<int>(found - workers_.begin());
+}
+
+}  // namespace trainit::supervise

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "logs/relay.h"
+#include "plan/launch_plan.h"
+#include "report/record.h"
+#include "supervise/job_machine.h"
+#include "sys/event_loop.h"
+#include "sys/inheritance.h"
+#include "sys/process.h"
+
+namespace trainit::supervise {
+
+/// One worker as a process.
+struct WorkerProcess {
+  pid_t pid = -1;       ///< -1: not running, be it not yet or no more
+  pid_t last_pid = -1;  ///< for reports, after it was reaped
+  sys::UniqueFd exec_result;
+  std::string spawn_text;  ///< why it could not be started
+  long max_memory_kib = 0;
+};
+
+/// Carries out what the job machine decides, and tells it what happens: the only place where
+/// workers are started, signalled and reaped. From the first worker on nothing here fails: what
+/// cannot be done is logged, and the job goes on.
+class Supervisor {
+ public:
+  struct Parts {
+    sys::EventLoop& loop;
+    sys::Inheritance& inheritance;
+    logs::Relay& relay;
+    report::RunRecord& record;
+    const Logger& log;
+  };
+
+  Supervisor(const LaunchPlan& plan, Parts parts);
+
+  /// Starts the workers and returns when the job is finished: no process of it is left, its output
+  /// is written. Error: the kernel refuses what a supervisor needs (before any worker).
+  Result<JobEnd> run();
+
+  const std::vector<WorkerProcess>& workers() const { return workers_; }
+
+ private:
+  Result<void> prepare();
+  void post(Event event) { events_.push_back(std::move(event)); }
+  void handle_events();
+
+  void perform(const action::Spawn& action);
+  void perform(const action::SignalLeaders& action);
+  void perform(const action::SignalGroups& action);
+  void perform(const action::SignalTree& action);
+  void perform(const action::ArmTimer& action);
+  void perform(const action::CancelTimer& action);
+  void perform(const action::AwaitEmptyTree& action);
+  void perform(const action::AwaitDrain& action);
+  void perform(const action::Finish& action);
+
+  void read_signals();
+  void on_signal(int signal, pid_t sender);
+  void forward(int signal);
+  void reap();
+  void on_reaped(const sys::Reaped& reaped);
+  void signal_leader(const WorkerProcess& worker, int signal) const;
+  sys::SpawnRequest request_for(const WorkerSpec& spec, const logs::WorkerPipes& pipes) const;
+  int index_of(pid_t pid) const;
+
+  const LaunchPlan& plan_;
+  Parts parts_;
+  JobMachine machine_;
+  std::vector<WorkerProcess> workers_;
+  std::deque<Event> events_;
+  sys::UniqueFd signal_fd_, null_;
+  std::optional<sys::EventLoop::TimerId> timer_;
+  bool awaits_empty_tree_ = false;
+  bool awaits_drain_ = false;
+};
+
+}  // namespace trainit::supervise

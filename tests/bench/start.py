@@ -1,0 +1,108 @@
+"""What it costs to start and to end: an empty job with 1, 8 and 64 workers, against its peers.
+
+Every figure is the median of whole runs, from exec to exit, of commands that take turns. The workers
+run /bin/true, so that what is left is the launcher's own. Peers that are not installed fail the run.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import common
+from trainit_testing import cache, jobs
+
+WORKERS = (1, 8, 64)
+SLOW_RUNS = 5  # of peers that take seconds
+
+
+def program(name):
+    path = shutil.which(name)
+    if not path:
+        raise SystemExit(f"{name} is not installed: run scripts/setup")
+    return path
+
+
+def trainit(count, *command):
+    return [str(common.BINARY), "--workers", str(count), "--", *command]
+
+
+def commands(count):
+    true = "/bin/true"
+    found = {
+        "trainit": (trainit(count, true), 10**9),
+        "fork and exec": ([str(common.PROGRAMS / "fork_exec"), str(count), true], 10**9),
+        "mpirun": ([program("mpirun"), "--allow-run-as-root", "--oversubscribe", "-n", str(count), true], SLOW_RUNS * 2),
+        "torchrun": ([str(cache.peer("torch").parent / "torchrun"), "--nproc-per-node", str(count), "--no-python", true],
+                     SLOW_RUNS if count < 64 else 2),
+    }
+    if count == 1:
+        found["tini"] = ([program("tini"), "-s", "--", true], 10**9)
+        found["Python toolkit"] = ([str(cache.peer("sagemaker-training").parent / "train")], SLOW_RUNS * 2)
+    return found
+
+
+def lay_out_job():
+    base = Path(tempfile.mkdtemp(prefix="trainit-bench-"))
+    job = jobs.lay_out(base, hyperparameters={"sagemaker_program": "nothing.sh"}, code={"nothing.sh": "#!/bin/sh\n"})
+    (job.code / "nothing.sh").chmod(0o755)
+    return job
+
+
+def peak_memory_kib(argv, env):
+    """The launcher's own peak resident memory, read while its workers sleep."""
+    process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process.stdout.read(1)  # a worker runs
+    time.sleep(0.5)
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    process.stdout.close()
+    process.wait()
+    return int(re.search(r"VmHWM:\s+(\d+)", status).group(1))
+
+
+def tail_ms(count, runs, env):
+    """From the last worker's own last instruction to the launcher's exit."""
+    figures = []
+    for _ in range(runs):
+        process = subprocess.run(trainit(count, str(common.PROGRAMS / "stamp")), env=env, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, check=True)
+        ended = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        last = max(int(number) for number in re.findall(rb"\d{6,}", process.stdout))
+        figures.append((ended - last) / 1e6)
+    return sorted(figures)[len(figures) // 2]
+
+
+def milliseconds(seconds):
+    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def main():
+    options = common.arguments(runs=40)
+    job = lay_out_job()
+    env = {"PATH": os.environ["PATH"], "HOME": "/root", "OMPI_MCA_rmaps_base_oversubscribe": "1", **job.env}
+    sections = []
+    for count in WORKERS:
+        medians = common.interleaved(commands(count), options.runs if count < 64 else options.runs // 2, env)
+        own = medians["trainit"]
+        rows = [[name, milliseconds(value), f"{value / own:.2f}×" if value / own < 10 else f"{value / own:.0f}×"]
+                for name, value in sorted(medians.items(), key=lambda item: item[1])]
+        sections.append(f"### {count} worker{'s' if count > 1 else ''}\n\n" +
+                        common.table(["launcher", "exec to exit", "against trainit"], rows))
+        if count == 1:
+            sections.append(f"trainit is {(own - medians['tini']) * 1000:.1f} ms behind tini.")
+    sleeping = ["sh", "-c", "echo; exec sleep 1"]
+    memory = [[count, f"{peak_memory_kib(trainit(count, *sleeping), env) / 1024:.1f} MB"] for count in (8, 64)]
+    tails = [[count, f"{tail_ms(count, options.runs, env):.1f} ms"] for count in WORKERS]
+    shutil.rmtree(job.base)
+    sections.append("### Memory and end\n\n" + common.table(["workers", "launcher's peak resident memory"], memory) + "\n\n" +
+                    common.table(["workers", "last worker's end to launcher's exit"], tails))
+    head = f"## Start and end of an empty job\n\n`scripts/bench start`, on {common.machine()}; medians of {options.runs} interleaved runs (fewer for peers that take seconds)."
+    common.publish("start", "\n\n".join([head, *sections]), options.print)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The command line: options from three places, the platform's own argument, and what is said of mistakes."""
+
+import pytest
+
+
+def test_everything_after_the_dashes_arrives_byte_for_byte(trainit, pid1, job):
+    words = ["--workers", "", "two words", "a\nb", "$(id)", "'\"", "--", "-x", "ä😀", "*"]
+    end = pid1([trainit, "--", "printf", "%s\\0", *words], job=job())
+    assert end.out.split("\0")[:-1] == words
+
+
+@pytest.mark.parametrize("argv", [[], ["train"], ["train", "--log-level", "info"], ["--log-level", "info", "train"]])
+def test_no_word_and_the_word_train_mean_the_same(trainit, pid1, job, argv):
+    end = pid1([trainit, *argv, "--", "echo", "here"], job=job())
+    assert (end.code, end.out) == (0, "here\n")
+
+
+def test_a_binary_called_train_trains(trainit, pid1, job, tmp_path):
+    (tmp_path / "train").symlink_to(trainit)
+    here = job(hyperparameters={"sagemaker_program": "t.sh"}, code={"t.sh": "echo as train\n"})
+    assert pid1([str(tmp_path / "train"), "train"], job=here).out == "as train\n"
+
+
+def test_serve_is_refused_with_a_sentence(trainit, pid1, job):
+    end = pid1([trainit, "serve"], job=job())
+    assert end.code == 125 and "inference" in end.err
+
+
+@pytest.mark.parametrize("argv, word", [(["--worker", "2"], "--worker"), (["python", "train.py"], "python"),
+                                        (["--workers"], "--workers")])
+def test_a_mistake_on_the_command_line_names_the_word(trainit, pid1, job, argv, word):
+    end = pid1([trainit, *argv], job=job())
+    assert end.code == 125 and word in end.err
+
+
+def workers_of(end):
+    assert end.code == 0, end.err
+    return len(end.out.splitlines())
+
+
+def test_a_flag_wins_over_a_hyperparameter_and_that_over_a_variable(trainit, pid1, job):
+    with_hyperparameter, without = job(hyperparameters={"trainit_workers": 3}), job()
+    command, variable = ["--", "echo", "x"], {"TRAINIT_WORKERS": "2"}
+    assert workers_of(pid1([trainit, *command], job=without)) == 1
+    assert workers_of(pid1([trainit, *command], job=without, env=variable)) == 2
+    assert workers_of(pid1([trainit, *command], job=with_hyperparameter, env=variable)) == 3
+    assert workers_of(pid1([trainit, "--workers", "4", *command], job=with_hyperparameter, env=variable)) == 4
+
+
+@pytest.mark.parametrize("place", ["flag", "hyperparameter", "variable"])
+def test_a_bad_value_names_its_place_and_what_would_be_right(trainit, pid1, job, place):
+    argv = ["--workers", "none"] if place == "flag" else []
+    here = job(hyperparameters={"trainit_workers": "none"} if place == "hyperparameter" else {})
+    end = pid1([trainit, *argv, "--", "true"], job=here, env={"TRAINIT_WORKERS": "none"} if place == "variable" else {})
+    name = {"flag": "--workers", "hyperparameter": "the hyperparameter trainit_workers", "variable": "TRAINIT_WORKERS"}[place]
+    assert end.code == 125
+    assert f'{name} is "none": expected a number of workers from 1 to 4096, or one of auto, gpu, cpu' in here.failure
+
+
+def test_an_unknown_option_among_the_hyperparameters_is_not_ignored(trainit, pid1, job):
+    here = job(hyperparameters={"trainit_wrokers": 2})
+    assert pid1([trainit, "--", "true"], job=here).code == 125
+    assert "trainit_wrokers" in here.failure
+
+
+def test_our_hyperparameters_do_not_reach_the_script(trainit, pid1, job):
+    here = job(hyperparameters={"trainit_workers": 1, "epochs": 2, "sagemaker_program": "t.sh"},
+               code={"t.sh": 'echo "$@"; env | grep -i trainit_workers; true\n'})
+    assert pid1([trainit], job=here).out == "--epochs 2\n"
+
+
+DROPPED = "is dropped"
+
+
+@pytest.mark.parametrize("platform", [True, False])
+def test_a_last_train_is_the_platforms_only_where_there_is_one(trainit, pid1, job, tmp_path, platform):
+    here = job() if platform else None
+    env = {} if platform else {"SAGEMAKER_BASE_DIR": str(tmp_path / "none")}
+    end = pid1([trainit, "--", "echo", "a", "train"], job=here, env=env)
+    assert end.out == ("a\n" if platform else "a train\n")
+    assert (DROPPED in end.err) == platform
+
+
+def test_of_two_trains_one_is_the_platforms(trainit, pid1, tmp_path):
+    end = pid1([trainit, "--", "echo", "train", "train"], env={"SAGEMAKER_BASE_DIR": str(tmp_path / "none")})
+    assert end.out == "train\n"
+
+
+def test_a_train_of_the_jobs_own_arguments_stays(trainit, pid1, job):
+    here = job(config={"trainingjobconfig.json": {"AlgorithmSpecification": {"ContainerArguments": ["train"]}}})
+    assert pid1([trainit, "--", "echo", "a", "train"], job=here).out == "a train\n"
+
+
+def test_the_local_mode_of_sdk_v3_appends_nothing(trainit, pid1, job):
+    here = job(resources={"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "ethwe"})
+    assert pid1([trainit, "--", "echo", "a", "train"], job=here).out == "a train\n"
+
+
+@pytest.mark.parametrize("choice, text", [("keep", "a train\n"), ("drop", "a\n")])
+def test_the_platforms_argument_can_be_decided_by_hand(trainit, pid1, job, tmp_path, choice, text):
+    env = {"SAGEMAKER_BASE_DIR": str(tmp_path / "none")} if choice == "drop" else {}
+    here = None if choice == "drop" else job()
+    assert pid1([trainit, "--platform-arg", choice, "--", "echo", "a", "train"], job=here, env=env).out == text
+
+
+def test_help_fits_one_screen_and_the_long_one_lists_every_name(trainit, pid1):
+    short, long = pid1([trainit, "--help"]), pid1([trainit, "train", "--help"])
+    assert short.code == long.code == 0
+    assert len(short.out.splitlines()) <= 40 and max(map(len, short.out.splitlines())) <= 110
+    for name in ("--workers", "trainit_workers", "TRAINIT_WORKERS", "--stop-budget", "trainit_stop_budget"):
+        assert name in long.out
+
+
+def test_the_version_is_printed(trainit, pid1):
+    end = pid1([trainit, "--version"])
+    assert end.code == 0 and end.out.startswith("trainit 0.")

@@ -1,0 +1,160 @@
+"""Script mode: the platform names a script, and trainit finds out how to run it."""
+
+import json
+import os
+import stat
+
+import pytest
+
+SHOW = """
+import json, os, sys
+print(json.dumps({"argv": sys.argv, "cwd": os.getcwd(), "path": os.environ.get("PYTHONPATH"), "name": __name__,
+                  "rank": os.environ.get("RANK")}))
+"""
+
+
+def seen(end):
+    assert end.code == 0, end.err
+    return json.loads(end.out.splitlines()[-1])
+
+
+def script_job(job, program="train.py", code=None, **hyperparameters):
+    return job(hyperparameters={"sagemaker_program": program, **hyperparameters}, code=code or {program: SHOW})
+
+
+def test_a_python_script_runs_in_its_directory_with_its_hyperparameters(trainit, pid1, job):
+    here = script_job(job, epochs=3, lr=0.1)
+    what = seen(pid1([trainit, "train"], job=here))
+    assert what["argv"] == ["train.py", "--epochs", "3", "--lr", "0.1"]
+    assert what["cwd"] == f"{here.base}/code"
+    assert what["path"] == f"{here.base}/code"
+
+
+def test_a_script_without_a_distribution_setting_is_one_process_without_ranks(trainit, pid1, job):
+    assert seen(pid1([trainit], job=script_job(job)))["rank"] is None
+
+
+def test_a_script_gets_ranks_when_more_than_one_process_is_asked_for(trainit, pid1, job):
+    here = script_job(job)
+    end = pid1([trainit, "--workers", "2"], job=here)
+    assert end.code == 0
+    ranks = {json.loads(line.removeprefix("[rank 1] "))["rank"] for line in end.out.splitlines()}
+    assert ranks == {"0", "1"}
+
+
+def test_the_inherited_pythonpath_comes_after_the_code_directory(trainit, pid1, job):
+    here = script_job(job)
+    what = seen(pid1([trainit], job=here, env={"PYTHONPATH": "/a:/b"}))
+    assert what["path"] == f"{here.base}/code:/a:/b"
+
+
+def test_the_variable_wins_over_the_hyperparameter(trainit, pid1, job):
+    here = script_job(job, code={"train.py": "raise SystemExit(9)", "other.py": SHOW})
+    assert seen(pid1([trainit], job=here, env={"SAGEMAKER_PROGRAM": "other.py"}))["argv"][0] == "other.py"
+
+
+def test_a_script_in_a_sub_directory_runs_from_the_code_directory(trainit, pid1, job):
+    here = script_job(job, program="src/deep/train.py")
+    what = seen(pid1([trainit], job=here))
+    assert what["argv"][0] == "src/deep/train.py" and what["cwd"] == f"{here.base}/code"
+
+
+def test_a_package_runs_as_a_module_with_its_slashes_as_dots(trainit, pid1, job):
+    code = {"setup.py": "", "src/pkg/__init__.py": "", "src/pkg/train.py": SHOW, "src/__init__.py": ""}
+    what = seen(pid1([trainit], job=script_job(job, program="src/pkg/train.py", code=code)))
+    assert what["name"] == "__main__" and what["argv"][0].endswith("/code/src/pkg/train.py")
+
+
+def test_a_shell_script_runs_with_its_own_interpreter_and_intact_arguments(trainit, pid1, job):
+    code = {"train.sh": '#!/bin/bash\nprintf "%s|" "$@"; echo "${BASH_VERSION:+bash}"\n'}
+    end = pid1([trainit], job=script_job(job, program="train.sh", code=code, text="two words $(id) 'q'"))
+    assert end.code == 0, end.err
+    assert end.out.splitlines()[-1] == "--text|two words $(id) 'q'|bash"
+
+
+def test_a_shell_script_without_a_first_line_runs_in_sh(trainit, pid1, job):
+    end = pid1([trainit], job=script_job(job, program="train.sh", code={"train.sh": "echo it runs\n"}))
+    assert end.code == 0 and end.out == "it runs\n"
+
+
+def test_any_other_file_is_made_executable_and_run(trainit, pid1, job):
+    here = script_job(job, program="launch", code={"launch": "#!/bin/sh\necho launched\n"})
+    os.chmod(f"{here.base}/code/launch", 0o644)
+    end = pid1([trainit], job=here)
+    assert end.code == 0 and end.out == "launched\n"
+    assert stat.S_IMODE(os.stat(f"{here.base}/code/launch").st_mode) & 0o111 == 0o111
+
+
+def test_a_name_that_looks_like_an_option_is_a_name(trainit, pid1, job):
+    what = seen(pid1([trainit], job=script_job(job, program="-c.py")))
+    assert what["argv"][0] == "-c.py"
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}"])
+def test_the_code_may_lie_in_any_local_directory(trainit, pid1, job, tmp_path, form):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/train.py").write_text(SHOW)
+    here = script_job(job, sagemaker_submit_directory=form.format(tmp_path / "elsewhere"))
+    assert seen(pid1([trainit], job=here))["cwd"] == str(tmp_path / "elsewhere")
+
+
+def fails(end, here, code, *words):
+    assert end.code == code
+    assert not here.success
+    for word in words:
+        assert word in here.failure, here.failure
+        assert word in end.err
+
+
+def test_a_command_wins_over_the_named_script_and_says_so(trainit, pid1, job):
+    here = script_job(job)
+    end = pid1([trainit, "--", "echo", "the command"], job=here)
+    assert end.code == 0 and end.out == "the command\n"
+    assert "not sagemaker_program train.py" in end.err
+
+
+def test_code_in_s3_gets_a_clear_sentence(trainit, pid1, job):
+    here = script_job(job, sagemaker_submit_directory="s3://bucket/sourcedir.tar.gz")
+    fails(pid1([trainit], job=here), here, 125, "s3://bucket/sourcedir.tar.gz", "does not fetch code from S3")
+
+
+def test_a_script_that_is_not_there_is_named_with_what_is(trainit, pid1, job):
+    here = job(hyperparameters={"sagemaker_program": "trian.py"}, code={"train.py": SHOW})
+    fails(pid1([trainit], job=here), here, 127, "trian.py", "it has train.py")
+
+
+def test_windows_line_ends_in_a_shell_script_are_named(trainit, pid1, job):
+    here = script_job(job, program="train.sh", code={"train.sh": "#!/bin/bash\r\necho x\r\n"})
+    fails(pid1([trainit], job=here), here, 127, "/bin/bash\\r: the file has Windows line ends; save it with LF")
+
+
+def test_python_is_missed_only_where_it_is_needed(trainit, pid1, job, tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sh").symlink_to("/bin/sh")
+    path = {"PATH": str(tmp_path / "bin")}
+    here = script_job(job)
+    fails(pid1([trainit], job=here, env=path), here, 127, "the image has no Python", "--python")
+    shell = script_job(job, program="train.sh", code={"train.sh": "#!/bin/sh\necho fine\n"})
+    assert pid1([trainit], job=shell, env=path).out == "fine\n"
+
+
+@pytest.mark.parametrize("how", ["option", "variable", "venv"])
+def test_the_interpreter_can_be_chosen(trainit, pid1, job, tmp_path, how):
+    python = tmp_path / "venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho chosen "$@"\n')
+    python.chmod(0o755)
+    argv, env = [trainit], {}
+    if how == "option":
+        argv += ["--python", str(python)]
+    elif how == "variable":
+        env["SAGEMAKER_PYTHON"] = str(python)
+    else:
+        env["VIRTUAL_ENV"] = str(tmp_path / "venv")
+    end = pid1(argv, job=script_job(job), env=env)
+    assert end.out == "chosen train.py\n", end.err
+
+
+def test_nothing_to_run_says_what_could_be_given(trainit, pid1, job):
+    here = job()
+    fails(pid1([trainit], job=here), here, 125, "there is nothing to run", "trainit -- python train.py")

@@ -16,6 +16,32 @@
 namespace trainit::sys {
 namespace {
 
+Result<void> write_new_file(const std::string& path, std::string_view content, mode_t mode) {
+  const UniqueFd file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!file) return fail(errno_text(errno));
+  TRAINIT_TRY(write_all(file.borrow(), content));
+  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) return fail(errno_text(errno));
+  return {};
+}
+
+/// Gives `from` the name `to` unless something has it. 0, or what errno says. Not every file system
+/// knows RENAME_NOREPLACE, and not every one knows hard links; where neither is there, the last
+/// resort may replace what came at the last moment.
+int rename_new(const char* from, const char* to) {
+  if (::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno == EEXIST) return EEXIST;
+  if (::link(from, to) == 0) return ::unlink(from) == 0 ? 0 : errno;
+  if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return errno;
+  return ::rename(from, to) == 0 ? 0 : errno;
+}
+
+std::string temporary_beside(const std::string& path) {
+  return fmt::format("{}.{}.tmp", path, ::getpid());
+}
+
+}  // namespace
+
 Result<void> write_all(BorrowedFd fd, std::string_view content) {
   while (!content.empty()) {
     const ssize_t written = ::write(fd.get(), content.data(), content.size());
@@ -27,17 +53,6 @@ Result<void> write_all(BorrowedFd fd, std::string_view content) {
   }
   return {};
 }
-
-Result<void> write_new_file(const std::string& path, std::string_view content, mode_t mode) {
-  const UniqueFd file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
-  if (!file) return fail(errno_text(errno));
-  TRAINIT_TRY(write_all(file.borrow(), content));
-  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) return fail(errno_text(errno));
-  return {};
-}
-
-}  // namespace
 
 std::string errno_text(int errno_value) {
   const char* name = strerrorname_np(errno_value);
@@ -79,7 +94,7 @@ std::string read_line(const std::string& path) {
 }
 
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode) {
-  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
+  const std::string temporary = temporary_beside(path);
   Result<void> written = write_new_file(temporary, content, mode);
   if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = fail(errno_text(errno));
   if (!written) {
@@ -87,6 +102,19 @@ Result<void> write_file(const std::string& path, std::string_view content, mode_
     return fail("writing " + path, written.error());
   }
   return {};
+}
+
+Result<bool> write_file_once(const std::string& path, std::string_view content, mode_t mode) {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) == 0) return false;
+  const std::string temporary = temporary_beside(path);
+  const Result<void> written = write_new_file(temporary, content, mode);
+  const int placed = written ? rename_new(temporary.c_str(), path.c_str()) : 0;
+  if (!written || placed != 0) ::unlink(temporary.c_str());
+  if (placed == EEXIST) return false;
+  if (placed != 0) return fail("writing " + path + ": " + errno_text(placed));
+  if (!written) return fail("writing " + path, written.error());
+  return true;
 }
 
 Result<void> make_directories(const std::string& path, mode_t mode) {

@@ -24,9 +24,16 @@ Result<std::string> read_file(const std::string& path, std::size_t limit = 64 <<
 /// /sys).
 std::string read_line(const std::string& path);
 
+/// Writes all of it, however many calls that takes. Error: errno's text alone.
+Result<void> write_all(BorrowedFd fd, std::string_view content);
+
 /// Puts `content` at `path` so that a reader, or a crash, never finds half of it: a new file beside
 /// it, fsync, rename.
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode = 0644);
+
+/// As `write_file`, but what is at `path` already stays, also when it appears at the last moment.
+/// Tells whether it wrote.
+Result<bool> write_file_once(const std::string& path, std::string_view content, mode_t mode = 0644);
 
 /// `mkdir -p`; fine when it is there.
 Result<void> make_directories(const std::string& path, mode_t mode = 0755);

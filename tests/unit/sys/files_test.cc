@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace trainit;
@@ -32,6 +33,41 @@ TEST_CASE("a file that cannot be written names its path and leaves nothing behin
   REQUIRE_FALSE(written);
   CHECK(written.error().message.find(directory.path + "/none/file") != std::string::npos);
   CHECK(written.error().message.find("ENOENT") != std::string::npos);
+}
+
+TEST_CASE("a file that is written once keeps what is there, a dangling link too") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path + "/file";
+  CHECK(*write_file_once(path, "first"));
+  CHECK_FALSE(*write_file_once(path, "second"));
+  CHECK(*read_file(path) == "first");
+  REQUIRE(::symlink("/none", (directory.path + "/link").c_str()) == 0);
+  CHECK_FALSE(*write_file_once(directory.path + "/link", "second"));
+  CHECK(list_directory(directory.path)->size() == 2);
+  CHECK(write_file_once(directory.path + "/none/file", "x").error().message.find("ENOENT") !=
+        std::string::npos);
+}
+
+TEST_CASE("of several writers at one moment exactly one writes") {
+  const TemporaryDirectory directory;
+  int gate[2];
+  REQUIRE(::pipe(gate) == 0);
+  for (int writer = 0; writer < 8; ++writer) {
+    if (::fork() != 0) continue;
+    char byte;
+    ::close(gate[1]);
+    [[maybe_unused]] const ssize_t opened = ::read(gate[0], &byte, 1);
+    int wrote = 0;
+    for (int file = 0; file < 50; ++file) {
+      wrote += write_file_once(directory.path + "/" + std::to_string(file), "x").value_or(false);
+    }
+    ::_exit(wrote);
+  }
+  ::close(gate[0]);
+  ::close(gate[1]);
+  int all_wrote = 0, status = 0;
+  while (::wait(&status) > 0) all_wrote += WEXITSTATUS(status);
+  CHECK(all_wrote == 50);
 }
 
 TEST_CASE("a file that is too long is refused") {

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <string>
+#include <string_view>
+
+#include "sys/files.h"
+
+/// A directory of a test's own, which goes with it.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  ~TemporaryDirectory() { [[maybe_unused]] const int ended = ::system(("rm -rf " + path).c_str()); }
+
+  std::string operator/(std::string_view name) const { return path + "/" + std::string(name); }
+
+  /// A file below, with the directories on the way.
+  std::string write(std::string_view name, std::string_view content) const {
+    const std::string file = *this / name;
+    REQUIRE(trainit::sys::make_directories(file.substr(0, file.rfind('/'))));
+    REQUIRE(trainit::sys::write_file(file, content));
+    return file;
+  }
+
+  std::string path = "/tmp/trainit-unit-XXXXXX";
+};

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "sys/process.h"
+#include "trainit/result.h"
+
+namespace trainit::sys {
+
+/// The user that NAME|UID[:GROUP|GID] means, by the two files alone: a static program cannot load
+/// the image's NSS modules. A name goes before a number, as with chown.
+///
+/// As with `docker run --user`, a UID that no line has gets group 0; a group that is given is the
+/// only one, and else a user has the group of its line and those that list its name. `groups`
+/// begins with `gid`. Errors, each naming the file: no such user or group, an empty part, a number
+/// that is no id.
+Result<Credentials> find_user(std::string_view spec, const std::string& passwd = "/etc/passwd",
+                              const std::string& group = "/etc/group");
+
+/// Gives `path` and all below it to this user and group. Links are given themselves, never what
+/// they point to; `path` itself must be none. What has the right owner already is not touched, so
+/// that a read-only file of the user is no error. Error: the first entry that cannot be given.
+Result<void> give_ownership(const std::string& path, uid_t uid, gid_t gid);
+
+}  // namespace trainit::sys

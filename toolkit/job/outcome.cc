@@ -1,1 +1,50 @@
-// filled next
+#include "trainit/outcome.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <string>
+
+#include "base/utf8.h"
+#include "sys/files.h"
+
+namespace trainit {
+namespace {
+
+/// Replacing a stray byte makes it longer, so the cut comes twice: before, for speed, and after.
+std::string fit_failure_text(std::string_view text) {
+  const std::string sanitized = utf8::sanitize(utf8::truncate(text, kFailureBytes));
+  return std::string(utf8::truncate(sanitized, kFailureBytes));
+}
+
+Result<void> set_aside(const std::string& path) {
+  const std::string previous = path + ".previous";
+  if (::rename(path.c_str(), previous.c_str()) == 0 || errno == ENOENT) return {};
+  return fail(fmt::format("moving {} to {}: {}", path, previous, sys::errno_text(errno)));
+}
+
+}  // namespace
+
+Result<void> write_failure(const Paths& paths, std::string_view text) {
+  TRAINIT_TRY(sys::make_directories(paths.output));
+  TRAINIT_TRY(sys::write_file_once(paths.failure, fit_failure_text(text)));
+  return {};
+}
+
+Result<void> write_success(const Paths& paths) {
+  TRAINIT_TRY(sys::make_directories(paths.output));
+  const sys::UniqueFd file(
+      ::open(paths.success.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!file) return fail(fmt::format("writing {}: {}", paths.success, sys::errno_text(errno)));
+  return {};
+}
+
+Result<void> set_aside_markers(const Paths& paths) {
+  TRAINIT_TRY(set_aside(paths.failure));
+  return set_aside(paths.success);
+}
+
+}  // namespace trainit

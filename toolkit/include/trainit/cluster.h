@@ -10,15 +10,19 @@ namespace trainit {
 
 /// Which hosts take part in this job's distributed part, and who leads.
 struct Cluster {
-  std::string platform;            ///< "sagemaker" or "none"
+  std::string platform;  ///< "sagemaker" or "none"
   std::string current_host;
-  std::vector<std::string> hosts;  ///< that take part, in rank order (numeric: algo-2 before algo-10)
-  std::string leader;              ///< hosts[0]
-  int host_rank = 0;               ///< index of current_host in hosts; -1: it takes no part
-  std::string interface;           ///< the platform's network interface, which may not exist
+  /// That take part, in rank order (numeric: algo-2 before algo-10); never empty.
+  std::vector<std::string> hosts;
+  std::string leader;     ///< hosts[0]
+  int host_rank = 0;      ///< index of current_host in hosts; -1: it takes no part
+  std::string interface;  ///< the platform's network interface, which may not exist
 
   int host_count() const { return static_cast<int>(hosts.size()); }
 
+  /// All hosts, or those of the distribution groups when the job has such groups. Neither the order
+  /// of the file nor that of the groups counts, because the platform sorts the one as text and the
+  /// other not at all, and every host has to come to the same ranks.
   static Cluster of(const Resources& resources, const Hyperparameters& hyperparameters);
 };
 
@@ -28,6 +32,8 @@ struct DistributionGroups {
   std::vector<std::string> hosts;   ///< distribution_hosts, file order
   std::string master;               ///< master_hostname
 
+  /// The groups that `sagemaker_distribution_instance_groups` names; else the current group when
+  /// some kind of distribution is switched on; else none.
   static DistributionGroups of(const Resources& resources, const Hyperparameters& hyperparameters);
 };
 

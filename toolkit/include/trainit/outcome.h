@@ -10,17 +10,17 @@ namespace trainit {
 /// The platform shows this many bytes of the failure file.
 inline constexpr std::size_t kFailureBytes = 1024;
 
-/// Says why the job failed, for `<output>/failure`, whose first 1,024 bytes the platform shows as the
-/// failure reason. Invalid UTF-8 is replaced, the text is cut at a character. A file that is there
-/// already is kept, because its writer knew more. A training program calls this and then exits with a
-/// code other than 0.
+/// Says why the job failed, for `<output>/failure`, whose first 1,024 bytes the platform shows as
+/// the failure reason. Invalid UTF-8 is replaced, the text is cut at a character. A file that is
+/// there already is kept, because its writer knew more. A training program calls this and then
+/// exits with a code other than 0.
 Result<void> write_failure(const Paths& paths, std::string_view text);
 
 /// Puts an empty `<output>/success` there.
 Result<void> write_success(const Paths& paths);
 
-/// Moves a `failure` and a `success` that an earlier job left in this directory to `failure.previous`
-/// and `success.previous`. Called once, before the workers.
+/// Moves a `failure` and a `success` that an earlier job left in this directory to
+/// `failure.previous` and `success.previous`. Called once, before the workers.
 Result<void> set_aside_markers(const Paths& paths);
 
 }  // namespace trainit

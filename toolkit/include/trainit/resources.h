@@ -17,17 +17,22 @@ struct InstanceGroup {
 /// What resourceconfig.json says of the job's machines.
 struct Resources {
   std::string current_host;
-  std::vector<std::string> hosts;  ///< in file order
+  std::vector<std::string> hosts;  ///< in file order; never empty, no name twice
   std::string instance_type = "local";
   std::string group_name = "homogeneousCluster";
   std::vector<InstanceGroup> groups;
   std::string network_interface = "eth0";
   Json topology = Json::Array{};
-  Json file = Json::Object{};      ///< the whole object as read
+  Json file = Json::Object{};  ///< the whole object as read
+  bool from_platform = false;  ///< false: there was no file, and this is one host by itself
 
+  /// Errors: it is no object, "hosts" or "current_host" is missing, the current host is not among
+  /// the hosts, a host stands there twice, a key of the wrong kind. Absent others get the defaults
+  /// above.
   static Result<Resources> from_json(const Json& file);
-  /// One host that is named `host`, for a run outside a platform.
-  static Resources single(std::string host);
+  /// One host that is named `host`, for a run outside a platform. `file` is what a platform would
+  /// have written for it.
+  static Resources single(const std::string& host);
 };
 
 }  // namespace trainit

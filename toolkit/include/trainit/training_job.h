@@ -30,24 +30,32 @@ struct TrainingJob {
   Resources resources;
 
   std::optional<std::chrono::seconds> max_runtime;  ///< trainingjobconfig.json, MaxRuntimeInSeconds
-  bool container_command_given = false;  ///< trainingjobconfig.json shows ContainerEntrypoint or …Arguments
-  std::optional<int> run_number;         ///< init-config.json, jobRunNumber: counts Spot restarts
-  std::string checkpoint_directory;      ///< checkpointconfig.json, LocalPath; empty when none
-  std::string debugger_directory;        ///< debughookconfig.json, LocalPath; empty when none
-  std::string tensorboard_directory;     ///< tensorboardoutputconfig.json, LocalPath; empty when none
-  std::string profiler_directory;        ///< <output>/profiler when profilerconfig.json is there and enabled
+  /// trainingjobconfig.json shows ContainerEntrypoint or ContainerArguments
+  bool container_command_given = false;
+  std::optional<int> run_number;      ///< init-config.json, jobRunNumber: counts Spot restarts
+  std::string checkpoint_directory;   ///< checkpointconfig.json, LocalPath; empty when none
+  std::string debugger_directory;     ///< debughookconfig.json, LocalPath; empty when none
+  std::string tensorboard_directory;  ///< tensorboardoutputconfig.json, LocalPath; empty when none
+  /// <output>/profiler when profilerconfig.json is there and does not disable it; empty when none
+  std::string profiler_directory;
   std::vector<std::string> metric_regexes;  ///< metric-definition-regex.json
 
   /// True when a platform started us: TRAINING_JOB_NAME is set, or the config directory is there.
   bool on_platform = false;
-  /// Sentences about what was missing and replaced by a default.
+  /// Sentences about what was missing and replaced by a default, and about what was ignored.
   std::vector<std::string> warnings;
 
-  /// Reads the job of this process: base directory and job name from `environment`.
+  /// The channel of this name; null when there is none.
+  const Channel* channel(std::string_view name) const;
+
+  /// Reads the job of this process: base directory and job name from `environment`. It writes and
+  /// makes nothing.
   ///
   /// Missing files are defaults with a warning (one host, no channels, no hyperparameters). Errors,
-  /// each one sentence: a malformed file (with file, line, column and what was expected), a key of the
-  /// wrong kind, a config directory that this user cannot enter (with uid, mode and what to do).
+  /// each one sentence: a malformed file (with file, line, column and what was expected), a key of
+  /// the wrong kind, a config directory that this user cannot enter (with uid, mode and what to
+  /// do). A file that the platform does not document is ignored with a warning when it is
+  /// malformed.
   static Result<TrainingJob> load(const Environment& environment = Environment::of_process());
 };
 

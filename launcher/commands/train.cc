@@ -195,6 +195,7 @@ class Train {
     report::RunRecord record = open_record(context_, log_);
     record_start(context_, plan, record);
     logs::Relay relay(loop, static_cast<int>(plan.workers.size()));
+    const Logger::Sink direct = log_.sink();
     log_.set_sink([&relay](std::string_view text) { relay.say(text); });
     supervise::Supervisor supervisor(plan, {loop, inheritance_, relay, record, log_});
     const Result<supervise::JobEnd> end = supervisor.run();
@@ -210,7 +211,7 @@ class Train {
                                {"failure", Json(conclusion.failure)}});
     }
     relay.finish();
-    log_.set_sink(Logger().sink());
+    log_.set_sink(direct);
     if (!end) return tl::unexpected(end.error());
     return code;
   }

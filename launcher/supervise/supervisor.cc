@@ -51,6 +51,7 @@ Result<void> Supervisor::prepare() {
   TRAINIT_TRY(
       parts_.loop.watch(signal_fd_.borrow(), EPOLLIN, [this](std::uint32_t) { read_signals(); }));
   null_.reset(posix::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  owns_terminal_ = ::isatty(STDIN_FILENO) == 1 && ::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
   return {};
 }
 
@@ -93,7 +94,7 @@ sys::SpawnRequest Supervisor::request_for(const WorkerSpec& spec,
   request.cpus = spec.cpus;
   // As PID 1 our death takes the namespace along; elsewhere the workers must not outlive us.
   request.death_signal = ::getpid() == 1 ? 0 : SIGKILL;
-  request.foreground = spec.stdio == Stdio::kTerminal;
+  request.foreground = spec.stdio != Stdio::kRelay && owns_terminal_;
   if (spec.stdio == Stdio::kRelay) request.stdin_fd = null_.get();
   if (spec.stdio != Stdio::kTerminal) {
     request.stdout_fd = pipes.stdout_writer.get();
@@ -247,7 +248,8 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
   const WorkerSpec& spec = plan_.workers[static_cast<std::size_t>(index)];
   worker.pid = -1;
   worker.max_memory_kib = reaped.max_memory_kib;
-  if (spec.stdio == Stdio::kTerminal) ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+  // It may have been the terminal's foreground group; SIGTTOU is blocked, so this does not stop us.
+  if (spec.stdio != Stdio::kRelay && owns_terminal_) ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
   if (const auto error = sys::read_exec_result(worker.exec_result.borrow())) {
     worker.spawn_text = sys::describe(*error, request_for(spec, {}));
     post(event::SpawnFailed{index, *error});

@@ -77,6 +77,7 @@ class Supervisor {
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   std::optional<sys::EventLoop::TimerId> timer_;
+  bool owns_terminal_ = false;  ///< our process group is the foreground group of stdin's terminal
   bool awaits_empty_tree_ = false;
   bool awaits_drain_ = false;
 };

@@ -23,6 +23,7 @@ class Logger {
   /// Writes to stderr, directly.
   Logger();
 
+  const Sink& sink() const { return sink_; }
   void set_sink(Sink sink) { sink_ = std::move(sink); }
   void set_mask(Mask mask) { mask_ = std::move(mask); }
   void set_level(LogLevel level) { level_ = level; }

@@ -22,11 +22,14 @@ job(…)         lays out a job directory: hyperparameters=, raw_hyperparameters
                code=, config= (see tests/lib/trainit_testing/jobs.py); `.base`, `.model`, `.output`,
                `.success`, `.failure`, `.failure_reason`, `.write_config()`, `.write_code()`, `.env`
 clean_env      the environment that both start with
+engine         a Docker engine of the tests' own (`.docker("run", …)`); skips where none can run
+trainit_image, pytorch_image    what docker/Dockerfile and docker/examples/pytorch make
 
 Markers: `release_only` for what is true of the static product alone (its size, its linking, foreign
 roots): such tests are left out of a run against the binary with sanitizers.
 """
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -35,7 +38,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
-from trainit_testing import jobs, processes  # noqa: E402
+from trainit_testing import docker_engine, jobs, processes  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -122,3 +125,27 @@ def job(tmp_path):
         return made[-1]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def engine():
+    with contextlib.ExitStack() as stack:
+        try:
+            running = stack.enter_context(docker_engine.running_engine())
+        except docker_engine.CannotStart as reason:
+            pytest.skip(f"no Docker engine can run here: {reason}")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def trainit_image(engine):
+    base = engine.import_root("debian-12")
+    engine.build(REPOSITORY, "trainit", file=REPOSITORY / "docker/Dockerfile", DEBIAN=base)
+    return "trainit"
+
+
+@pytest.fixture(scope="session")
+def pytorch_image(engine, trainit_image):
+    base = engine.import_root("debian-12")
+    engine.build(REPOSITORY / "docker/examples/pytorch", "trainit-pytorch", BASE=base, TRAINIT=trainit_image)
+    return "trainit-pytorch"

@@ -9,8 +9,10 @@ import threading
 import time
 from pathlib import Path
 
-#: The kernel's own /proc is mounted anew, so that a program sees its namespace's processes only.
-PID_NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--"]
+
+def pid_namespace(proc):
+    """The kernel's own /proc is mounted anew, so that a program sees its namespace's processes only."""
+    return ["unshare", "--pid", "--fork", f"--mount-proc={proc}", "--kill-child", "--"]
 
 
 class Finished:
@@ -66,9 +68,9 @@ class _Reader(threading.Thread):
 class Running:
     """A program that was started. End it with `wait`, or leave it to the fixture."""
 
-    def __init__(self, argv, *, env, cwd, stdin, namespace, tty, user_wrapper, pass_fds):
-        wrapper = PID_NAMESPACE if namespace else []
-        self.argv = [*wrapper, *user_wrapper, *map(os.fspath, argv)]
+    def __init__(self, argv, *, env, cwd, stdin, namespace, mount_proc, tty, pass_fds):
+        wrapper = pid_namespace(mount_proc) if namespace else []
+        self.argv = [*wrapper, *map(os.fspath, argv)]
         self.namespace = namespace
         self.changed = threading.Condition()
         self.started = time.monotonic()
@@ -173,8 +175,8 @@ class Running:
             self.process.wait()
 
 
-def start(argv, *, env=None, cwd=None, stdin=subprocess.DEVNULL, namespace=True, tty=False,
-          user_wrapper=(), pass_fds=()):
+def start(argv, *, env=None, cwd=None, stdin=subprocess.DEVNULL, namespace=True,
+          mount_proc="/proc", tty=False, pass_fds=()):
     """Starts a program; see `Running`."""
-    return Running(argv, env=env, cwd=cwd, stdin=stdin, namespace=namespace, tty=tty,
-                   user_wrapper=list(user_wrapper), pass_fds=pass_fds)
+    return Running(argv, env=env, cwd=cwd, stdin=stdin, namespace=namespace, mount_proc=mount_proc, tty=tty,
+                   pass_fds=pass_fds)

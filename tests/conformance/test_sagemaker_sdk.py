@@ -1,0 +1,72 @@
+"""The real SageMaker Python SDK trains the example image in its local mode."""
+
+import json
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+from trainit_testing import cache
+
+pytestmark = pytest.mark.release_only
+
+FIT = Path(__file__).parent / "sdk_fit.py"
+
+
+@pytest.fixture
+def fit(engine, pytorch_image, tmp_path):
+    """Runs Estimator.fit(); gives the finished process and the directory that the SDK filled."""
+    python = cache.peer("sagemaker-sdk")
+    config = tmp_path / "sdk-config.yaml"
+    config.write_text("SchemaVersion: '1.0'\n"
+                      "SageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n")
+    output = tmp_path / "output"
+    output.mkdir()
+    made_up = {"AWS_ACCESS_KEY_ID": "made-up", "AWS_SECRET_ACCESS_KEY": "made-up",
+               "AWS_EC2_METADATA_DISABLED": "true", "SAGEMAKER_USER_CONFIG_OVERRIDE": str(config),
+               "HOME": str(tmp_path)}
+
+    def run(hyperparameters, environment=None):
+        request = {"image": pytorch_image, "hyperparameters": hyperparameters, "output": str(output),
+                   "environment": environment or {},
+                   "channels": {name: str(cache.digits() / name) for name in ("train", "test")}}
+        done = subprocess.run([python, FIT, json.dumps(request)], env=engine.client_env | made_up, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        return done, output
+
+    return run
+
+
+def members(archive):
+    with tarfile.open(archive) as content:
+        return {name.removeprefix("./"): content.extractfile(member).read() if member.isfile() else None
+                for name, member in zip(content.getnames(), content.getmembers())}
+
+
+def test_fit_trains_with_all_kinds_of_hyperparameters_and_two_channels(fit):
+    hyperparameters = {"epochs": 8, "batch-size": 64, "learning-rate": 0.1, "debug": True, "none": None,
+                       "layers": [64, "a b"], "nested": {"k": {"deep": 1.5}}, "name": "it's $HOME `x` \"q\"",
+                       "umlaut": "größe"}
+    done, output = fit(hyperparameters, {"TRAINIT_WORKERS": "2"})
+    assert done.returncode == 0, done.stdout
+    assert "fitted: Completed" in done.stdout
+    assert float(done.stdout.split("test_accuracy=")[1].split()[0]) > 0.9
+    model = members(output / "model.tar.gz")
+    assert {"model.pt", "weights.pt"} <= set(model)
+    assert "success" in members(output / "output.tar.gz")
+
+
+def test_values_reach_the_script_unchanged_through_the_sdk(fit):
+    done, _ = fit({"epochs": 1, "odd": "it's $HOME `x` \"q\" ü"})
+    assert done.returncode == 0, done.stdout
+    # The example names the arguments that it has no use for.
+    assert "not used: --odd it's $HOME `x` \"q\" ü" in done.stdout
+
+
+def test_a_failing_fit_leaves_the_cause_in_the_output(fit):
+    done, output = fit({"learning-rate": -1})
+    assert done.returncode != 0
+    assert "Process exited with code: 1" in done.stdout
+    left = members(output / "output.tar.gz")
+    assert "success" not in left
+    assert "ValueError: learning rate must be positive" in left["failure"].decode().splitlines()[0]

@@ -1,0 +1,111 @@
+"""The images that this repository describes, built and run by a real Docker engine."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from trainit_testing import cache
+
+pytestmark = pytest.mark.release_only
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def run_image(engine):
+    """Runs an image over a job directory as the platform does: `docker run IMAGE train`, without network."""
+
+    def run(image, job, *arguments, environment=None):
+        flags = [f"--env={name}={value}" for name, value in (environment or {}).items()]
+        return engine.docker("run", "--rm", "--network=none", f"--volume={job.base}:/opt/ml", *flags, image,
+                             *arguments, check=False)
+
+    return run
+
+
+@pytest.fixture
+def digits_job(job):
+    def make(**hyperparameters):
+        channels = {name: cache.digits() / name for name in ("train", "test")}
+        return job(hyperparameters=hyperparameters, channels=channels)
+
+    return make
+
+
+def test_the_dockerfile_makes_an_image_with_one_static_file(engine, trainit_image, tmp_path):
+    container = engine.docker("create", trainit_image).stdout.strip()
+    engine.docker("cp", f"{container}:/trainit", tmp_path / "trainit")
+    listing = engine.docker("export", container, "--output", tmp_path / "all.tar")
+    assert listing.returncode == 0
+    names = subprocess.run(["tar", "-tf", tmp_path / "all.tar"], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.split()
+    # The engine itself adds mount points for what every container gets.
+    added = {"dev", "etc", "proc", "sys", ".dockerenv"}
+    assert {name.split("/")[0] for name in names} - added == {"trainit"}
+    dynamic = subprocess.run(["readelf", "-d", tmp_path / "trainit"], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout
+    assert "NEEDED" not in dynamic
+
+
+def test_the_image_from_scratch_starts(engine, trainit_image):
+    assert engine.docker("run", "--rm", "--network=none", trainit_image, "--version").stdout.startswith("trainit ")
+
+
+def test_the_pytorch_image_trains_two_workers_to_a_good_model(run_image, pytorch_image, digits_job):
+    here = digits_job(**{"epochs": 8, "batch-size": 64, "learning-rate": 0.1})
+    end = run_image(pytorch_image, here, "train", environment={"TRAINIT_WORKERS": "2"})
+    assert end.returncode == 0, end.stdout + end.stderr
+    assert float(end.stdout.split("test_accuracy=")[1].split()[0]) > 0.9
+    assert here.success and here.failure is None
+    assert (here.model / "model.pt").stat().st_size > 0
+
+
+def test_the_model_of_the_pytorch_image_answers_when_loaded_for_serving(run_image, engine, pytorch_image,
+                                                                       digits_job):
+    here = digits_job(epochs=8)
+    run_image(pytorch_image, here, "train")
+    serve = """
+import numpy, torch
+table = numpy.loadtxt("/opt/ml/input/data/test/digits.csv", delimiter=",", dtype="float32")[:100]
+model = torch.jit.load("/opt/ml/model/model.pt")
+answers = model(torch.from_numpy(table[:, :64] / 16)).argmax(dim=1).numpy()
+print((answers == table[:, 64]).mean())
+"""
+    end = engine.docker("run", "--rm", "--network=none", f"--volume={here.base}:/opt/ml",
+                        "--entrypoint=python3", pytorch_image, "-c", serve)
+    assert float(end.stdout) > 0.9
+
+
+def test_a_failing_container_tells_its_code_and_its_cause(run_image, pytorch_image, digits_job):
+    here = digits_job(**{"learning-rate": -1.0})
+    end = run_image(pytorch_image, here, "train")
+    assert end.returncode == 1, end.stdout + end.stderr
+    assert not here.success
+    assert "ValueError: learning rate must be positive" in here.failure_reason.splitlines()[0]
+
+
+def test_docker_stop_lets_the_script_write_a_checkpoint(engine, pytorch_image, digits_job):
+    here = digits_job(epochs=100000)
+    name = "trainit-stopped"
+    container = engine.docker("run", "--detach", "--network=none", f"--volume={here.base}:/opt/ml",
+                              "--env=TRAINIT_WORKERS=2", f"--name={name}", pytorch_image, "train").stdout.strip()
+    follow_until(engine, container, "epoch 2 ")
+    engine.docker("stop", "--time=10", container)
+    state = json.loads(engine.docker("inspect", container).stdout)[0]["State"]
+    log = engine.docker("logs", container)
+    assert state["ExitCode"] == 0 and not state["OOMKilled"], log.stdout + log.stderr
+    assert (here.output / "data/checkpoint/checkpoint.pt").exists()
+
+
+def follow_until(engine, container, text):
+    """Reads a container's log until a line has `text`."""
+    with subprocess.Popen(["docker", "logs", "--follow", container], env=engine.client_env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as following:
+        seen = []
+        for line in following.stdout:
+            seen.append(line)
+            if text in line:
+                following.kill()
+                return
+    raise AssertionError(f"{text!r} never came:\n{''.join(seen)}")

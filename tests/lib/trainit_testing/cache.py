@@ -1,0 +1,44 @@
+"""What scripts/setup put into the cache: digits, roots, test peers."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CACHE = Path(os.environ.get("TRAINIT_CACHE") or Path.home() / ".cache/trainit")
+
+
+def digits():
+    """The directory with the channels train and test of the handwritten digits."""
+    directory = CACHE / "digits"
+    assert directory.is_dir(), "the digits are not there: run scripts/setup"
+    return directory
+
+
+def peer(name):
+    """The Python of a test peer's environment. `scripts/test --quick` does without peers, and says so."""
+    python = CACHE / "peers" / name / "bin/python"
+    if not python.exists():
+        if os.environ.get("TRAINIT_QUICK"):
+            pytest.skip(f"--quick leaves out the test peer {name}")
+        pytest.fail(f"the test peer {name} is not there: run scripts/setup")
+    return python
+
+
+def root_archive(name):
+    """The checked archive of a root file system."""
+    archive = CACHE / "roots" / f"{name}.tar.zst"
+    if not archive.exists():
+        pytest.skip(f"scripts/setup could not make the root {name}")
+    archive = archive.resolve()
+    expected = Path(f"{archive}.sha256").read_text().split()[0]
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert found == expected, f"{archive} has changed since it was made: remove it"
+    return archive
+
+
+def unpack_root(name, directory):
+    subprocess.run(["tar", "--zstd", "-xpf", root_archive(name), "-C", directory, "--numeric-owner"],
+                   check=True)

@@ -10,13 +10,18 @@ namespace trainit::diagnose {
 struct ErrorText {
   std::string summary;   ///< one line: "ValueError: learning rate must be positive"
   std::string location;  ///< "train.py:42"; empty when it names none
-  std::string detail;    ///< the block it was found in: the traceback, the lines around an abort
-  bool communication = false;  ///< says that a peer or a connection is gone: likely a consequence
+  std::string frame;   ///< `File "/opt/ml/code/train.py", line 42, in make_optimizer`; may be empty
+  std::string detail;  ///< the block it was found in: the traceback, the lines around an abort
+  bool communication = false;    ///< says that a peer or a connection is gone: likely a consequence
+  bool only_last_lines = false;  ///< nothing in it is known to be an error
 };
 
-/// Finds the error that explains the end in the tail of a worker's stderr (or stdout): the last Python
-/// traceback (chained, multi-line and SyntaxError too), a C++ `terminate called…`, CUDA and NCCL error
-/// lines. Nothing when the tail has none; then the last lines speak for themselves (`last_lines`).
+/// Finds the error that explains the end in the tail of a worker's stderr (or stdout): the last
+/// Python traceback (chained, multi-line and SyntaxError too), a C++ `terminate called…`, an abort
+/// of the C library, a sanitizer's report, CUDA and NCCL error lines. Nothing when the tail has
+/// none; then the last lines speak for themselves (`last_lines`). The tail may be any bytes, cut
+/// off anywhere; the time grows with its length. `summary` has at most some 4 KiB and `detail` 16
+/// KiB, both of valid UTF-8.
 std::optional<ErrorText> find_error(std::string_view tail);
 
 /// The last lines of a tail that has no recognised error, as an ErrorText whose summary is the last

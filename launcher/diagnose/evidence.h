@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "diagnose/error_text.h"
@@ -10,8 +11,8 @@
 #include "sys/exit_status.h"
 #include "sys/process.h"
 
-/// Why a job failed, from what is known of its workers. Takes values only: it knows no log, no process
-/// and no clock.
+/// Why a job failed, from what is known of its workers. Takes values only: it knows no log, no
+/// process and no clock.
 namespace trainit::diagnose {
 
 /// What is known of one worker that did not end with 0.
@@ -20,16 +21,24 @@ struct Evidence {
   int rank = 0;
   sys::ExitStatus status;
   std::optional<sys::SpawnError> spawn_error;
-  std::string spawn_text;      ///< the sentence that goes with spawn_error
-  bool stopped_by_us = false;  ///< it ended after we had told it to: never a cause
-  bool oom = false;            ///< the kernel's OOM killer took a process of it
-  std::optional<ErrorText> error;  ///< its own words
-  sys::Duration after{};       ///< from its start to its end
-  sys::TimePoint first_error_at{}, exited_at{};
+  std::string spawn_text;                        ///< the sentence that goes with spawn_error
+  bool stopped_by_us = false;                    ///< it ended after we had told it to
+  sys::TimePoint told_at{};                      ///< when we told it to; the epoch: never
+  bool oom = false;                              ///< the kernel's OOM killer took a process of it
+  std::optional<ErrorText> error;                ///< its own words
+  sys::Duration after{};                         ///< from its start to its end
+  sys::TimePoint first_error_at{}, exited_at{};  ///< the epoch: not known
 };
 
 /// How near to the root a worker's end is; smaller is nearer.
-enum class CauseClass { kExecFailure, kOutOfMemory, kForeignSignal, kException, kCommunication, kStopped };
+enum class CauseClass {
+  kExecFailure,
+  kOutOfMemory,
+  kForeignSignal,
+  kException,
+  kCommunication,
+  kStopped
+};
 
 struct FirstCause {
   const Evidence* evidence = nullptr;  ///< null when nobody failed by itself
@@ -37,16 +46,33 @@ struct FirstCause {
   std::vector<const Evidence*> consequences;  ///< the others that failed, nearest first
 };
 
-/// Ranks what was gathered: exec failure, OOM, foreign signal, exception, then errors of communication;
-/// within a class the earliest error line, then the earliest exit, then the lowest rank.
+/// Ranks what was gathered: exec failure, OOM, foreign signal, exception, then errors of
+/// communication; within a class the earliest error line, then the earliest exit, then the lowest
+/// rank. The evidence must outlive the result, which points at it.
+///
+/// What we stopped is no cause, with two exceptions, because a victim may die before the worker
+/// that failed: it had printed its error before we told it to stop, or the kernel had taken memory
+/// back from it. And where only errors of communication are left, a worker that raised or crashed
+/// while it was being stopped explains them better. Workers that ended with 0 are passed over.
 FirstCause decide(std::span<const Evidence> gathered);
 
-/// "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after 48 s)":
-/// the first line of the failure file and of the log's "first cause".
+/// "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after 48
+/// s)": the first line of the failure file and of the log's "first cause". At most 200 bytes of
+/// UTF-8 on one line; a longer message is cut. Without a host it begins with the rank.
 std::string summarize(const Evidence& evidence);
+
+/// `rank 0 had "RuntimeError: Connection closed by peer" 0.2 s later: a consequence`, for the log;
+/// a worker on another host than the cause is named with its host.
+std::string describe_consequence(const Evidence& cause, const Evidence& consequence);
 
 /// The failure file: at most 1,024 bytes of UTF-8 with the summary in the first 200, then what the
 /// worker itself printed, its end rather than its beginning when it is too long.
 std::string failure_text(const FirstCause& cause);
+
+/// The failure file of a job that was told to stop, `after` its start, and whose workers did not
+/// all end with 0: "algo-1: stopped by the platform with SIGTERM after 6 min 12 s", and how each of
+/// them ended. At most 1,024 bytes of UTF-8.
+std::string stop_text(std::string_view host, int signal, sys::Duration after,
+                      std::span<const Evidence> gathered);
 
 }  // namespace trainit::diagnose

@@ -1,1 +1,105 @@
-// filled next
+#include <signal.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "diagnose/evidence.h"
+#include "diagnose/exit_codes.h"
+
+namespace trainit::diagnose {
+namespace {
+
+constexpr sys::TimePoint kUnknown{};
+
+bool failed(const Evidence& evidence) {
+  return evidence.spawn_error.has_value() || !evidence.status.success();
+}
+
+bool raised_before_the_stop(const Evidence& evidence) {
+  return evidence.error && !evidence.error->only_last_lines &&
+         evidence.first_error_at != kUnknown && evidence.told_at != kUnknown &&
+         evidence.first_error_at < evidence.told_at;
+}
+
+CauseClass class_by_status(const Evidence& evidence) {
+  if (evidence.status.signal == SIGPIPE) return CauseClass::kCommunication;
+  if (signal_behind(evidence.status) != 0) return CauseClass::kForeignSignal;
+  const bool communication = evidence.error && evidence.error->communication;
+  return communication ? CauseClass::kCommunication : CauseClass::kException;
+}
+
+CauseClass class_of(const Evidence& evidence) {
+  if (evidence.spawn_error) return CauseClass::kExecFailure;
+  if (evidence.oom) return CauseClass::kOutOfMemory;
+  if (!evidence.stopped_by_us) return class_by_status(evidence);
+  // SIGTERM or SIGKILL may be ours by now: only its error speaks.
+  if (!raised_before_the_stop(evidence)) return CauseClass::kStopped;
+  return evidence.error->communication ? CauseClass::kCommunication : CauseClass::kException;
+}
+
+/// True when a worker that we were stopping failed in a way that no stop signal explains.
+bool failed_while_stopping(const Evidence& evidence) {
+  constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+  const bool crashed = std::find(std::begin(kCrashes), std::end(kCrashes),
+                                 signal_behind(evidence.status)) != std::end(kCrashes);
+  if (crashed) return true;
+  if (evidence.status.signal != 0 || signal_behind(evidence.status) != 0) return false;
+  if (!evidence.error || evidence.error->only_last_lines || evidence.error->communication)
+    return false;
+  constexpr std::string_view kOfTheStop[] = {"KeyboardInterrupt", "SystemExit", "Signal", "signal",
+                                             "SIGTERM"};
+  const std::string& summary = evidence.error->summary;
+  return std::none_of(std::begin(kOfTheStop), std::end(kOfTheStop), [&](std::string_view word) {
+    return summary.find(word) != std::string::npos;
+  });
+}
+
+struct Ranked {
+  CauseClass kind;
+  const Evidence* evidence;
+
+  auto key() const {
+    const bool spoke = evidence->first_error_at != kUnknown;
+    return std::tuple(kind, spoke ? evidence->first_error_at : evidence->exited_at,
+                      evidence->exited_at, evidence->rank);
+  }
+  bool operator<(const Ranked& other) const { return key() < other.key(); }
+};
+
+std::vector<Ranked> rank_failures(std::span<const Evidence> gathered) {
+  std::vector<Ranked> ranked;
+  for (const Evidence& evidence : gathered) {
+    if (failed(evidence)) ranked.push_back({class_of(evidence), &evidence});
+  }
+  std::sort(ranked.begin(), ranked.end());
+  return ranked;
+}
+
+/// Takes the stopped workers that explain errors of communication up into their class.
+void promote_stopped(std::vector<Ranked>& ranked) {
+  for (Ranked& one : ranked) {
+    if (one.kind != CauseClass::kStopped || !failed_while_stopping(*one.evidence)) continue;
+    one.kind = class_by_status(*one.evidence);
+  }
+  std::sort(ranked.begin(), ranked.end());
+}
+
+}  // namespace
+
+FirstCause decide(std::span<const Evidence> gathered) {
+  std::vector<Ranked> ranked = rank_failures(gathered);
+  if (!ranked.empty() && ranked.front().kind == CauseClass::kCommunication) promote_stopped(ranked);
+  FirstCause cause;
+  for (const Ranked& one : ranked) {
+    if (one.kind == CauseClass::kStopped) continue;
+    if (cause.evidence == nullptr) {
+      cause.evidence = one.evidence;
+      cause.kind = one.kind;
+    } else {
+      cause.consequences.push_back(one.evidence);
+    }
+  }
+  return cause;
+}
+
+}  // namespace trainit::diagnose

@@ -1,0 +1,176 @@
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "base/utf8.h"
+#include "diagnose/evidence.h"
+#include "diagnose/exit_codes.h"
+#include "sys/signals.h"
+
+namespace trainit::diagnose {
+namespace {
+
+// The platform shows 1,024 bytes; of these a list of jobs shows the first line, if that is short.
+constexpr std::size_t kTextBytes = 1024;
+constexpr std::size_t kSummaryBytes = 200;
+constexpr std::string_view kCut = "…";
+
+/// At most `bytes` of `text`; what is cut is marked at its end.
+std::string shorten(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return std::string(text);
+  if (bytes < kCut.size()) return {};
+  return std::string(trim(utf8::truncate(text, bytes - kCut.size()))) + std::string(kCut);
+}
+
+/// As `shorten`, but the end stays: the longest suffix that begins at a character.
+std::string_view last_bytes(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  std::size_t start = text.size() - bytes;
+  while (start < text.size() && (static_cast<unsigned char>(text[start]) & 0xC0) == 0x80) ++start;
+  return text.substr(start);
+}
+
+/// One line of valid UTF-8: what a message or a host may hold beyond it would break the file's
+/// form.
+std::string plain(std::string_view text) {
+  std::string result = utf8::sanitize(trim(text));
+  for (char& c : result) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return result;
+}
+
+double seconds(sys::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::string name_of(const Evidence& evidence) {
+  constexpr std::size_t kHostBytes = 64;
+  const std::string rank = fmt::format("rank {}", evidence.rank);
+  if (evidence.host.empty()) return rank;
+  return shorten(plain(evidence.host), kHostBytes) + " " + rank;
+}
+
+/// A summary in three parts, of which the middle one gives way.
+std::string fit(std::string_view head, std::string_view middle, std::string_view tail) {
+  const std::size_t fixed = head.size() + tail.size();
+  std::string line(head);
+  line += shorten(middle, fixed < kSummaryBytes ? kSummaryBytes - fixed : 0);
+  line += tail;
+  return shorten(line, kSummaryBytes);
+}
+
+/// "exit code 137 after 48 s: SIGKILL from outside, perhaps out of memory"
+std::string end_with_time(const Evidence& evidence) {
+  const std::string time = human_seconds(seconds(evidence.after));
+  const std::string_view meaning = exit_code_meaning(evidence.status.code);
+  if (evidence.status.signal != 0) {
+    return fmt::format("{} after {}", sys::signal_name(evidence.status.signal), time);
+  }
+  return fmt::format("exit code {} after {}{}{}", evidence.status.code, time,
+                     meaning.empty() ? "" : ": ", meaning);
+}
+
+std::string sentence_without_error(const Evidence& evidence) {
+  const std::string time = human_seconds(seconds(evidence.after));
+  const std::string explained = explain(evidence.status);
+  const std::size_t colon = explained.find(": ");
+  const std::string meaning = colon == std::string::npos ? "" : explained.substr(colon);
+  if (evidence.status.signal == 0) {
+    return fmt::format("ended with code {} after {}{}", evidence.status.code, time, meaning);
+  }
+  return fmt::format("killed by {} after {}{}", sys::signal_name(evidence.status.signal), time,
+                     meaning);
+}
+
+/// What the worker said, when it is not the cause itself.
+std::string said(const Evidence& evidence) {
+  if (!evidence.error || evidence.error->summary.empty()) return {};
+  const std::string summary = plain(evidence.error->summary);
+  return evidence.error->only_last_lines ? fmt::format("; its last line: \"{}\"", summary)
+                                         : "; it had printed: " + summary;
+}
+
+bool leads_with_error(const Evidence& evidence) {
+  if (!evidence.error || evidence.error->only_last_lines || evidence.error->summary.empty())
+    return false;
+  return signal_behind(evidence.status) == 0;
+}
+
+/// The worker's own words under the summary, in at most `bytes`: the end of them, in whole lines
+/// where that is possible.
+std::string own_block(std::string_view detail, std::size_t bytes) {
+  if (detail.size() <= bytes) return std::string(detail);
+  const std::string mark = std::string(kCut) + "\n";
+  if (bytes <= mark.size()) return {};
+  const std::string_view end = last_bytes(detail, bytes - mark.size());
+  const bool at_line = detail[detail.size() - end.size() - 1] == '\n';
+  const std::size_t line = at_line ? 0 : end.find('\n') + 1;  // npos + 1 is 0
+  return mark + std::string(end.substr(line));
+}
+
+std::string with_block(std::string summary, const Evidence& evidence) {
+  if (!evidence.error) return summary;
+  const std::string detail = utf8::sanitize(evidence.error->detail);
+  // One line that the summary holds already tells nothing new.
+  if (trim(detail).empty() || summary.find(detail) != std::string::npos) return summary;
+  summary += "\n\n";
+  return summary += own_block(detail, kTextBytes - summary.size());
+}
+
+}  // namespace
+
+std::string summarize(const Evidence& evidence) {
+  const std::string head = name_of(evidence) + ": ";
+  if (evidence.spawn_error) return fit(head, plain(evidence.spawn_text), "");
+  if (evidence.oom) {
+    return fit(head + "out of memory: the kernel killed a process of this worker (" +
+                   end_with_time(evidence) + ")",
+               said(evidence), "");
+  }
+  if (!leads_with_error(evidence))
+    return fit(head + sentence_without_error(evidence), said(evidence), "");
+  constexpr std::size_t kLocationBytes = 60;
+  const std::string& location = evidence.error->location;
+  const std::string where = location.empty() ? "" : shorten(plain(location), kLocationBytes) + ", ";
+  return fit(head, plain(evidence.error->summary), " (" + where + end_with_time(evidence) + ")");
+}
+
+std::string describe_consequence(const Evidence& cause, const Evidence& consequence) {
+  constexpr std::size_t kWordsBytes = 120;
+  const auto moment = [](const Evidence& evidence) {
+    return evidence.first_error_at != sys::TimePoint{} ? evidence.first_error_at
+                                                       : evidence.exited_at;
+  };
+  const double later = seconds(moment(consequence) - moment(cause));
+  const std::string time =
+      human_seconds(later < 0 ? -later : later) + (later < 0 ? " earlier" : " later");
+  const bool same_host = cause.host == consequence.host;
+  const std::string who =
+      same_host ? fmt::format("rank {}", consequence.rank) : name_of(consequence);
+  if (consequence.error && !consequence.error->only_last_lines) {
+    return fmt::format("{} had \"{}\" {}: a consequence", who,
+                       shorten(plain(consequence.error->summary), kWordsBytes), time);
+  }
+  return fmt::format("{} {} {}: a consequence", who, sys::describe(consequence.status), time);
+}
+
+std::string failure_text(const FirstCause& cause) {
+  if (cause.evidence == nullptr) return "the job failed, but none of its workers did by itself";
+  return with_block(summarize(*cause.evidence), *cause.evidence);
+}
+
+std::string stop_text(std::string_view host, int signal, sys::Duration after,
+                      std::span<const Evidence> gathered) {
+  const std::string where = host.empty() ? "" : plain(host) + ": ";
+  std::string text = where + fmt::format("stopped by the platform with {} after {}\n",
+                                         sys::signal_name(signal), human_seconds(seconds(after)));
+  for (const Evidence& evidence : gathered) {
+    if (!evidence.spawn_error && evidence.status.success()) continue;
+    const std::string line = "\n" + summarize(evidence);
+    if (text.size() + line.size() + kCut.size() + 1 > kTextBytes)
+      return text + "\n" + std::string(kCut);
+    text += line;
+  }
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+}  // namespace trainit::diagnose

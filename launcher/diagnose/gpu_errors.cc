@@ -1,0 +1,70 @@
+#include <algorithm>
+
+#include "base/text.h"
+#include "base/utf8.h"
+#include "diagnose/recognise.h"
+
+// What CUDA, NCCL and PyTorch's process groups say on a single line.
+namespace trainit::diagnose {
+namespace {
+
+struct Phrase {
+  std::string_view text;
+  bool from_here;  ///< what stands before it on the line says nothing: host, pid, source file
+};
+
+constexpr Phrase kPhrases[] = {
+    {"NCCL WARN ", true},
+    {"[Rank ", true},  // with a second phrase of the table below
+    {"CUDA error", false},
+    {"Cuda error", false},
+    {"CUDA failure", false},
+    {"Cuda failure", false},
+    {"CUDA out of memory", false},
+    {"CUDA driver error", false},
+    {"cudaError", false},
+    {"CUBLAS_STATUS_", false},
+    {"CUDNN_STATUS_", false},
+    {"NCCL error", false},
+    {"NCCL failure", false},
+    {"ncclSystemError", false},
+    {"ncclInternalError", false},
+    {"ncclRemoteError", false},
+    {"ncclUnhandledCudaError", false},
+    {"Watchdog caught collective operation timeout", false},
+};
+
+bool is_success(std::string_view line) {
+  return line.find("_STATUS_SUCCESS") != std::string_view::npos ||
+         line.find("cudaErrorNone") != std::string_view::npos;
+}
+
+/// `[Rank 3] Watchdog caught …` is an error, `[Rank 3] epoch 1` is not.
+bool counts(std::string_view line, const Phrase& phrase, std::size_t at) {
+  if (phrase.text != "[Rank ") return true;
+  constexpr std::string_view kOf[] = {"Watchdog", "NCCL", "CUDA"};
+  return std::any_of(std::begin(kOf), std::end(kOf), [&](std::string_view word) {
+    return line.substr(at, 64).find(word) != std::string_view::npos;
+  });
+}
+
+}  // namespace
+
+Attempt gpu_error_line(const Lines& lines, std::size_t at) {
+  const std::string_view line = utf8::truncate(lines[at], kLongestSummary);
+  for (const Phrase& phrase : kPhrases) {
+    const std::size_t start = line.find(phrase.text);
+    if (start == std::string_view::npos || !counts(line, phrase, start) || is_success(line))
+      continue;
+    Candidate found;
+    found.first = found.last = at;
+    found.weight = Weight::kLine;
+    found.error.summary = trim(phrase.from_here ? line.substr(start) : line);
+    found.error.location = source_location(line);
+    found.error.communication = speaks_of_communication(line);
+    return {at + 1, std::move(found)};
+  }
+  return {at, std::nullopt};
+}
+
+}  // namespace trainit::diagnose

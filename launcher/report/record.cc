@@ -1,0 +1,102 @@
+#include "report/record.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+
+#include "base/utf8.h"
+#include "sys/files.h"
+#include "sys/posix.h"
+
+namespace trainit::report {
+namespace {
+
+double unix_seconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
+
+double to_milliseconds(double seconds) { return std::round(seconds * 1000) / 1000; }
+
+/// `value` with every string in it fit to be shown: masked, and valid UTF-8.
+Json presentable(const Json& value, const RunRecord::Mask& mask) {
+  if (const std::string* text = value.string()) {
+    return Json(utf8::sanitize(mask ? mask(*text) : *text));
+  }
+  if (const Json::Array* array = value.array()) {
+    Json::Array result;
+    for (const Json& element : *array) result.push_back(presentable(element, mask));
+    return Json(std::move(result));
+  }
+  if (const Json::Object* object = value.object()) {
+    Json::Object result;
+    for (const Json::Member& member : *object) {
+      result.push_back({utf8::sanitize(member.name), presentable(member.value, mask)});
+    }
+    return Json(std::move(result));
+  }
+  return value;
+}
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos || slash == 0 ? "" : path.substr(0, slash);
+}
+
+int open_to_append(const std::string& path) {
+  int fd = -1;
+  do {
+    fd = posix::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+}  // namespace
+
+Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain complain) {
+  if (const std::string directory = parent_of(path); !directory.empty()) {
+    TRAINIT_TRY(sys::make_directories(directory));
+  }
+  RunRecord record;
+  record.file_.reset(open_to_append(path));
+  if (!record.file_) {
+    return fail(fmt::format("opening the run record {}: {}", path, sys::errno_text(errno)));
+  }
+  record.path_ = path;
+  record.mask_ = std::move(mask);
+  record.complain_ = std::move(complain);
+  record.clock_ = unix_seconds;
+  return record;
+}
+
+void RunRecord::write(std::string_view event, Json::Object fields) {
+  if (!file_) return;
+  Json::Object line{{"time", Json(to_milliseconds(clock_()))}, {"event", Json(event)}};
+  for (const Json::Member& member : fields) {
+    line.push_back({utf8::sanitize(member.name), presentable(member.value, mask_)});
+  }
+  append(dump_json(Json(std::move(line)), JsonStyle::kPython) + "\n");
+}
+
+void RunRecord::append(const std::string& line) {
+  const std::string text = broken_line_ ? "\n" + line : line;
+  ssize_t written = -1;
+  do {
+    written = posix::write(file_.get(), text.data(), text.size());
+  } while (written < 0 && errno == EINTR);
+  if (written == static_cast<ssize_t>(text.size())) {
+    broken_line_ = false;
+    return;
+  }
+  const int reason =
+      written < 0 ? errno : ENOSPC;  // a file takes less than all only when it is full
+  if (written > 0) broken_line_ = true;
+  if (complained_ || !complain_) return;
+  complained_ = true;
+  complain_(fmt::format("writing the run record {}: {}; the job goes on without it", path_,
+                        sys::errno_text(reason)));
+}
+
+}  // namespace trainit::report

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "sys/unique_fd.h"
+#include "trainit/json.h"
+#include "trainit/result.h"
+
+namespace trainit::report {
+
+/// The run record: what happened to the job, as JSON lines. The summary, `status` and `explain` are
+/// views of it. Each line is an object that begins with "time" (unix seconds, to the millisecond)
+/// and "event"; a reader skips lines that it cannot parse and members that it does not know,
+/// because a full disk may cut a line and later versions add members.
+///
+/// Events and their members (times in seconds, sizes in KiB):
+///   start     version, host, job, argv, options
+///   hardware  cpus, gpus, memory …: what was found
+///   plan      workers: [{rank, argv}]
+///   spawned   rank, pid
+///   signal    signal, to: forwarded to the workers
+///   stop      reason, signal: the workers were told to end
+///   ended     rank, status, after, max_memory_kib
+///   cause     host, rank, kind, summary
+///   outcome   success, exit_code
+///   summary   lines
+class RunRecord {
+ public:
+  /// Gives a text with every secret in it masked.
+  using Mask = std::function<std::string(std::string_view text)>;
+  /// Takes one sentence for the log.
+  using Complain = std::function<void(std::string_view message)>;
+  /// Unix time in seconds.
+  using Clock = std::function<double()>;
+
+  /// A record that keeps nothing.
+  RunRecord() = default;
+
+  /// Adds to the file at `path`, which is made, with its directories, when it is not there. Error:
+  /// it cannot be opened. `complain` is told once when a line cannot be written.
+  static Result<RunRecord> open(const std::string& path, Mask mask, Complain complain);
+
+  /// For tests.
+  void set_clock(Clock clock) { clock_ = std::move(clock); }
+
+  /// Adds one line, in a single write. Every string value in `fields` is masked, and bytes that are
+  /// no UTF-8 are replaced. It never fails: a record that cannot be written is no reason to end a
+  /// job.
+  void write(std::string_view event, Json::Object fields);
+
+ private:
+  void append(const std::string& line);
+
+  sys::UniqueFd file_;
+  std::string path_;
+  Mask mask_;
+  Complain complain_;
+  Clock clock_;
+  bool broken_line_ = false;  ///< the last line is there in part only
+  bool complained_ = false;
+};
+
+}  // namespace trainit::report

@@ -1,0 +1,218 @@
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include "base/utf8.h"
+#include "diagnose/evidence.h"
+#include "diagnose/exit_codes.h"
+
+using namespace trainit;
+using namespace trainit::diagnose;
+using sys::ExitStatus;
+using namespace std::chrono_literals;
+
+namespace {
+
+Evidence evidence_of(ExitStatus status) {
+  Evidence evidence;
+  evidence.host = "algo-2";
+  evidence.rank = 5;
+  evidence.status = status;
+  evidence.after = 48s;
+  return evidence;
+}
+
+Evidence value_error() {
+  Evidence evidence = evidence_of(ExitStatus::exited(1));
+  evidence.error.emplace();
+  evidence.error->summary = "ValueError: learning rate must be positive";
+  evidence.error->location = "train.py:42";
+  evidence.error->detail =
+      "Traceback (most recent call last):\n  …\nValueError: learning rate must be positive";
+  return evidence;
+}
+
+Evidence last_line(Evidence evidence, std::string text) {
+  evidence.error.emplace();
+  evidence.error->summary = evidence.error->detail = std::move(text);
+  evidence.error->only_last_lines = true;
+  return evidence;
+}
+
+std::string text_of(const Evidence& evidence) {
+  FirstCause cause;
+  cause.evidence = &evidence;
+  return failure_text(cause);
+}
+
+}  // namespace
+
+TEST_CASE("the summary names host, rank, error, place, code and time") {
+  CHECK(summarize(value_error()) ==
+        "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
+        "48 s)");
+  Evidence somewhere = value_error();
+  somewhere.host.clear();
+  somewhere.error->location.clear();
+  CHECK(summarize(somewhere) ==
+        "rank 5: ValueError: learning rate must be positive (exit code 1 after 48 s)");
+}
+
+TEST_CASE("without an error the exit is the message, and the last line goes with it") {
+  CHECK(summarize(evidence_of(ExitStatus::exited(3))) ==
+        "algo-2 rank 5: ended with code 3 after 48 s");
+  CHECK(summarize(last_line(evidence_of(ExitStatus::exited(1)), "no training data")) ==
+        "algo-2 rank 5: ended with code 1 after 48 s; its last line: \"no training data\"");
+}
+
+TEST_CASE("signals are named and explained") {
+  CHECK(summarize(evidence_of(ExitStatus::killed(SIGSEGV))) ==
+        "algo-2 rank 5: killed by SIGSEGV after 48 s: segmentation fault");
+  CHECK(summarize(evidence_of(ExitStatus::killed(SIGKILL))) ==
+        "algo-2 rank 5: killed by SIGKILL after 48 s: from outside, perhaps out of memory");
+  CHECK(summarize(evidence_of(ExitStatus::killed(SIGBUS))) ==
+        "algo-2 rank 5: killed by SIGBUS after 48 s: bus error, perhaps /dev/shm is full");
+  CHECK(summarize(last_line(evidence_of(ExitStatus::killed(SIGUSR1)), "epoch 3")) ==
+        "algo-2 rank 5: killed by SIGUSR1 after 48 s; its last line: \"epoch 3\"");
+}
+
+TEST_CASE("an abort leads with its own words, a kill does not") {
+  Evidence aborted = value_error();
+  aborted.status = ExitStatus::killed(SIGABRT);
+  CHECK(summarize(aborted) ==
+        "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, SIGABRT after 48 "
+        "s)");
+  aborted.status = ExitStatus::killed(SIGKILL);
+  CHECK(summarize(aborted) ==
+        "algo-2 rank 5: killed by SIGKILL after 48 s: from outside, perhaps out of memory; it had "
+        "printed: ValueError: learning rate must be positive");
+}
+
+TEST_CASE("exit codes that people misread are explained") {
+  CHECK(
+      summarize(evidence_of(ExitStatus::exited(137))) ==
+      "algo-2 rank 5: ended with code 137 after 48 s: SIGKILL from outside, perhaps out of memory");
+  for (const int code : {126, 127, 134, 135, 139, 143, 255}) {
+    CAPTURE(code);
+    CHECK_FALSE(exit_code_meaning(code).empty());
+  }
+  CHECK(exit_code_meaning(1).empty());
+  CHECK(explain(ExitStatus::exited(127)) == "exit code 127: a command or a library was not found");
+  CHECK(explain(ExitStatus::exited(1)) == "exit code 1");
+}
+
+TEST_CASE("the kernel's OOM kill is said first") {
+  Evidence oom = evidence_of(ExitStatus::killed(SIGKILL));
+  oom.oom = true;
+  CHECK(summarize(oom) ==
+        "algo-2 rank 5: out of memory: the kernel killed a process of this worker (SIGKILL after "
+        "48 s)");
+  Evidence child = value_error();
+  child.oom = true;
+  CHECK(
+      summarize(child) ==
+      "algo-2 rank 5: out of memory: the kernel killed a process of this worker (exit code 1 after "
+      "48 s); it had printed: ValueError: learning rate must be positive");
+}
+
+TEST_CASE("a program that cannot be run speaks by its own sentence") {
+  Evidence evidence = evidence_of({});
+  evidence.spawn_error = sys::SpawnError{sys::SpawnStage::kExec, 2};
+  evidence.spawn_text = "cannot run /app/train: No such file or directory (ENOENT)";
+  CHECK(summarize(evidence) ==
+        "algo-2 rank 5: cannot run /app/train: No such file or directory (ENOENT)");
+}
+
+TEST_CASE("the failure text is the summary and the worker's own block") {
+  CHECK(text_of(value_error()) ==
+        "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
+        "48 s)\n"
+        "\n"
+        "Traceback (most recent call last):\n"
+        "  …\n"
+        "ValueError: learning rate must be positive");
+  CHECK(text_of(last_line(evidence_of(ExitStatus::exited(1)), "no data")) ==
+        "algo-2 rank 5: ended with code 1 after 48 s; its last line: \"no data\"");
+}
+
+TEST_CASE(
+    "a long message leaves room for host, rank, place, code and time in the first 200 bytes") {
+  Evidence evidence = value_error();
+  evidence.error->summary = "ValueError: ";
+  for (int i = 0; i < 1000; ++i) evidence.error->summary += "größer ";
+  evidence.error->detail = "Traceback (most recent call last):\n" + evidence.error->summary;
+  const std::string summary = summarize(evidence);
+  CHECK(summary.size() <= 200);
+  CHECK(summary.starts_with("algo-2 rank 5: ValueError: größer"));
+  CHECK(summary.ends_with("… (train.py:42, exit code 1 after 48 s)"));
+  const std::string text = text_of(evidence);
+  CHECK(text.size() <= 1024);
+  CHECK(text.size() > 1000);
+  CHECK(text.starts_with(summary + "\n\n"));
+  CHECK(utf8::sanitize(text) == text);
+}
+
+TEST_CASE("of a long traceback the end is kept, from the start of a line") {
+  Evidence evidence = value_error();
+  evidence.error->detail = "Traceback (most recent call last):\n";
+  for (int i = 0; i < 100; ++i) {
+    evidence.error->detail +=
+        "  File \"/opt/ml/code/train.py\", line " + std::to_string(i) + ", in f\n";
+  }
+  evidence.error->detail += "ValueError: learning rate must be positive";
+  const std::string text = text_of(evidence);
+  CHECK(text.size() <= 1024);
+  CHECK(text.find("\n\n…\n  File \"") != std::string::npos);
+  CHECK(text.ends_with("line 99, in f\nValueError: learning rate must be positive"));
+}
+
+TEST_CASE("hosts, messages and places of any length and bytes give 1,024 bytes of valid text") {
+  for (std::size_t length = 0; length < 1500; length += 7) {
+    Evidence evidence = value_error();
+    evidence.host = std::string(length, 'h');
+    evidence.error->summary = "E: \xff\n" + std::string(length, 'm');
+    evidence.error->location = std::string(length, 'l');
+    for (std::size_t i = 0; i < length; ++i)
+      evidence.error->detail += i % 3 == 0 ? "ü" : "\xf0\x9f";
+    const std::string text = text_of(evidence);
+    CHECK(text.size() <= 1024);
+    CHECK(utf8::sanitize(text) == text);
+    CHECK(text.find('\n') <= 200);
+  }
+}
+
+TEST_CASE("a failure without a cause says so") {
+  CHECK(failure_text({}) == "the job failed, but none of its workers did by itself");
+}
+
+TEST_CASE("a consequence is told with its own words and its distance from the cause") {
+  Evidence cause = value_error();
+  cause.first_error_at = sys::TimePoint(10s);
+  Evidence victim = value_error();
+  victim.rank = 0;
+  victim.error->summary = "NCCL error: remote process exited";
+  victim.first_error_at = sys::TimePoint(10'200ms);
+  CHECK(describe_consequence(cause, victim) ==
+        "rank 0 had \"NCCL error: remote process exited\" 0.2 s later: a consequence");
+  victim.host = "algo-1";
+  victim.error.reset();
+  victim.first_error_at = {};
+  victim.exited_at = sys::TimePoint(9'500ms);
+  CHECK(describe_consequence(cause, victim) ==
+        "algo-1 rank 0 ended with code 1 0.5 s earlier: a consequence");
+}
+
+TEST_CASE("a stop by the platform says signal and time, and how each worker ended") {
+  Evidence well = evidence_of(ExitStatus::exited(0));
+  Evidence killed = evidence_of(ExitStatus::killed(SIGTERM));
+  killed.rank = 1;
+  CHECK(stop_text("algo-2", SIGTERM, 372s, std::vector{well, killed, value_error()}) ==
+        "algo-2: stopped by the platform with SIGTERM after 6 min 12 s\n"
+        "\n"
+        "algo-2 rank 1: killed by SIGTERM after 48 s: termination\n"
+        "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
+        "48 s)");
+  CHECK(stop_text("", SIGTERM, 2s, {}) == "stopped by the platform with SIGTERM after 2.0 s");
+  const std::string many = stop_text("algo-2", SIGTERM, 1s, std::vector(64, value_error()));
+  CHECK(many.size() <= 1024);
+  CHECK(many.ends_with("\n…"));
+}

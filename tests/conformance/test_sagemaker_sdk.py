@@ -1,6 +1,7 @@
 """The real SageMaker Python SDK trains the example image in its local mode."""
 
 import json
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -22,14 +23,15 @@ def fit(engine, pytorch_image, tmp_path):
                       "SageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n")
     output = tmp_path / "output"
     output.mkdir()
+    # The SDK mounts no directory below /root, where the cache may be.
+    channels = {name: str(shutil.copytree(cache.digits() / name, tmp_path / name)) for name in ("train", "test")}
     made_up = {"AWS_ACCESS_KEY_ID": "made-up", "AWS_SECRET_ACCESS_KEY": "made-up",
                "AWS_EC2_METADATA_DISABLED": "true", "SAGEMAKER_USER_CONFIG_OVERRIDE": str(config),
                "HOME": str(tmp_path)}
 
     def run(hyperparameters, environment=None):
         request = {"image": pytorch_image, "hyperparameters": hyperparameters, "output": str(output),
-                   "environment": environment or {},
-                   "channels": {name: str(cache.digits() / name) for name in ("train", "test")}}
+                   "environment": environment or {}, "channels": channels}
         done = subprocess.run([python, FIT, json.dumps(request)], env=engine.client_env | made_up, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         return done, output

@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -46,7 +47,7 @@ std::string load(std::string_view text) {
 std::string answer(std::string_view line) {
   const std::size_t space = line.find(' ');
   const std::string_view verb = line.substr(0, space);
-  const std::string text = unhex(line.substr(space + 1));
+  const std::string text = unhex(trim(line.substr(std::min(space, line.size()))));
   if (verb == "load") return load(text);
   if (verb == "upper") return hex(python::upper(text));
   if (verb == "repr") return hex(python::repr(Json(text)));
@@ -58,6 +59,6 @@ std::string answer(std::string_view line) {
 int main() {
   char* line = nullptr;
   std::size_t capacity = 0;
-  while (getline(&line, &capacity, stdin) > 0) puts(answer(trim(line)).c_str());
+  while (getline(&line, &capacity, stdin) > 0) puts(answer(line).c_str());
   std::free(line);
 }

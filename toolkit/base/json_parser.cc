@@ -107,7 +107,7 @@ Result<Json> Parser::value(int depth, std::string_view what) {
   skip_space();
   if (peek() == '{') return object(depth + 1);
   if (peek() == '[') return array(depth + 1);
-  if (peek() == '"') return Json(TRAINIT_TRY(string()));
+  if (peek() == '"') return string().map([](std::string text) { return Json(std::move(text)); });
   if (accept("null")) return Json();
   if (accept("true")) return Json(true);
   if (accept("false")) return Json(false);
@@ -156,7 +156,8 @@ Result<Json::Member> Parser::member(int depth, std::string_view what) {
   std::string name = TRAINIT_TRY(string());
   skip_space();
   if (!accept(':')) return expected("':' after a name");
-  return Json::Member{std::move(name), TRAINIT_TRY(value(depth, "a value after ':'"))};
+  Json found_value = TRAINIT_TRY(value(depth, "a value after ':'"));
+  return Json::Member{std::move(name), std::move(found_value)};
 }
 
 Result<Json> Parser::number() {

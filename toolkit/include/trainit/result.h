@@ -41,7 +41,8 @@ inline void take(Result<void>&) {}
 
 }  // namespace trainit
 
-/// The value of a Result; returns the error from the enclosing function when there is none.
+/// The value of a Result; returns the error from the enclosing function when there is none. Never
+/// inside a braced initialiser (`Pair{make(), TRAINIT_TRY(…)}`): the return leaks what is built so far.
 #define TRAINIT_TRY(expression)                                    \
   __extension__({                                                  \
     auto result_of_try = (expression);                             \

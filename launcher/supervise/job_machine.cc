@@ -7,9 +7,10 @@
 namespace trainit::supervise {
 namespace {
 
-/// A process that forks faster than it is killed, or one that the kernel finishes late, gets the
-/// KILL again; one in uninterruptible sleep never goes, and the job must end all the same.
-constexpr int kKillRounds = 10;
+/// A process may fork while it is being killed, and what comes of it needs a KILL of its own.
+constexpr Duration kKillAgain = std::chrono::milliseconds(100);
+
+bool has_ended(const WorkerEnd& worker) { return worker.status.has_value(); }
 
 bool went_well(const WorkerEnd& worker) {
   return worker.status && worker.status->success() && !worker.spawn_error;
@@ -27,27 +28,32 @@ JobMachine::JobMachine(int workers, Limits limits) : limits_(limits) {
 
 std::vector<Action> JobMachine::on(const Event& event, TimePoint now) {
   Actions out;
+  if (finished()) return out;
   std::visit([&](const auto& what) { handle(what, now, out); }, event);
   return out;
 }
 
-void JobMachine::handle(const event::Agreed&, TimePoint, Actions& out) {
+void JobMachine::handle(const event::Agreed&, TimePoint now, Actions& out) {
   if (phase_ != Phase::kIdle) return;
   phase_ = Phase::kRunning;
-  for (int index = 0; index < static_cast<int>(end_.workers.size()); ++index) {
-    out.push_back(action::Spawn{index});
-  }
+  spawn_next(out);
+  look_for_survivors(now, out);
 }
 
-void JobMachine::handle(const event::Spawned& event, TimePoint now, Actions&) {
+void JobMachine::spawn_next(Actions& out) {
+  if (phase_ != Phase::kRunning || started_ == static_cast<int>(end_.workers.size())) return;
+  out.push_back(action::Spawn{started_++});
+}
+
+void JobMachine::handle(const event::Spawned& event, TimePoint now, Actions& out) {
   worker(event.worker).started_at = now;
+  spawn_next(out);
 }
 
 void JobMachine::handle(const event::SpawnFailed& event, TimePoint now, Actions& out) {
   WorkerEnd& failed = worker(event.worker);
   failed.spawn_error = event.error;
-  if (event.error.stage != sys::SpawnStage::kFork)
-    return;  // there is a child, and its exit follows
+  if (event.error.stage != sys::SpawnStage::kFork) return;
   failed.status = sys::ExitStatus::exited(event.error.exit_code());
   failed.started_at = now;
   worker_down(failed, now, out);
@@ -62,30 +68,10 @@ void JobMachine::handle(const event::Exited& event, TimePoint now, Actions& out)
 void JobMachine::worker_down(WorkerEnd& ended, TimePoint now, Actions& out) {
   ended.ended_at = now;
   ended.told_to_stop = end_.stop_at.has_value();
-  if (phase_ == Phase::kRunning && !went_well(ended)) {
+  if (phase_ == Phase::kRunning && !went_well(ended) && !all_ended()) {
     begin_stop(StopReason::kWorkerFailed, SIGTERM, limits_.failure_grace, now, out);
-  }
-  if (leaders_down()) all_leaders_down(now, out);
-}
-
-void JobMachine::handle(const event::StopRequested& event, TimePoint now, Actions& out) {
-  if (end_.stop_signal == 0) end_.stop_signal = event.signal;
-  switch (phase_) {
-    case Phase::kRunning:
-      begin_stop(StopReason::kPlatform, event.signal, limits_.stop_leaders, now, out);
-      return;
-    case Phase::kLeaders:
-      end_groups(out);
-      return;
-    case Phase::kGroups:
-    case Phase::kLinger:
-      kill_tree(out);
-      return;
-    case Phase::kIdle:
-    case Phase::kKill:
-    case Phase::kDrain:
-    case Phase::kFinished:
-      return;
+  } else {
+    look_for_survivors(now, out);
   }
 }
 
@@ -94,74 +80,115 @@ void JobMachine::begin_stop(StopReason reason, int signal, Duration grace, TimeP
   phase_ = Phase::kLeaders;
   end_.reason = reason;
   end_.stop_at = now;
-  if (leaders_down()) return;
+  if (leaders_down()) return look_for_survivors(now, out);
   out.push_back(action::SignalLeaders{signal});
-  arm(Timer::kLeaders, grace, out);
+  arm(Timer::kLeaders, grace, now, out);
 }
 
-void JobMachine::all_leaders_down(TimePoint now, Actions& out) {
+void JobMachine::look_for_survivors(TimePoint now, Actions& out) {
+  if (!leaders_down() || phase_ >= Phase::kDrain) return;
   end_.leaders_down_at = now;
   if (phase_ == Phase::kRunning) {
     phase_ = Phase::kLinger;
-    if (!limits_.sweep) return drain(out);
+    if (!limits_.sweep) return drain(now, out);
   }
   out.push_back(action::AwaitEmptyTree{});
 }
 
-void JobMachine::handle(const event::TreeNotEmpty&, TimePoint, Actions& out) {
+void JobMachine::handle(const event::TreeNotEmpty&, TimePoint now, Actions& out) {
+  if (phase_ != Phase::kLinger && phase_ != Phase::kLeaders && phase_ != Phase::kGroups) return;
   end_.survivors = true;
-  if (phase_ == Phase::kLinger) {
-    end_survivors(Timer::kLinger, limits_.linger, out);
-  } else if (phase_ == Phase::kLeaders || phase_ == Phase::kGroups) {
-    phase_ = Phase::kGroups;
-    end_survivors(Timer::kGroups, limits_.stop_groups, out);
+  out.push_back(action::SignalTree{SIGTERM});
+  if (phase_ == Phase::kLinger) arm(Timer::kLinger, limits_.linger, now, out);
+  if (phase_ == Phase::kLeaders) arm(Timer::kGroups, limits_.stop_groups, now, out);
+  if (phase_ == Phase::kLeaders) phase_ = Phase::kGroups;
+}
+
+void JobMachine::handle(const event::StopRequested& event, TimePoint now, Actions& out) {
+  if (end_.stop_signal != 0) return next_step(now, out);
+  end_.stop_signal = event.signal;
+  if (phase_ == Phase::kRunning) {
+    begin_stop(StopReason::kPlatform, event.signal, limits_.stop_leaders, now, out);
+  } else {
+    first_stop_signal(now, out);
   }
 }
 
-void JobMachine::end_survivors(Timer timer, Duration time, Actions& out) {
-  out.push_back(action::SignalTree{SIGTERM});
-  arm(timer, time, out);
+/// A stop signal that finds the workers stopping or ended already. They need not be told again, and
+/// what they were promised stands as far as it fits into the time that we are given now.
+void JobMachine::first_stop_signal(TimePoint now, Actions& out) {
+  switch (phase_) {
+    case Phase::kIdle:
+      end_.reason = StopReason::kPlatform;
+      end_.stop_at = now;
+      return finish(out);
+    case Phase::kLeaders:
+    case Phase::kLinger:
+      if (armed_ && due_ > now + limits_.stop_leaders) {
+        arm(*armed_, limits_.stop_leaders, now, out);
+      }
+      return;
+    case Phase::kKill:
+      kill_until_ = std::min(kill_until_, now + limits_.stop_kill);
+      return;
+    case Phase::kRunning:
+    case Phase::kGroups:
+    case Phase::kDrain:
+    case Phase::kFinished:
+      return;
+  }
 }
 
-void JobMachine::end_groups(Actions& out) {
+/// Another stop signal: whoever sent it will not wait any longer.
+void JobMachine::next_step(TimePoint now, Actions& out) {
+  if (phase_ == Phase::kLeaders) return end_groups(now, out);
+  if (phase_ == Phase::kGroups || phase_ == Phase::kLinger) kill_tree(now, out);
+}
+
+void JobMachine::end_groups(TimePoint now, Actions& out) {
   phase_ = Phase::kGroups;
   out.push_back(action::SignalGroups{SIGTERM});
-  arm(Timer::kGroups, limits_.stop_groups, out);
+  arm(Timer::kGroups, limits_.stop_groups, now, out);
 }
 
-void JobMachine::kill_tree(Actions& out) {
+void JobMachine::kill_tree(TimePoint now, Actions& out) {
   phase_ = Phase::kKill;
-  ++kill_rounds_;
-  out.push_back(action::SignalTree{SIGKILL});
-  arm(Timer::kKill, limits_.kill, out);
+  kill_until_ = now + (end_.stop_signal != 0 ? limits_.stop_kill : limits_.kill);
+  repeat_kill(now, out);
 }
 
-void JobMachine::handle(const event::TimerFired& event, TimePoint, Actions& out) {
+void JobMachine::repeat_kill(TimePoint now, Actions& out) {
+  out.push_back(action::SignalTree{SIGKILL});
+  arm(Timer::kKill, std::min(kKillAgain, kill_until_ - now), now, out);
+}
+
+void JobMachine::handle(const event::TimerFired& event, TimePoint now, Actions& out) {
   if (armed_ != event.timer) return;  // it was on its way when another was armed
   armed_.reset();
   switch (event.timer) {
     case Timer::kLeaders:
-      return end_groups(out);
+      return end_groups(now, out);
     case Timer::kGroups:
     case Timer::kLinger:
-      return kill_tree(out);
+      return kill_tree(now, out);
     case Timer::kKill:
-      if (kill_rounds_ < kKillRounds) return kill_tree(out);
+      if (now < kill_until_) return repeat_kill(now, out);
+      // In uninterruptible sleep a process never goes, and the job must end all the same.
       end_.stuck = true;
-      return drain(out);
+      return drain(now, out);
     case Timer::kDrain:
       end_.output_cut = true;
       return finish(out);
   }
 }
 
-void JobMachine::handle(const event::TreeEmpty&, TimePoint, Actions& out) {
-  if (leaders_down() && phase_ < Phase::kDrain) drain(out);
+void JobMachine::handle(const event::TreeEmpty&, TimePoint now, Actions& out) {
+  if (end_.leaders_down_at && phase_ < Phase::kDrain) drain(now, out);
 }
 
-void JobMachine::drain(Actions& out) {
+void JobMachine::drain(TimePoint now, Actions& out) {
   phase_ = Phase::kDrain;
-  arm(Timer::kDrain, limits_.drain, out);
+  arm(Timer::kDrain, limits_.drain, now, out);
   out.push_back(action::AwaitDrain{});
 }
 
@@ -172,18 +199,23 @@ void JobMachine::handle(const event::OutputDrained&, TimePoint, Actions& out) {
 void JobMachine::finish(Actions& out) {
   phase_ = Phase::kFinished;
   if (armed_) out.push_back(action::CancelTimer{});
-  armed_.reset();
   out.push_back(action::Finish{});
 }
 
-void JobMachine::arm(Timer timer, Duration delay, Actions& out) {
+void JobMachine::arm(Timer timer, Duration delay, TimePoint now, Actions& out) {
   armed_ = timer;
+  due_ = now + delay;
   out.push_back(action::ArmTimer{timer, delay});
 }
 
+/// Whether no worker runs and none will be started any more.
 bool JobMachine::leaders_down() const {
-  return std::all_of(end_.workers.begin(), end_.workers.end(),
-                     [](const WorkerEnd& worker) { return worker.status.has_value(); });
+  if (phase_ == Phase::kRunning) return all_ended();
+  return std::all_of(end_.workers.begin(), end_.workers.begin() + started_, has_ended);
+}
+
+bool JobMachine::all_ended() const {
+  return std::all_of(end_.workers.begin(), end_.workers.end(), has_ended);
 }
 
 }  // namespace trainit::supervise

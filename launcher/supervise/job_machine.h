@@ -20,7 +20,7 @@ enum class Timer {
   kLeaders,  ///< the workers' own time to end is over
   kGroups,   ///< their groups' time is over
   kLinger,   ///< what survived the workers' natural end has had its time
-  kKill,     ///< the tree was sent KILL and should be gone
+  kKill,     ///< the tree was sent KILL and may need another
   kDrain,    ///< the output pipes are still held open by somebody
 };
 
@@ -28,11 +28,11 @@ namespace event {
 struct Agreed {};  ///< the plan stands: begin
 struct Spawned {
   int worker;
-};
+};  ///< there is a process; its exec may still fail
 struct SpawnFailed {
   int worker;
   sys::SpawnError error;
-};
+};  ///< before the Exited of the same worker, which follows unless the fork itself failed
 struct Exited {
   int worker;
   sys::ExitStatus status;
@@ -79,7 +79,7 @@ struct JobEnd {
 namespace action {
 struct Spawn {
   int worker;
-};
+};  ///< answer with Spawned or SpawnFailed; the next worker's turn comes only then
 struct SignalLeaders {
   int signal;
 };  ///< each live worker; a stopped one is continued too
@@ -108,8 +108,8 @@ struct Limits {
   Duration failure_grace;              ///< after a worker failed
   Duration linger;                     ///< survivors of the workers' natural end
   bool sweep = true;                   ///< false: survivors of the natural end are left alone
-  Duration kill =
-      std::chrono::milliseconds(200);  ///< until a KILL is repeated, `kKillRounds` times
+  Duration stop_kill = std::chrono::milliseconds(600);  ///< from the first KILL until we give up …
+  Duration kill = std::chrono::seconds(5);              ///< … when nobody waits to kill us
   Duration drain = std::chrono::milliseconds(500);
 };
 
@@ -145,22 +145,28 @@ class JobMachine {
   void handle(const event::TreeNotEmpty&, TimePoint now, Actions& out);
   void handle(const event::OutputDrained&, TimePoint now, Actions& out);
 
+  void spawn_next(Actions& out);
   void worker_down(WorkerEnd& ended, TimePoint now, Actions& out);
-  void all_leaders_down(TimePoint now, Actions& out);
+  void look_for_survivors(TimePoint now, Actions& out);
   void begin_stop(StopReason reason, int signal, Duration grace, TimePoint now, Actions& out);
-  void end_groups(Actions& out);
-  void end_survivors(Timer timer, Duration time, Actions& out);
-  void kill_tree(Actions& out);
-  void drain(Actions& out);
+  void first_stop_signal(TimePoint now, Actions& out);
+  void next_step(TimePoint now, Actions& out);
+  void end_groups(TimePoint now, Actions& out);
+  void kill_tree(TimePoint now, Actions& out);
+  void repeat_kill(TimePoint now, Actions& out);
+  void drain(TimePoint now, Actions& out);
   void finish(Actions& out);
-  void arm(Timer timer, Duration delay, Actions& out);
+  void arm(Timer timer, Duration delay, TimePoint now, Actions& out);
   bool leaders_down() const;
+  bool all_ended() const;
   WorkerEnd& worker(int index) { return end_.workers[static_cast<std::size_t>(index)]; }
 
   Phase phase_ = Phase::kIdle;
   Limits limits_;
+  int started_ = 0;  ///< workers whose turn to be spawned has come
   std::optional<Timer> armed_;
-  int kill_rounds_ = 0;
+  TimePoint due_{};         ///< of the armed timer
+  TimePoint kill_until_{};  ///< what is still there then is stuck
   JobEnd end_;
 };
 

@@ -1,0 +1,424 @@
+#include "supervise/job_machine.h"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+
+#include "job_actions.h"
+
+using namespace trainit;
+using namespace trainit::supervise;
+using namespace std::chrono_literals;
+using sys::ExitStatus;
+using sys::SpawnError;
+using sys::SpawnStage;
+
+namespace {
+
+Limits limits() {
+  Limits limits = {};
+  limits.stop_leaders = 7500ms;
+  limits.stop_groups = 1250ms;
+  limits.failure_grace = 20s;
+  limits.linger = 5s;
+  return limits;
+}
+
+/// A machine and its clock. Each call tells it what has happened and gives what it wants done.
+class Job {
+ public:
+  explicit Job(int workers, Limits with = limits()) : machine_(workers, with) {}
+
+  std::string on(const Event& event) {
+    return supervise::testing::names_of(machine_.on(event, now_));
+  }
+  std::string agreed() { return on(event::Agreed{}); }
+  std::string spawned(int worker) { return on(event::Spawned{worker}); }
+  std::string exited(int worker, int code) {
+    return on(event::Exited{worker, ExitStatus::exited(code)});
+  }
+  std::string killed(int worker, int signal) {
+    return on(event::Exited{worker, ExitStatus::killed(signal)});
+  }
+  std::string failed(int worker, SpawnStage stage, int errno_value) {
+    return on(event::SpawnFailed{worker, SpawnError{stage, errno_value}});
+  }
+  std::string stop(int signal = SIGTERM) { return on(event::StopRequested{signal}); }
+  std::string fired(Timer timer) { return on(event::TimerFired{timer}); }
+  std::string tree_empty() { return on(event::TreeEmpty{}); }
+  std::string tree_not_empty() { return on(event::TreeNotEmpty{}); }
+  std::string drained() { return on(event::OutputDrained{}); }
+
+  /// Brings it to the point where all workers run.
+  Job& run() {
+    agreed();
+    for (std::size_t index = 0; index < end().workers.size(); ++index)
+      spawned(static_cast<int>(index));
+    return *this;
+  }
+  Job& after(sys::Duration time) {
+    now_ += time;
+    return *this;
+  }
+  const JobEnd& end() const { return machine_.end(); }
+  bool finished() const { return machine_.finished(); }
+  sys::TimePoint now() const { return now_; }
+
+ private:
+  sys::TimePoint now_ = sys::TimePoint(1h);
+  JobMachine machine_;
+};
+
+const std::string kDrain = "drain timer 500, drain?";
+
+}  // namespace
+
+TEST_CASE("workers are started one after the other, in order of rank") {
+  Job job(3);
+  CHECK(job.agreed() == "spawn 0");
+  CHECK(job.spawned(0) == "spawn 1");
+  CHECK(job.after(1ms).spawned(1) == "spawn 2");
+  CHECK(job.spawned(2) == "");
+  CHECK(job.end().workers[1].started_at == job.now());
+}
+
+TEST_CASE("a job whose workers all end with 0 waits for nothing and is a success") {
+  Job job(2);
+  job.run();
+  CHECK(job.exited(1, 0) == "");
+  CHECK(job.exited(0, 0) == "tree?");
+  CHECK(job.tree_empty() == kDrain);
+  CHECK_FALSE(job.finished());
+  CHECK(job.drained() == "no timer, finish");
+  CHECK(job.finished());
+  CHECK(job.end().success());
+  CHECK(job.end().reason == StopReason::kNone);
+  CHECK_FALSE(job.end().survivors);
+}
+
+TEST_CASE("a worker that ends with 0 leaves the others going") {
+  Job job(3);
+  job.run();
+  CHECK(job.exited(0, 0) == "");
+  CHECK(job.after(1h).exited(2, 0) == "");
+  CHECK_FALSE(job.end().stop_at);
+}
+
+TEST_CASE("what outlives the workers is asked to end, and killed after its linger time") {
+  Job job(1);
+  job.run();
+  CHECK(job.exited(0, 0) == "tree?");
+  CHECK(job.tree_not_empty() == "tree SIGTERM, linger timer 5000");
+  CHECK(job.after(5s).fired(Timer::kLinger) == "tree SIGKILL, kill timer 100");
+  CHECK(job.after(100ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
+  CHECK(job.tree_empty() == kDrain);
+  CHECK(job.drained() == "no timer, finish");
+  CHECK(job.end().success());
+  CHECK(job.end().survivors);
+}
+
+TEST_CASE("what outlives the workers may end by itself while it lingers") {
+  Job job(1);
+  job.run();
+  job.exited(0, 0);
+  job.tree_not_empty();
+  CHECK(job.after(1s).tree_empty() == kDrain);
+}
+
+TEST_CASE("without a sweep what outlives the workers is left alone") {
+  Limits leave = limits();
+  leave.sweep = false;
+  Job job(1, leave);
+  job.run();
+  CHECK(job.exited(0, 3) == kDrain);
+  CHECK(job.after(500ms).fired(Timer::kDrain) == "finish");
+  CHECK(job.end().output_cut);
+}
+
+TEST_CASE("without a sweep a stop ends the whole tree all the same") {
+  Limits leave = limits();
+  leave.sweep = false;
+  Job job(1, leave);
+  job.run();
+  job.stop();
+  CHECK(job.killed(0, SIGTERM) == "tree?");
+  CHECK(job.tree_not_empty() == "tree SIGTERM, groups timer 1250");
+}
+
+TEST_CASE("a failing worker stops the others: leaders, grace, groups, kill") {
+  Job job(3);
+  job.run();
+  CHECK(job.after(1s).exited(1, 7) == "leaders SIGTERM, leaders timer 20000");
+  const sys::TimePoint stop_at = job.now();
+  CHECK(job.killed(0, SIGTERM) == "");
+  CHECK(job.after(20s).fired(Timer::kLeaders) == "groups SIGTERM, groups timer 1250");
+  CHECK(job.after(1250ms).fired(Timer::kGroups) == "tree SIGKILL, kill timer 100");
+  CHECK(job.after(1ms).killed(2, SIGKILL) == "tree?");
+  CHECK(job.end().leaders_down_at == job.now());
+  CHECK(job.tree_empty() == kDrain);
+  CHECK(job.drained() == "no timer, finish");
+  CHECK_FALSE(job.end().success());
+  CHECK(job.end().reason == StopReason::kWorkerFailed);
+  CHECK(job.end().stop_at == stop_at);
+  CHECK(job.end().stop_signal == 0);
+  CHECK_FALSE(job.end().workers[1].told_to_stop);
+  CHECK(job.end().workers[0].told_to_stop);
+  CHECK(job.end().workers[2].told_to_stop);
+}
+
+TEST_CASE("a second failure during the stop changes nothing") {
+  Job job(3);
+  job.run();
+  job.exited(1, 7);
+  CHECK(job.exited(0, 1) == "");
+  CHECK(job.end().workers[0].told_to_stop);
+}
+
+TEST_CASE("the last worker that fails is a natural end: nobody is left to be stopped") {
+  Job job(2);
+  job.run();
+  CHECK(job.exited(0, 0) == "");
+  CHECK(job.exited(1, 1) == "tree?");
+  CHECK(job.tree_not_empty() == "tree SIGTERM, linger timer 5000");
+  CHECK(job.end().reason == StopReason::kNone);
+  CHECK_FALSE(job.end().stop_at);
+  job.tree_empty();
+  job.drained();
+  CHECK_FALSE(job.end().success());
+}
+
+TEST_CASE("a stop signal reaches the leaders as it came, and they get the budget's time") {
+  Job job(2);
+  job.run();
+  CHECK(job.stop(SIGINT) == "leaders SIGINT, leaders timer 7500");
+  CHECK(job.exited(0, 0) == "");
+  CHECK(job.exited(1, 0) == "tree?");
+  CHECK(job.tree_empty() == kDrain);
+  CHECK(job.drained() == "no timer, finish");
+  CHECK(job.end().success());
+  CHECK(job.end().reason == StopReason::kPlatform);
+  CHECK(job.end().stop_signal == SIGINT);
+}
+
+TEST_CASE("what outlives stopped workers is asked to end before it is killed") {
+  Job job(1);
+  job.run();
+  job.stop();
+  CHECK(job.exited(0, 143) == "tree?");
+  CHECK(job.tree_not_empty() == "tree SIGTERM, groups timer 1250");
+  CHECK(job.after(1250ms).fired(Timer::kGroups) == "tree SIGKILL, kill timer 100");
+}
+
+TEST_CASE("each further stop signal shortens to the next step") {
+  Job job(1);
+  job.run();
+  job.stop();
+  CHECK(job.stop() == "groups SIGTERM, groups timer 1250");
+  CHECK(job.stop() == "tree SIGKILL, kill timer 100");
+  CHECK(job.stop() == "");
+  CHECK(job.killed(0, SIGKILL) == "tree?");
+  CHECK(job.tree_not_empty() == "");
+  CHECK(job.stop() == "");
+  CHECK(job.tree_empty() == kDrain);
+  CHECK(job.stop() == "");
+  CHECK(job.drained() == "no timer, finish");
+}
+
+TEST_CASE("leaders that end late do not give their groups more time") {
+  Job job(1);
+  job.run();
+  job.stop();
+  job.after(7500ms).fired(Timer::kLeaders);
+  CHECK(job.after(1200ms).killed(0, SIGTERM) == "tree?");
+  CHECK(job.tree_not_empty() == "tree SIGTERM");
+}
+
+TEST_CASE(
+    "a stop signal while siblings of a failed worker have their grace cuts it to the budget") {
+  Job job(2);
+  job.run();
+  job.exited(0, 1);
+  CHECK(job.after(5s).stop() == "leaders timer 7500");
+  CHECK(job.end().reason == StopReason::kWorkerFailed);
+  CHECK(job.end().stop_signal == SIGTERM);
+  CHECK(job.stop() == "groups SIGTERM, groups timer 1250");
+}
+
+TEST_CASE("a stop signal near the end of the siblings' grace leaves it as it is") {
+  Job job(2);
+  job.run();
+  job.exited(0, 1);
+  CHECK(job.after(15s).stop() == "");
+  CHECK(job.after(5s).fired(Timer::kLeaders) == "groups SIGTERM, groups timer 1250");
+}
+
+TEST_CASE("stop signals while survivors linger: the second kills") {
+  Job job(1);
+  job.run();
+  job.exited(0, 0);
+  job.tree_not_empty();
+  CHECK(job.stop() == "");
+  CHECK(job.stop() == "tree SIGKILL, kill timer 100");
+  job.tree_empty();
+  job.drained();
+  CHECK(job.end().success());
+}
+
+TEST_CASE("a stop before the start means that nothing is ever started") {
+  Job job(4);
+  CHECK(job.stop() == "finish");
+  CHECK(job.agreed() == "");
+  CHECK_FALSE(job.end().success());
+  CHECK(job.end().reason == StopReason::kPlatform);
+  CHECK_FALSE(job.end().workers[0].status);
+}
+
+TEST_CASE("a stop between two starts leaves the rest unstarted") {
+  Job job(3);
+  CHECK(job.agreed() == "spawn 0");
+  CHECK(job.stop() == "leaders SIGTERM, leaders timer 7500");
+  CHECK(job.spawned(0) == "");
+  CHECK(job.exited(0, 0) == "tree?");
+  job.tree_empty();
+  CHECK(job.drained() == "no timer, finish");
+  CHECK_FALSE(job.end().success());
+  CHECK_FALSE(job.end().workers[2].status);
+}
+
+TEST_CASE("a fork that fails starts no more workers and stops those that run") {
+  Job job(3);
+  job.agreed();
+  job.spawned(0);
+  CHECK(job.failed(1, SpawnStage::kFork, EAGAIN) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.killed(0, SIGTERM) == "tree?");
+  CHECK(job.end().reason == StopReason::kWorkerFailed);
+  CHECK(job.end().workers[1].status == ExitStatus::exited(125));
+  CHECK_FALSE(job.end().workers[1].told_to_stop);
+  CHECK(job.end().workers[1].spawn_error == SpawnError{SpawnStage::kFork, EAGAIN});
+  CHECK_FALSE(job.end().workers[2].status);
+  job.tree_empty();
+  job.drained();
+  CHECK_FALSE(job.end().success());
+}
+
+TEST_CASE("a fork that fails for the only worker ends the job") {
+  Job job(1);
+  job.agreed();
+  CHECK(job.failed(0, SpawnStage::kFork, ENOMEM) == "tree?");
+  CHECK(job.tree_empty() == kDrain);
+  CHECK(job.drained() == "no timer, finish");
+}
+
+TEST_CASE(
+    "an exec that fails counts when its process has ended, and is a failure whatever its code") {
+  Job job(2);
+  job.run();
+  CHECK(job.failed(0, SpawnStage::kExec, ENOENT) == "");
+  CHECK(job.exited(0, 0) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.exited(1, 0) == "tree?");
+  CHECK_FALSE(job.end().success());
+}
+
+TEST_CASE("a process that does not even go after KILL does not keep the job from ending") {
+  Job job(2);
+  job.run();
+  job.exited(0, 1);
+  job.after(20s).fired(Timer::kLeaders);
+  CHECK(job.after(1250ms).fired(Timer::kGroups) == "tree SIGKILL, kill timer 100");
+  for (int round = 1; round < 50; ++round)
+    REQUIRE(job.after(100ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
+  CHECK(job.after(100ms).fired(Timer::kKill) == kDrain);
+  CHECK(job.drained() == "no timer, finish");
+  CHECK(job.end().stuck);
+  CHECK_FALSE(job.end().success());
+  CHECK_FALSE(job.end().workers[1].status);
+}
+
+TEST_CASE("after a stop signal there is less patience with a stuck process") {
+  Job job(1);
+  job.run();
+  job.stop();
+  job.stop();
+  job.stop();
+  for (int round = 1; round < 6; ++round)
+    REQUIRE(job.after(100ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
+  CHECK(job.after(100ms).fired(Timer::kKill) == kDrain);
+}
+
+TEST_CASE("a stop signal during the KILL of a natural end ends the patience") {
+  Job job(1);
+  job.run();
+  job.exited(0, 0);
+  job.tree_not_empty();
+  job.after(5s).fired(Timer::kLinger);
+  CHECK(job.after(50ms).stop() == "");
+  CHECK(job.after(50ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
+  for (int round = 2; round <= 5; ++round)
+    REQUIRE(job.after(100ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
+  CHECK(job.after(100ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 50");
+  CHECK(job.after(50ms).fired(Timer::kKill) == kDrain);
+}
+
+TEST_CASE("a stuck worker that ends during the drain is noted and starts nothing anew") {
+  Job job(1);
+  job.run();
+  job.stop();
+  job.stop();
+  job.stop();
+  CHECK(job.after(600ms).fired(Timer::kKill) == kDrain);
+  CHECK(job.killed(0, SIGKILL) == "");
+  CHECK(job.tree_empty() == "");
+  CHECK(job.end().workers[0].status == ExitStatus::killed(SIGKILL));
+  CHECK(job.drained() == "no timer, finish");
+}
+
+TEST_CASE("output that somebody holds open is cut at the drain deadline") {
+  Job job(1);
+  job.run();
+  job.exited(0, 0);
+  job.tree_empty();
+  CHECK(job.after(500ms).fired(Timer::kDrain) == "finish");
+  CHECK(job.end().output_cut);
+  CHECK(job.end().success());
+}
+
+TEST_CASE("output that is drained early is no end of the job") {
+  Job job(1);
+  job.run();
+  CHECK(job.drained() == "");
+  job.exited(0, 0);
+  CHECK(job.drained() == "");
+  CHECK_FALSE(job.finished());
+}
+
+TEST_CASE("a timer that was on its way when another was armed does nothing") {
+  Job job(1);
+  job.run();
+  job.stop();
+  job.stop();
+  CHECK(job.fired(Timer::kLeaders) == "");
+}
+
+TEST_CASE("nothing is done after the end, whatever comes") {
+  Job job(1);
+  job.run();
+  job.exited(0, 0);
+  job.tree_empty();
+  job.drained();
+  for (const Event& late :
+       {Event(event::Agreed{}), Event(event::Spawned{0}),
+        Event(event::Exited{0, ExitStatus::exited(1)}), Event(event::StopRequested{SIGTERM}),
+        Event(event::TimerFired{Timer::kDrain}), Event(event::TreeEmpty{}),
+        Event(event::TreeNotEmpty{}), Event(event::OutputDrained{})}) {
+    CHECK(job.on(late) == "");
+  }
+  CHECK(job.end().success());
+}
+
+TEST_CASE("a job without workers ends and is no success") {
+  Job job(0);
+  CHECK(job.agreed() == "tree?");
+  job.tree_empty();
+  CHECK(job.drained() == "no timer, finish");
+  CHECK_FALSE(job.end().success());
+}

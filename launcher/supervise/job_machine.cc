@@ -121,7 +121,7 @@ void JobMachine::first_stop_signal(TimePoint now, Actions& out) {
     case Phase::kIdle:
       end_.reason = StopReason::kPlatform;
       end_.stop_at = now;
-      return finish(out);
+      return finish(now, out);
     case Phase::kLeaders:
     case Phase::kLinger:
       if (armed_ && due_ > now + limits_.stop_leaders) {
@@ -178,7 +178,7 @@ void JobMachine::handle(const event::TimerFired& event, TimePoint now, Actions& 
       return drain(now, out);
     case Timer::kDrain:
       end_.output_cut = true;
-      return finish(out);
+      return finish(now, out);
   }
 }
 
@@ -192,12 +192,18 @@ void JobMachine::drain(TimePoint now, Actions& out) {
   out.push_back(action::AwaitDrain{});
 }
 
-void JobMachine::handle(const event::OutputDrained&, TimePoint, Actions& out) {
-  if (phase_ == Phase::kDrain) finish(out);
+void JobMachine::handle(const event::OutputDrained&, TimePoint now, Actions& out) {
+  if (phase_ == Phase::kDrain) finish(now, out);
 }
 
-void JobMachine::finish(Actions& out) {
+void JobMachine::finish(TimePoint now, Actions& out) {
   phase_ = Phase::kFinished;
+  for (WorkerEnd& worker : end_.workers) {
+    if (has_ended(worker)) continue;
+    // Stuck, or its turn never came: no cause of anything.
+    worker.told_to_stop = true;
+    if (worker.started_at != TimePoint()) worker.ended_at = now;
+  }
   if (armed_) out.push_back(action::CancelTimer{});
   out.push_back(action::Finish{});
 }

@@ -56,9 +56,10 @@ enum class StopReason { kNone, kPlatform, kWorkerFailed };
 
 /// How one worker's story ended.
 struct WorkerEnd {
-  std::optional<sys::ExitStatus> status;  ///< nothing: it never ran
+  std::optional<sys::ExitStatus> status;  ///< nothing: it never ran, or not even KILL ended it
   std::optional<sys::SpawnError> spawn_error;
-  bool told_to_stop = false;  ///< it ended after we had told it to, be it because of that or not
+  bool told_to_stop = false;  ///< it ended after we had told it to, be it because of that or not;
+                              ///< also when it never ran because of a stop
   TimePoint started_at{}, ended_at{};
 };
 
@@ -155,7 +156,7 @@ class JobMachine {
   void kill_tree(TimePoint now, Actions& out);
   void repeat_kill(TimePoint now, Actions& out);
   void drain(TimePoint now, Actions& out);
-  void finish(Actions& out);
+  void finish(TimePoint now, Actions& out);
   void arm(Timer timer, Duration delay, TimePoint now, Actions& out);
   bool leaders_down() const;
   bool all_ended() const;

@@ -299,6 +299,7 @@ TEST_CASE("a fork that fails starts no more workers and stops those that run") {
   job.tree_empty();
   job.drained();
   CHECK_FALSE(job.end().success());
+  CHECK(job.end().workers[2].told_to_stop);
 }
 
 TEST_CASE("a fork that fails for the only worker ends the job") {
@@ -332,6 +333,8 @@ TEST_CASE("a process that does not even go after KILL does not keep the job from
   CHECK(job.end().stuck);
   CHECK_FALSE(job.end().success());
   CHECK_FALSE(job.end().workers[1].status);
+  CHECK(job.end().workers[1].told_to_stop);
+  CHECK(job.end().workers[1].ended_at == job.now());
 }
 
 TEST_CASE("after a stop signal there is less patience with a stuck process") {

@@ -104,8 +104,8 @@ void append_repr(std::string& out, const Json& value) {
     append_quoted(out, *text);
   } else if (const Json::Array* items = value.array()) {
     append_list(out, *items);
-  } else {
-    append_dict(out, *value.object());
+  } else if (const Json::Object* members = value.object()) {
+    append_dict(out, *members);
   }
 }
 

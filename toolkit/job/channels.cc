@@ -38,7 +38,7 @@ std::optional<InputMode> parse_mode(std::string_view text) {
 
 Result<Channel> read_channel(const std::string& name, const Json& settings,
                              std::vector<std::string>* warnings) {
-  TRAINIT_TRY(job::check_object("its description", settings));
+  TRAINIT_TRY(job::members_of("its description", settings));
   Channel channel;
   const std::string mode = TRAINIT_TRY(job::text_member(settings, "TrainingInputMode", "File"));
   if (const std::optional<InputMode> known = parse_mode(mode)) {
@@ -61,9 +61,9 @@ Result<Channel> read_channel(const std::string& name, const Json& settings,
 
 Result<std::vector<Channel>> channels_from_json(const Json& file, const std::string& input_data,
                                                 std::vector<std::string>* warnings) {
-  TRAINIT_TRY(job::check_object("the file's value", file));
+  const Json::Object* members = TRAINIT_TRY(job::members_of("the file's value", file));
   std::vector<Channel> channels;
-  for (const auto& [name, settings] : *file.object()) {
+  for (const auto& [name, settings] : *members) {
     TRAINIT_TRY(check_name(name));
     const Json described = settings.is_null() ? Json(Json::Object{}) : settings;
     Result<Channel> channel = read_channel(name, described, warnings);

@@ -88,9 +88,9 @@ Result<Value> typed(const Hyperparameters& all, std::string_view name, Value oth
 }  // namespace
 
 Result<Hyperparameters> Hyperparameters::from_json(const Json& file) {
-  TRAINIT_TRY(job::check_object("the file's value", file));
+  const Json::Object* members = TRAINIT_TRY(job::members_of("the file's value", file));
   Hyperparameters result;
-  for (const auto& [name, value] : *file.object()) {
+  for (const auto& [name, value] : *members) {
     const Json::Member member{name, decode(value)};
     if (name.starts_with("trainit_")) {
       result.trainit_.push_back(member);

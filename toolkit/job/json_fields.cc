@@ -34,9 +34,9 @@ tl::unexpected<Error> wrong_kind(std::string_view what, const Json& found,
   return fail(fmt::format("{} is {}; it has to be {}", what, describe(found), expected));
 }
 
-Result<void> check_object(std::string_view what, const Json& value) {
+Result<const Json::Object*> members_of(std::string_view what, const Json& value) {
   if (value.object() == nullptr) return wrong_kind(what, value, "an object");
-  return {};
+  return value.object();
 }
 
 Result<std::string> text_member(const Json& object, std::string_view key,

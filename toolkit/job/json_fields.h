@@ -19,8 +19,8 @@ std::string describe(const Json& value);
 tl::unexpected<Error> wrong_kind(std::string_view what, const Json& found,
                                  std::string_view expected);
 
-/// Nothing when `value` is an object.
-Result<void> check_object(std::string_view what, const Json& value);
+/// The members, when `value` is an object; never null.
+Result<const Json::Object*> members_of(std::string_view what, const Json& value);
 
 /// A member that holds text; `otherwise` when it is absent.
 Result<std::string> text_member(const Json& object, std::string_view key,

@@ -34,7 +34,7 @@ Result<void> check_hosts(const Resources& resources) {
 }
 
 Result<InstanceGroup> read_group(const Json& entry) {
-  TRAINIT_TRY(job::check_object("it", entry));
+  TRAINIT_TRY(job::members_of("it", entry));
   InstanceGroup group;
   group.name = TRAINIT_TRY(job::required_text(entry, "instance_group_name"));
   group.instance_type = TRAINIT_TRY(job::text_member(entry, "instance_type", ""));
@@ -62,7 +62,7 @@ Result<std::vector<InstanceGroup>> read_groups(const Json& file) {
 }  // namespace
 
 Result<Resources> Resources::from_json(const Json& file) {
-  TRAINIT_TRY(job::check_object("the file's value", file));
+  TRAINIT_TRY(job::members_of("the file's value", file));
   Resources resources;
   resources.current_host = TRAINIT_TRY(job::required_text(file, "current_host"));
   resources.hosts = TRAINIT_TRY(job::required_texts(file, "hosts"));

@@ -11,27 +11,31 @@ struct Endpoint {
   int port = 0;
 };
 
-/// What all hosts of the job agreed on for this round, seen from one host. With one host it is a constant.
+/// What all hosts of the job agreed on for this round, seen from one host. With one host it is a
+/// constant.
 struct Agreement {
-  int round = 0;       ///< restart round, from 0
+  int round = 0;  ///< restart round, from 0
   int host_rank = 0;
   int host_count = 1;
-  int first_rank = 0;  ///< global rank of this host's first worker
-  int world_size = 1;  ///< workers of the whole job
-  Endpoint store;      ///< where workers meet: MASTER_ADDR and MASTER_PORT
-  Endpoint jax;        ///< coordinator of JAX, on a port of its own
+  int first_rank = 0;           ///< global rank of this host's first worker
+  int world_size = 1;           ///< workers of the whole job
+  Endpoint store;               ///< where workers meet: MASTER_ADDR and MASTER_PORT
+  Endpoint jax;                 ///< coordinator of JAX, on a port of its own
   std::string run_id = "none";  ///< TORCHELASTIC_RUN_ID
+  int max_restarts = 0;         ///< TORCHELASTIC_MAX_RESTARTS
   bool launcher_serves_store = false;
 
   /// One host with `slots` workers.
   static Agreement single(int slots, Endpoint store, Endpoint jax, std::string run_id);
 };
 
-/// The variables of one worker: RANK, LOCAL_RANK, MASTER_ADDR, TORCHELASTIC_*, JAX_* … They overwrite
-/// inherited ones, because those are an outer launcher's.
+/// The variables of one worker: RANK, LOCAL_RANK, MASTER_ADDR, TORCHELASTIC_*, JAX_* (these when
+/// `jax` has a port) … They overwrite inherited ones, because those are an outer launcher's.
 Environment rank_environment(const Agreement& agreement, int local_rank, int local_world_size);
 
-/// Takes the rank variables of an outer launcher out, for workers that get none of their own.
+/// Takes out what an outer launcher told its workers: every name that `rank_environment` sets, and
+/// torchrun's own files and sockets, which a worker of ours would write to. Variables that a
+/// launcher reads (PET_*, SLURM_*, OMPI_*) stay.
 void erase_rank_variables(Environment& environment);
 
 }  // namespace trainit::environment

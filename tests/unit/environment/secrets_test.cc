@@ -1,0 +1,149 @@
+#include "environment/secrets.h"
+
+#include <doctest/doctest.h>
+
+#include "environment/host_environment.h"
+#include "example_job.h"
+
+using namespace trainit;
+using namespace trainit::environment;
+
+namespace {
+
+Secrets of(std::string_view hyperparameters) {
+  return Secrets::collect({}, test::hyperparameters(hyperparameters));
+}
+
+Secrets of_variable(std::string name, std::string value) {
+  Environment environment;
+  environment.set(std::move(name), std::move(value), "inherited");
+  return Secrets::collect(environment, {});
+}
+
+}  // namespace
+
+TEST_CASE("names that hold a secret's word look secret") {
+  for (const char* name : {"API_KEY",
+                           "api-key",
+                           "apiKey",
+                           "APIKey",
+                           "apikey",
+                           "KEY",
+                           "hf_token",
+                           "HF_TOKEN",
+                           "DB_PASSWORD",
+                           "passwd",
+                           "MYSQL_PWD",
+                           "client.secret",
+                           "AWS_SECRET_ACCESS_KEY",
+                           "private",
+                           "creds",
+                           "db_credentials",
+                           "credential",
+                           "auth",
+                           "SM_HP_WANDB_API_KEY",
+                           "myAuthToken"}) {
+    CAPTURE(name);
+    CHECK(looks_secret(name));
+  }
+}
+
+TEST_CASE("names that only sound like it do not") {
+  for (const char* name : {"tokenizer", "TOKENIZERS_PARALLELISM", "keyboard", "monkey", "author",
+                           "secretary", "max_tokens", "PWD", "OLDPWD", "keys", "", "-"}) {
+    CAPTURE(name);
+    CHECK_FALSE(looks_secret(name));
+  }
+}
+
+TEST_CASE("numbers, switches and places under such names are no secrets") {
+  CHECK_FALSE(is_secret("num_key_value_heads", "8"));
+  CHECK_FALSE(is_secret("key_dim", "0.5"));
+  CHECK_FALSE(is_secret("use_auth_token", "true"));
+  CHECK_FALSE(is_secret("use_auth_token", "False"));
+  CHECK_FALSE(is_secret("SSH_AUTH_SOCK", "/tmp/agent"));
+  CHECK_FALSE(is_secret("PASSWORD_FILE", "/run/secrets/password"));
+  CHECK_FALSE(is_secret("token", ""));
+  CHECK(is_secret("password", "12345678"));
+  CHECK(is_secret("key", "abc"));
+  CHECK(is_secret("secret", "/slash/at/its/start"));
+}
+
+TEST_CASE("a secret's value is masked wherever it stands") {
+  const Secrets secrets = of(R"({"api_key": "hunter2!", "other": 1})");
+  CHECK(secrets.mask("python train.py --api_key hunter2! --other 1") ==
+        "python train.py --api_key *** --other 1");
+  CHECK(secrets.mask("xhunter2!hunter2!y") == "x******y");
+  CHECK(secrets.mask("nothing here") == "nothing here");
+}
+
+TEST_CASE("secrets inside lists and objects are found") {
+  const Secrets secrets = of(R"({"db": {"user": "bob-smith", "password": "s3cr3t!"},
+                                 "credentials": {"a": ["first-one"], "n": 17}, "trainit_api_key": "ours-alone"})");
+  CHECK(secrets.mask("bob-smith s3cr3t! first-one 17 ours-alone") == "bob-smith *** *** 17 ***");
+}
+
+TEST_CASE("no variable or argument shows a secret, however its characters are escaped in it") {
+  const std::string value = R"(pä"s's\w😀zq9)";
+  test::ExampleJob example(
+      R"({"password": "pä\"s's\\w😀zq9", "list": ["pä\"s's\\w😀zq9"], "map": {"x": "pä\"s's\\w😀zq9"}})");
+  const Environment variables = example.variables()->variables;
+  const auto arguments = *script_arguments(example.job.hyperparameters, ArgumentStyle::kToolkit);
+  const Secrets secrets = Secrets::collect({}, example.job.hyperparameters);
+  const Environment masked = mask_environment(variables, secrets);
+  for (const auto& [name, variable] : masked.variables()) {
+    CAPTURE(name);
+    CAPTURE(variable.value);
+    // Every form of it keeps these letters next to each other.
+    CHECK(variable.value.find("zq9") == std::string::npos);
+    CHECK(variable.value.find("s's") == std::string::npos);
+  }
+  CHECK(secrets.mask_variable("SM_HPS", *variables.find("SM_HPS")) ==
+        R"({"list":["***"],"map":{"x":"***"},"password":"***"})");
+  CHECK(secrets.mask_variable("SM_USER_ARGS", *variables.find("SM_USER_ARGS")) ==
+        R"(["--list","['***']","--map","x=***","--password","***"])");
+  CHECK(secrets.mask_arguments(arguments) ==
+        std::vector<std::string>{"--list", "['***']", "--map", "x=***", "--password", "***"});
+  // A log line in JSON that quotes SM_HPS; a shell's command line; the file itself.
+  CHECK(secrets.mask(dump_json(Json(*variables.find("SM_HPS")))).find("zq9") == std::string::npos);
+  CHECK(secrets.mask(R"('pä"s'\''s\w😀zq9')") == "'***'");
+  CHECK(secrets.mask(R"({"password": "\"pä\\\"s's\\\\w😀zq9\""})") == R"({"password": "\"***\""})");
+  CHECK(secrets.mask(value) == "***");
+}
+
+TEST_CASE("secrets of inherited variables are masked, in JSON values too") {
+  CHECK(of_variable("HF_TOKEN", "hf_abcdef").mask("token hf_abcdef") == "token ***");
+  CHECK(of_variable("SETTINGS", R"({"smtp": {"password": "letmein"}})").mask("letmein") == "***");
+  CHECK(of_variable("SETTINGS", "{password: letmein").mask("letmein") == "letmein");
+}
+
+TEST_CASE("secrets of a command line are found behind their options") {
+  const std::vector<std::string> argv = {
+      "train", "--token", "tok-123", "--db-password=letmein", "API_KEY=key-456", "--epochs", "3"};
+  const Secrets secrets = Secrets::collect({}, {}, argv);
+  CHECK(secrets.mask_arguments(argv) == std::vector<std::string>{"train", "--token", "***",
+                                                                 "--db-password=***", "API_KEY=***",
+                                                                 "--epochs", "3"});
+  CHECK(secrets.mask("tok-123 letmein key-456") == "*** *** ***");
+}
+
+TEST_CASE("the longer of two secrets is masked whole") {
+  CHECK(of(R"({"a_key": "abcd", "b_key": "abcdef"})").mask("abcdef abcd") == "*** ***");
+}
+
+TEST_CASE("a short secret is masked only where it stands alone") {
+  const Secrets secrets = of(R"({"key": "abc"})");
+  CHECK(secrets.mask("abcdef abc") == "abcdef abc");
+  CHECK(secrets.mask_variable("SM_HP_KEY", "abc") == "***");
+  CHECK(secrets.mask_arguments({"--key", "abc", "--name", "abc"}) ==
+        std::vector<std::string>{"--key", "***", "--name", "abc"});
+}
+
+TEST_CASE("masking leaves names and origins alone") {
+  Environment environment;
+  environment.set("API_KEY", "hunter2", "inherited");
+  environment.set("PATH", "/bin", "inherited");
+  const Environment masked = mask_environment(environment, Secrets::collect(environment, {}));
+  CHECK(masked.to_strings() == std::vector<std::string>{"API_KEY=***", "PATH=/bin"});
+  CHECK(masked.variables().find("API_KEY")->second.origin == "inherited");
+}

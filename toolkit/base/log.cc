@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "trainit/json.h"
 
 namespace trainit {
@@ -33,8 +34,8 @@ std::string_view level_name(LogLevel level) {
 }
 
 std::string json_line(LogLevel level, const std::string& text) {
-  return dump_json(Json::Object{{"level", Json(level_name(level))}, {"message", Json(text)}}) +
-         "\n";
+  const Json::Object line{{"level", level_name(level)}, {"message", utf8::sanitize(text)}};
+  return dump_json(line) + "\n";
 }
 
 std::string text_line(LogLevel level, const std::string& text, bool dim) {

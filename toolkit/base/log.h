@@ -15,7 +15,8 @@ enum class LogFormat { kText, kJson };
 
 class Logger {
  public:
-  /// Takes one finished line, its end of line included. It never fails and never blocks.
+  /// Takes one finished line, or several that belong together, each with its end of line. It never
+  /// fails and never blocks.
   using Sink = std::function<void(std::string_view line)>;
   /// Gives a text with every secret in it masked.
   using Mask = std::function<std::string(std::string_view text)>;

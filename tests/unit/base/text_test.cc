@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using namespace trainit;
 
 TEST_CASE("split gives at least one piece and keeps empty ones") {
@@ -25,4 +27,48 @@ TEST_CASE("durations and sizes read as people say them") {
   CHECK(human_bytes(512) == "512 bytes");
   CHECK(human_bytes(4.0 * (1 << 30)) == "4.0 GB");
   CHECK(human_bytes(350.0 * (1 << 20)) == "350 MB");
+}
+
+TEST_CASE("no number is none at all") {
+  CHECK(parse_number<double>("1.5") == 1.5);
+  CHECK_FALSE(parse_number<double>("nan"));
+  CHECK_FALSE(parse_number<double>("inf"));
+  CHECK_FALSE(parse_number<double>("1e400"));
+}
+
+TEST_CASE("a float beyond the range is infinite or zero, by its size and not by its spelling") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  CHECK(parse_float("-2.5e3") == -2500);
+  CHECK(parse_float("1e400") == kInfinity);
+  CHECK(parse_float("-1e+400") == -kInfinity);
+  CHECK(parse_float("1e-400") == 0);
+  CHECK(parse_float("1e99999999999999999999") == kInfinity);
+  CHECK(parse_float("1e-99999999999999999999") == 0);
+  CHECK(parse_float("0." + std::string(800, '0') + "1e+400") == 0);
+  CHECK(parse_float("1" + std::string(800, '0') + "e-400") == kInfinity);
+  CHECK_FALSE(parse_float("nan"));
+  CHECK_FALSE(parse_float("-inf"));
+  CHECK_FALSE(parse_float("1 "));
+  CHECK_FALSE(parse_float(""));
+}
+
+TEST_CASE("a figure that rounds up takes the next unit") {
+  CHECK(human_bytes((1 << 20) - 1) == "1 MB");
+  CHECK(human_seconds(9.97) == "10 s");
+}
+
+TEST_CASE("ASCII letters have no case where that is asked for") {
+  CHECK(to_lower_ascii("NO_Proxy É") == "no_proxy É");
+  CHECK(equals_ignoring_case("TRUE", "true"));
+  CHECK_FALSE(equals_ignoring_case("true", "truer"));
+}
+
+TEST_CASE("trim takes space and line ends at both ends only") {
+  CHECK(trim(" \t a b\r\n") == "a b");
+  CHECK(trim(" \n") == "");
+}
+
+TEST_CASE("join puts the separator between parts") {
+  CHECK(join({}, ", ") == "");
+  CHECK(join({"a", "", "b"}, ", ") == "a, , b");
 }

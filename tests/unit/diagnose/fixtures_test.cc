@@ -64,6 +64,30 @@ constexpr Expected kExpected[] = {
      "TimeoutError: The client socket has timed out after 1s while trying to connect to "
      "(127.0.0.1, 1).",
      "train.py:4", true},
+    {"torch2_peer_gone",
+     "RuntimeError: [/__w/pytorch/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:561] "
+     "Connection closed by peer [127.0.0.1]:179. This is typically caused by a remote worker "
+     "crashing. Check the logs of the remote worker before reporting an error. GLHF! 🏖️",
+     "train.py:10", true},
+    {"torch2_store_timeout",
+     "torch.distributed.DistStoreError: wait timeout after 1000ms, keys: /rank0", "train.py:4",
+     true},
+    {"torch2_connection_refused",
+     "torch.distributed.DistNetworkError: The client socket has timed out after 1000ms while "
+     "trying "
+     "to connect to (127.0.0.1, 1).",
+     "train.py:4", true},
+    {"torch2_excepthook", "ValueError: learning rate must be positive", "train.py:5"},
+    {"torch2_store_gone",
+     "torch.distributed.DistNetworkError: Failed to recv, got 0 bytes. Connection was likely "
+     "closed. Did the remote server shutdown or crash?",
+     "train.py:16", true},
+    {"torch2_torchrun", "ValueError: learning rate must be positive", "train.py:3"},
+    {"torch2_no_driver",
+     "RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA "
+     "GPU "
+     "and installed a driver from http://www.nvidia.com/Download/index.aspx",
+     "train.py:2"},
     {"cpp_terminate", "std::runtime_error: cannot open digits.csv", ""},
     {"cpp_terminate_lines", "std::logic_error: tensor has no storage", ""},
     {"cpp_terminate_int", "uncaught int", ""},

@@ -215,6 +215,7 @@ class Suite:
 
 
 SUITES = {
+    "scripts": Suite([], "set-up and this sum themselves", lambda: pytest("scripts", ["scripts"], binary("release"))),
     "unit-dev": Suite(["dev"], "unit tests with AddressSanitizer and UndefinedBehaviorSanitizer",
                       lambda: unit("dev")),
     "unit": Suite(["release"], "the same, as the product is built", lambda: unit("release")),

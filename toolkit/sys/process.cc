@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -60,7 +61,12 @@ class ChildSetup {
       return SpawnStage::kDirectory;
     die_with_parent();
     restore_signals(signals_);
-    ::execve(request_.executable.c_str(), argv_.data(), environment_.data());
+    if (request_.executable_fd >= 0) {
+      ::syscall(SYS_execveat, request_.executable_fd, "", argv_.data(), environment_.data(),
+                AT_EMPTY_PATH);
+    } else {
+      ::execve(request_.executable.c_str(), argv_.data(), environment_.data());
+    }
     return SpawnStage::kExec;
   }
 

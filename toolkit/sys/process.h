@@ -24,7 +24,8 @@ struct Credentials {
 /// A program to start. Descriptors are borrowed; every other descriptor of ours is close-on-exec,
 /// so the child gets these three and whatever our own caller left open for it.
 struct SpawnRequest {
-  std::string executable;                          ///< a path, already found
+  std::string executable;  ///< a path, already found
+  int executable_fd = -1;  ///< a program without a path (see sys/memfd.h); wins over `executable`
   std::vector<std::string> argv;                   ///< argv[0] included
   std::vector<std::string> environment;            ///< "NAME=value"
   std::string directory;                           ///< working directory; empty: ours
@@ -93,9 +94,10 @@ ReapResult reap_one(Reaped& reaped);
 /// Every process below `root` in the tree, by /proc; empty when /proc is not there.
 std::vector<pid_t> descendants_of(pid_t root);
 
-/// Runs a short-lived helper to its end and returns its stdout (at most 1 MiB). Error: it could not be
-/// run, it did not end with 0, or `deadline_ms` passed or a stop signal came (then it was killed).
-/// For the time before the first worker: it reaps only this child. `stdout_fd` is not used.
+/// Runs a short-lived helper to its end and returns its stdout (at most 1 MiB). Error: it could not
+/// be run, it did not end with 0, or `deadline_ms` passed or a stop signal came (then it was
+/// killed; one that a driver keeps from dying is left for the reaper). For the time before the
+/// first worker: it reaps only this child. `stdout_fd` is not used.
 Result<std::string> run_and_capture(SpawnRequest request, int deadline_ms);
 
 }  // namespace trainit::sys

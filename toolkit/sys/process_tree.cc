@@ -78,6 +78,10 @@ std::string read_to_end(BorrowedFd output, BorrowedFd stop, TimePoint deadline, 
   }
 }
 
+const std::string& name_of(const SpawnRequest& request) {
+  return request.executable.empty() && !request.argv.empty() ? request.argv[0] : request.executable;
+}
+
 ExitStatus wait_for(pid_t pid) {
   siginfo_t info = {};
   while (posix::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) != 0 && errno == EINTR) {
@@ -97,12 +101,13 @@ bool ends_before(pid_t pid, TimePoint deadline) {
   }
 }
 
-/// Ends a child that overstayed: it gets 10 ms after TERM.
+/// Ends a child that overstayed: it gets 10 ms after TERM. One that waits inside a driver cannot be
+/// killed until the driver lets it go, so after half a second it is left to be reaped later.
 void end_child(pid_t pid) {
   posix::kill(pid, SIGTERM);
   ends_before(pid, Clock::now() + std::chrono::milliseconds(10));
   posix::kill(pid, SIGKILL);
-  wait_for(pid);
+  if (ends_before(pid, Clock::now() + std::chrono::milliseconds(500))) wait_for(pid);
 }
 
 }  // namespace
@@ -152,12 +157,12 @@ Result<std::string> run_and_capture(SpawnRequest request, int deadline_ms) {
   if (problem.empty() && !ends_before(child->pid, deadline)) problem = "it did not end in time";
   if (!problem.empty()) {
     end_child(child->pid);
-    return fail(request.executable + ": " + problem);
+    return fail(name_of(request) + ": " + problem);
   }
   const ExitStatus status = wait_for(child->pid);
   if (const auto error = read_exec_result(child->exec_result.borrow()))
     return fail(describe(*error, request));
-  if (!status.success()) return fail(fmt::format("{} {}", request.executable, describe(status)));
+  if (!status.success()) return fail(fmt::format("{} {}", name_of(request), describe(status)));
   return text;
 }
 

@@ -40,6 +40,18 @@ std::string why_not_found(const std::string& path) {
          "image that it was built on";
 }
 
+std::string why_exec_from_memory_failed(int errno_value) {
+  switch (errno_value) {
+    case ENOENT:
+      return "the dynamic loader of glibc is not in this image";
+    case EACCES:
+    case EPERM:
+      return "this system does not run programs from memory";
+    default:
+      return errno_text(errno_value);
+  }
+}
+
 std::string why_exec_failed(int errno_value, const SpawnRequest& request) {
   const std::string& path = request.executable;
   switch (errno_value) {
@@ -88,6 +100,7 @@ std::string stage_sentence(const SpawnError& error, const SpawnRequest& request)
     case SpawnStage::kExec:
       break;
   }
+  if (request.executable_fd >= 0) return why_exec_from_memory_failed(error.errno_value);
   return why_exec_failed(error.errno_value, request);
 }
 

@@ -126,11 +126,6 @@ Conclusion conclude(const ConclusionInput& input) {
   Conclusion conclusion;
   add_oddities(input.end, conclusion.lines);
   const std::size_t count = input.plan.workers.size();
-  const std::string stop_after =
-      input.end.stop_at
-          ? human_seconds(seconds(*input.end.leaders_down_at.value_or(*input.end.stop_at) -
-                                  *input.end.stop_at))
-          : "";
   if (input.end.success()) {
     conclusion.lines.push_back(fmt::format(
         "{} ended well after {}", count == 1 ? "the worker" : fmt::format("all {} workers", count),

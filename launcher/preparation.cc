@@ -152,7 +152,10 @@ PlanInput plan_input(const JobContext& context, const Preparation& preparation) 
                    .inherited = context.inherited,
                    .host_variables = preparation.host.variables,
                    .agreement = preparation.agreement,
-                   .workers = preparation.workers};
+                   .workers = preparation.workers,
+                   .terminal = false,
+                   .error_directory = {},
+                   .user = {}};
 }
 
 }  // namespace trainit

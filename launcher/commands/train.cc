@@ -197,6 +197,7 @@ class Train {
     logs::Relay relay(loop, static_cast<int>(plan.workers.size()));
     const Logger::Sink direct = log_.sink();
     log_.set_sink([&relay](std::string_view text) { relay.say(text); });
+    relay.on_trouble([this](const std::string& text) { log_.warning("{}", text); });
     supervise::Supervisor supervisor(plan, {loop, inheritance_, relay, record, log_});
     const Result<supervise::JobEnd> end = supervisor.run();
     int code = kSetUpFailed;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "sys/files.h"
 #include "sys/posix.h"
 
 namespace trainit::supervise {
@@ -70,10 +71,7 @@ Result<JobEnd> Supervisor::run() {
 }
 
 void Supervisor::handle_events() {
-  if (awaits_drain_ && parts_.relay.drained()) {
-    awaits_drain_ = false;
-    post(event::OutputDrained{});
-  }
+  look_for_drained_output();
   while (!events_.empty()) {
     const Event event = std::move(events_.front());
     events_.pop_front();
@@ -197,7 +195,16 @@ void Supervisor::perform(const action::AwaitEmptyTree&) {
   if (awaits_empty_tree_) post(event::TreeNotEmpty{});
 }
 
-void Supervisor::perform(const action::AwaitDrain&) { awaits_drain_ = true; }
+void Supervisor::perform(const action::AwaitDrain&) {
+  awaits_drain_ = true;
+  look_for_drained_output();
+}
+
+void Supervisor::look_for_drained_output() {
+  if (!awaits_drain_ || !parts_.relay.drained()) return;
+  awaits_drain_ = false;
+  post(event::OutputDrained{});
+}
 
 void Supervisor::perform(const action::Finish&) {
   if (machine_.end().output_cut) parts_.relay.cut();

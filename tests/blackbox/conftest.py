@@ -5,3 +5,14 @@ The fixtures (trainit, pid1, start, job, clean_env) and how to use them: see tes
     /usr/bin/python3 -m pytest tests/blackbox                      the static product
     TRAINIT_BINARY=build/dev/launcher/trainit /usr/bin/python3 -m pytest tests/blackbox    with sanitizers
 """
+
+from pathlib import Path
+
+import pytest
+from trainit_testing import package
+
+
+@pytest.fixture(scope="session")
+def installed_library(trainit, tmp_path_factory):
+    """The prefix below which the library of the binary's build directory is installed."""
+    return package.install(Path(trainit).parent.parent, tmp_path_factory.mktemp("prefix"))

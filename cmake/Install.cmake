@@ -1,0 +1,27 @@
+# The library as a package: find_package(trainit), then link trainit::trainit, or single layers of it.
+# "cmake --install BUILD --component library" installs it without the binary.
+include(CMakePackageConfigHelpers)
+
+set(trainit_layers trainit_base trainit_sys trainit_job trainit_hardware trainit_cluster trainit_environment)
+add_library(trainit_all INTERFACE)
+add_library(trainit::trainit ALIAS trainit_all)
+set_target_properties(trainit_all PROPERTIES EXPORT_NAME trainit)
+target_link_libraries(trainit_all INTERFACE ${trainit_layers})
+
+# The public headers are C++20, which trainit_settings says to our own sources only.
+target_compile_features(trainit_base PUBLIC cxx_std_20)
+
+set(trainit_package_directory "${CMAKE_INSTALL_LIBDIR}/cmake/trainit")
+install(TARGETS trainit_all ${trainit_layers} EXPORT trainitTargets
+  ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT library)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/toolkit/include/trainit" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+  COMPONENT library FILES_MATCHING PATTERN "*.h")
+install(EXPORT trainitTargets NAMESPACE trainit:: DESTINATION "${trainit_package_directory}" COMPONENT library)
+
+configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/trainitConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/trainitConfig.cmake" INSTALL_DESTINATION "${trainit_package_directory}")
+# Before 1.0 the interface may change with each minor version.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/trainitConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/trainitConfig.cmake" "${PROJECT_BINARY_DIR}/trainitConfigVersion.cmake"
+  DESTINATION "${trainit_package_directory}" COMPONENT library)

@@ -12,8 +12,8 @@ namespace {
 
 /// In order: the first that knows a line gets it.
 constexpr Recogniser kRecognisers[] = {
-    python_exception_group, python_traceback, python_fatal_error, cpp_terminate, libc_abort,
-    sanitizer_report,       gpu_error_line,
+    python_exception_group, python_traceback, python_rich_traceback, python_fatal_error,
+    cpp_terminate,          libc_abort,       sanitizer_report,      gpu_error_line,
 };
 
 // A native message this soon after an error is what the error led to, or more of it.

@@ -40,6 +40,8 @@ using Recogniser = Attempt (*)(const Lines& lines, std::size_t at);
 Attempt python_traceback(const Lines& lines, std::size_t at);
 /// The framed tracebacks of an ExceptionGroup: the group and the first exception in it.
 Attempt python_exception_group(const Lines& lines, std::size_t at);
+/// The boxes that the package rich draws.
+Attempt python_rich_traceback(const Lines& lines, std::size_t at);
 /// `Fatal Python error: Segmentation fault` and the stack that follows.
 Attempt python_fatal_error(const Lines& lines, std::size_t at);
 /// `terminate called after throwing an instance of 'X'` with its `what()`, of both C++ libraries.

@@ -88,6 +88,10 @@ constexpr Expected kExpected[] = {
      "GPU "
      "and installed a driver from http://www.nvidia.com/Download/index.aspx",
      "train.py:2"},
+    {"rich_box",
+     "JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+     "train.py:5"},
+    {"rich_chain", "RuntimeError: config is broken", "train.py:6"},
     {"cpp_terminate", "std::runtime_error: cannot open digits.csv", ""},
     {"cpp_terminate_lines", "std::logic_error: tensor has no storage", ""},
     {"cpp_terminate_int", "uncaught int", ""},

@@ -141,6 +141,28 @@ void append_value(std::string& out, const Json& value, JsonStyle style) {
 
 }  // namespace
 
+Json::Json() noexcept = default;
+Json::Json(std::nullptr_t) noexcept {}
+Json::Json(bool value) : value_(value) {}
+Json::Json(int value) : Json(std::int64_t{value}) {}
+Json::Json(std::int64_t value) : value_(Integer{std::to_string(value)}) {}
+Json::Json(std::size_t value) : value_(Integer{std::to_string(value)}) {}
+Json::Json(double value) : value_(value) {}
+Json::Json(const char* value) : value_(std::string(value)) {}
+Json::Json(std::string_view value) : value_(std::string(value)) {}
+Json::Json(std::string value) : value_(std::move(value)) {}
+Json::Json(Integer value) : value_(std::move(value)) {}
+Json::Json(Array value) : value_(std::move(value)) {}
+Json::Json(Object value) : value_(std::move(value)) {}
+
+Json::Json(const Json& other) = default;
+Json::Json(Json&& other) noexcept = default;
+Json& Json::operator=(const Json& other) = default;
+Json& Json::operator=(Json&& other) noexcept = default;
+Json::~Json() = default;
+
+bool Json::operator==(const Json& other) const { return value_ == other.value_; }
+
 std::optional<std::int64_t> Json::to_int64() const {
   return integer() == nullptr ? std::nullopt : parse_number<std::int64_t>(integer()->digits);
 }

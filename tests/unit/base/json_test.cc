@@ -150,6 +150,11 @@ TEST_CASE("a NUL is no end of the text") {
   CHECK(refusal("\"\0\""sv).find("\\u0000") != std::string::npos);
 }
 
+TEST_CASE("of the raw characters in a string only those below the space are refused") {
+  for (char c = 0; c < ' '; ++c) CHECK_FALSE(Json::parse(fmt::format("\"{}\"", c)));
+  CHECK(*parsed("\" \x7F\"").string() == " \x7F");
+}
+
 TEST_CASE("a thousand levels are read and written, one more is refused") {
   CHECK(dump_json(parsed(nested(1000))) == nested(1000));
   CHECK(refusal(nested(1001)) ==

@@ -46,3 +46,15 @@ TEST_CASE("truncated bytes that are no UTF-8 are as long as asked") {
   CHECK(utf8::truncate("a\x80z", 1) == "a");
   CHECK(utf8::truncate("\xF0\x9Fz", 1) == "\xF0");
 }
+
+TEST_CASE("a character whose last bytes are missing is told from a whole one and from garbage") {
+  CHECK(utf8::cut_off("") == 0);
+  CHECK(utf8::cut_off("abc") == 0);
+  CHECK(utf8::cut_off("caf\xC3") == 1);
+  CHECK(utf8::cut_off("caf\xC3\xA9") == 0);
+  CHECK(utf8::cut_off("\xE2\x82") == 2);
+  CHECK(utf8::cut_off("\xF0\x9F\x98") == 3);
+  CHECK(utf8::cut_off("\xF0\x9F\x98\x80") == 0);
+  CHECK(utf8::cut_off("\x80\x80\x80\x80") == 0);
+  CHECK(utf8::cut_off("a\xFF") == 0);
+}

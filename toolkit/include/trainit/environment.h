@@ -9,8 +9,8 @@
 
 namespace trainit {
 
-/// Environment variables by name, and where each value comes from. A plain value: reading or changing
-/// it does not touch the process's own environment.
+/// Environment variables by name, and where each value comes from. A plain value: reading or
+/// changing it does not touch the process's own environment.
 class Environment {
  public:
   struct Variable {
@@ -44,8 +44,8 @@ class Environment {
   Map variables_;
 };
 
-/// Nothing when a process can be given this variable; else one sentence: a NUL in the value, an empty
-/// name, or a '=' or NUL in the name.
+/// Nothing when a process can be given this variable; else one sentence: a NUL in the value, an
+/// empty name, or a '=' or NUL in the name.
 Result<void> check_variable(std::string_view name, std::string_view value);
 
 }  // namespace trainit

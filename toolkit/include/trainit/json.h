@@ -28,19 +28,26 @@ class Json {
   using Array = std::vector<Json>;
   using Object = std::vector<Member>;  ///< in file order; names are unique
 
-  Json() = default;  ///< null
-  Json(std::nullptr_t) {}
-  Json(bool value) : value_(value) {}
-  Json(int value) : Json(std::int64_t{value}) {}
-  Json(std::int64_t value) : value_(Integer{std::to_string(value)}) {}
-  Json(std::size_t value) : value_(Integer{std::to_string(value)}) {}
-  Json(double value) : value_(value) {}
-  Json(const char* value) : value_(std::string(value)) {}
-  Json(std::string_view value) : value_(std::string(value)) {}
-  Json(std::string value) : value_(std::move(value)) {}
-  Json(Integer value) : value_(std::move(value)) {}
+  Json() noexcept;  ///< null
+  Json(std::nullptr_t) noexcept;
+  Json(bool value);
+  Json(int value);
+  Json(std::int64_t value);
+  Json(std::size_t value);
+  Json(double value);
+  Json(const char* value);
+  Json(std::string_view value);
+  Json(std::string value);
+  Json(Integer value);
   Json(Array value);
   Json(Object value);
+
+  // All in the source file, because a member holds a value itself: here its type is not complete.
+  Json(const Json& other);
+  Json(Json&& other) noexcept;
+  Json& operator=(const Json& other);
+  Json& operator=(Json&& other) noexcept;
+  ~Json();
 
   /// Reads one value from `text`, with white space around it. A byte order mark in front is
   /// accepted, and so is a lone surrogate in a string: `text` may be a string of another document.
@@ -72,7 +79,7 @@ class Json {
   /// The member's value; null when this is no object or has no such member.
   const Json* find(std::string_view name) const;
 
-  bool operator==(const Json&) const = default;
+  bool operator==(const Json& other) const;
 
  private:
   std::variant<std::monostate, bool, Integer, double, std::string, Array, Object> value_;
@@ -83,9 +90,6 @@ struct Json::Member {
   Json value;
   bool operator==(const Member&) const = default;
 };
-
-inline Json::Json(Array value) : value_(std::move(value)) {}
-inline Json::Json(Object value) : value_(std::move(value)) {}
 
 /// How a value is written. The first is what the Python toolkit puts into variables; the second is
 /// what `json.dumps(value)` gives, in file order.

@@ -42,12 +42,13 @@ inline void take(Result<void>&) {}
 }  // namespace trainit
 
 /// The value of a Result; returns the error from the enclosing function when there is none. Never
-/// inside a braced initialiser (`Pair{make(), TRAINIT_TRY(…)}`): the return leaks what is built so far.
-#define TRAINIT_TRY(expression)                                    \
-  __extension__({                                                  \
-    auto result_of_try = (expression);                             \
-    if (!result_of_try) {                                          \
-      return tl::unexpected(std::move(result_of_try).error());     \
-    }                                                              \
-    ::trainit::detail::take(result_of_try);                        \
+/// inside a braced initialiser (`Pair{make(), TRAINIT_TRY(…)}`): the return leaks what is built so
+/// far.
+#define TRAINIT_TRY(expression)                                \
+  __extension__({                                              \
+    auto result_of_try = (expression);                         \
+    if (!result_of_try) {                                      \
+      return tl::unexpected(std::move(result_of_try).error()); \
+    }                                                          \
+    ::trainit::detail::take(result_of_try);                    \
   })

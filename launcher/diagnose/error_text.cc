@@ -51,6 +51,23 @@ std::string block(const Lines& lines, std::size_t first, std::size_t last,
   return text;
 }
 
+/// Programs print a little more after their error: warnings of libraries, a shell's remark.
+bool are_last_words(const Lines& lines, const Candidate& candidate) {
+  constexpr int kRemarks = 10;
+  int remarks = 0;
+  for (std::size_t i = candidate.last + 1; i < lines.size() && remarks <= kRemarks; ++i) {
+    const bool native_stack = lines[i].starts_with("frame #");
+    if (!native_stack && !trim(lines[i]).empty()) ++remarks;
+  }
+  return remarks <= kRemarks;
+}
+
+std::size_t offset_of_line(std::string_view tail, std::size_t line) {
+  std::size_t offset = 0;
+  while (line-- > 0) offset = tail.find('\n', offset) + 1;
+  return offset;
+}
+
 std::optional<Candidate> best_candidate(const Lines& lines) {
   std::optional<Candidate> best;
   for (std::size_t i = 0; i < lines.size();) {
@@ -78,6 +95,8 @@ std::optional<ErrorText> find_error(std::string_view tail) {
   // An indentation belongs to the block; what a program puts in front of it does not.
   const bool indentation = trim(best->prefix).empty();
   best->error.detail = block(lines, best->first, best->last, indentation ? "" : best->prefix);
+  best->error.last_words = are_last_words(lines, *best);
+  best->error.offset = offset_of_line(tail, best->first);
   return std::move(best->error);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,8 @@ struct ErrorText {
   std::string detail;  ///< the block it was found in: the traceback, the lines around an abort
   bool communication = false;    ///< says that a peer or a connection is gone: likely a consequence
   bool only_last_lines = false;  ///< nothing in it is known to be an error
+  bool last_words = true;  ///< hardly anything was printed after it: the program did not go on
+  std::size_t offset = 0;  ///< bytes before its first line in the tail, to ask when it arrived
 };
 
 /// Finds the error that explains the end in the tail of a worker's stderr (or stdout): the last

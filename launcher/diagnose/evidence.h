@@ -51,9 +51,10 @@ struct FirstCause {
 /// rank. The evidence must outlive the result, which points at it.
 ///
 /// What we stopped is no cause, with two exceptions, because a victim may die before the worker
-/// that failed: it had printed its error before we told it to stop, or the kernel had taken memory
-/// back from it. And where only errors of communication are left, a worker that raised or crashed
-/// while it was being stopped explains them better. Workers that ended with 0 are passed over.
+/// that failed: its last words were an error, and came before we told it to stop; or the kernel had
+/// taken memory back from it. And where only errors of communication are left, a worker that raised
+/// or crashed while it was being stopped explains them better. Workers that ended with 0 are passed
+/// over.
 FirstCause decide(std::span<const Evidence> gathered);
 
 /// "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after 48

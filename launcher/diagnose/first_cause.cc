@@ -15,10 +15,15 @@ bool failed(const Evidence& evidence) {
   return evidence.spawn_error.has_value() || !evidence.status.success();
 }
 
+/// True when an error was the end of what the worker had to say. One that it survived, and only
+/// logged, explains nothing of its end when we stopped it.
+bool ended_with_error(const Evidence& evidence) {
+  return evidence.error && !evidence.error->only_last_lines && evidence.error->last_words;
+}
+
 bool raised_before_the_stop(const Evidence& evidence) {
-  return evidence.error && !evidence.error->only_last_lines &&
-         evidence.first_error_at != kUnknown && evidence.told_at != kUnknown &&
-         evidence.first_error_at < evidence.told_at;
+  return ended_with_error(evidence) && evidence.first_error_at != kUnknown &&
+         evidence.told_at != kUnknown && evidence.first_error_at < evidence.told_at;
 }
 
 CauseClass class_by_status(const Evidence& evidence) {
@@ -44,8 +49,7 @@ bool failed_while_stopping(const Evidence& evidence) {
                                  signal_behind(evidence.status)) != std::end(kCrashes);
   if (crashed) return true;
   if (evidence.status.signal != 0 || signal_behind(evidence.status) != 0) return false;
-  if (!evidence.error || evidence.error->only_last_lines || evidence.error->communication)
-    return false;
+  if (!ended_with_error(evidence) || evidence.error->communication) return false;
   constexpr std::string_view kOfTheStop[] = {"KeyboardInterrupt", "SystemExit", "Signal", "signal",
                                              "SIGTERM"};
   const std::string& summary = evidence.error->summary;

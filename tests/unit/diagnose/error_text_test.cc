@@ -176,6 +176,22 @@ TEST_CASE("code of installed packages is not the user's, wherever it lies") {
   }
 }
 
+TEST_CASE("an error knows where in the tail it begins") {
+  const std::string before = "50%\r60%\r\n\x1b[1mepoch\x1b[0m \xff\n\n";
+  CHECK(find_error(before + kTraceback)->offset == before.size());
+  CHECK(find_error(kTraceback)->offset == 0);
+  const std::string link =
+      "\nThe above exception was the direct cause of the following exception:\n\n";
+  CHECK(find_error(before + kTraceback + link + kClosed)->offset == before.size());
+}
+
+TEST_CASE("an error after which the program went on is not its last words") {
+  CHECK(find_error(kTraceback)->last_words);
+  CHECK(find_error(kTraceback + repeat("\nwarning\n", 9 * 5) + repeat("frame #1: f()\n", 1000))
+            ->last_words);
+  CHECK_FALSE(find_error(kTraceback + std::string("\n") + repeat("epoch\n", 6 * 11))->last_words);
+}
+
 TEST_CASE("libc++ names its exceptions in one line") {
   CHECK(summary_of(
             "libc++abi: terminating due to uncaught exception of type std::runtime_error: boo\n") ==

@@ -107,6 +107,17 @@ TEST_CASE(
   CHECK(cause_of({raised(0, true, 20ms), stopped(raised(5, false, 10ms), 70ms)}) == 5);
 }
 
+TEST_CASE("an error that a stopped worker had survived explains nothing") {
+  Evidence went_on = stopped(ended(5, ExitStatus::killed(SIGTERM), 90ms), 70ms);
+  went_on.error = exception();
+  went_on.first_error_at = at(10ms);
+  CHECK(cause_of({raised(0, true, 20ms), went_on}) == 5);
+  went_on.error->last_words = false;
+  CHECK(cause_of({raised(0, true, 20ms), went_on}) == 0);
+  went_on.status = ExitStatus::exited(1);
+  CHECK(cause_of({raised(0, true, 20ms), went_on}) == 0);
+}
+
 TEST_CASE("a worker that raised while it was stopped explains errors of communication only") {
   const Evidence raised_late = stopped(raised(5, false, 90ms), 70ms);
   CHECK(cause_of({raised(0, true, 20ms), raised_late}) == 5);

@@ -29,8 +29,9 @@ std::string hex(std::string_view text) {
 std::string unhex(std::string_view digits) {
   std::string result;
   for (; digits.size() >= 2; digits.remove_prefix(2)) {
+    const char* begin = digits.data();
     unsigned char byte = 0;
-    std::from_chars(digits.data(), digits.data() + 2, byte, 16);
+    std::from_chars(begin, begin + 2, byte, 16);
     result += static_cast<char>(byte);
   }
   return result;

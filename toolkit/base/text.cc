@@ -66,8 +66,9 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 
 std::optional<double> parse_float(std::string_view text) {
   double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, value);
   if (stop != end || error == std::errc::invalid_argument) return std::nullopt;
   if (!std::isfinite(value)) return std::nullopt;
   if (error == std::errc::result_out_of_range) {
@@ -89,7 +90,7 @@ std::string human_bytes(double bytes) {
 
 std::string human_seconds(double seconds) {
   if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
-  const long whole = static_cast<long>(seconds + 0.5);
+  const long whole = std::lround(seconds);
   if (whole < 60) return fmt::format("{} s", whole);
   if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
   return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);

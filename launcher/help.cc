@@ -30,7 +30,7 @@ most used options
   --record PATH|none         where the run record goes
 
 Every option is a flag, a hyperparameter and a variable: trainit train --help lists them all.
-Exit code: the worker's own; 128+n when it died of signal n; 125 set-up failed, 126 not executable, 127 not found.
+Exit code: the worker's own; 128+n after signal n; 125 set-up failed, 126 not executable, 127 not found.
 )";
 
 std::string row_text(const OptionRow& row) {

@@ -133,9 +133,9 @@ def test_python_is_missed_only_where_it_is_needed(trainit, pid1, job, tmp_path):
     (tmp_path / "bin/sh").symlink_to("/bin/sh")
     path = {"PATH": str(tmp_path / "bin")}
     here = script_job(job)
-    fails(pid1([trainit], job=here, env=path), here, 127, "the image has no Python", "--python")
+    fails(pid1([trainit], job=here, env=path, namespace=False), here, 127, "the image has no Python", "--python")
     shell = script_job(job, program="train.sh", code={"train.sh": "#!/bin/sh\necho fine\n"})
-    assert pid1([trainit], job=shell, env=path).out == "fine\n"
+    assert pid1([trainit], job=shell, env=path, namespace=False).out == "fine\n"
 
 
 @pytest.mark.parametrize("how", ["option", "variable", "venv"])

@@ -52,8 +52,16 @@ std::string why_exec_from_memory_failed(int errno_value) {
   }
 }
 
+/// The program's path as seen from here; the child looks for it in its own working directory.
+std::string path_of(const SpawnRequest& request) {
+  const std::string& name =
+      request.executable.empty() && !request.argv.empty() ? request.argv[0] : request.executable;
+  if (request.directory.empty() || name.find('/') == std::string::npos) return name;
+  return join_path(request.directory, name.starts_with("./") ? name.substr(2) : name);
+}
+
 std::string why_exec_failed(int errno_value, const SpawnRequest& request) {
-  const std::string& path = request.executable;
+  const std::string path = path_of(request);
   switch (errno_value) {
     case ENOENT:
     case ENOTDIR:
@@ -107,9 +115,7 @@ std::string stage_sentence(const SpawnError& error, const SpawnRequest& request)
 }  // namespace
 
 std::string describe(const SpawnError& error, const SpawnRequest& request) {
-  const std::string& name =
-      request.executable.empty() && !request.argv.empty() ? request.argv[0] : request.executable;
-  return fmt::format("cannot run {}: {}", name, stage_sentence(error, request));
+  return fmt::format("cannot run {}: {}", path_of(request), stage_sentence(error, request));
 }
 
 }  // namespace trainit::sys

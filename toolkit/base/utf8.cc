@@ -79,4 +79,12 @@ std::string_view truncate(std::string_view text, std::size_t bytes) {
   return text.substr(0, bytes);
 }
 
+std::size_t cut_off(std::string_view text) {
+  for (std::size_t count = 1; count <= 3 && count <= text.size(); ++count) {
+    const std::uint32_t byte = byte_at(text, text.size() - count);
+    if ((byte & 0xC0) != 0x80) return length_of_lead(byte) > count ? count : 0;
+  }
+  return 0;
+}
+
 }  // namespace trainit::utf8

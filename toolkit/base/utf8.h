@@ -30,4 +30,7 @@ std::string sanitize(std::string_view text);
 /// The longest prefix of at most `bytes` bytes that does not end inside a character.
 std::string_view truncate(std::string_view text, std::size_t bytes);
 
+/// How many bytes at the end of `text` begin a character whose other bytes are missing: 0 to 3.
+std::size_t cut_off(std::string_view text);
+
 }  // namespace trainit::utf8

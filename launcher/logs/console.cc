@@ -1,0 +1,204 @@
+#include "logs/console.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "sys/files.h"
+#include "sys/posix.h"
+
+namespace trainit::logs {
+namespace {
+
+/// What our own lines may take beyond the limit, and while they are held back.
+constexpr std::size_t kOwnLines = 1 << 20;
+constexpr std::uint32_t kWritable = EPOLLOUT;
+constexpr sys::Duration kRetry = std::chrono::milliseconds(20);
+
+int milliseconds(sys::Duration duration) {
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+}
+
+}  // namespace
+
+Console::Console(sys::EventLoop& loop, Outlet outlet, std::string name, std::size_t limit)
+    : loop_(loop), outlet_(std::move(outlet)), name_(std::move(name)), limit_(limit) {}
+
+Console::~Console() {
+  if (watched_) loop_.unwatch(outlet_.descriptor());
+  loop_.cancel(held_timer_);
+  loop_.cancel(retry_timer_);
+}
+
+void Console::append(Source source, std::string_view prefix, std::string_view bytes) {
+  if (!held_.empty()) {
+    const std::size_t line_end = bytes.find('\n');
+    if (source != open_by_) {
+      release_held();
+    } else if (line_end != std::string_view::npos) {
+      put(source, prefix, bytes.substr(0, line_end + 1));
+      bytes.remove_prefix(line_end + 1);
+      release_held();
+    }
+  }
+  put(source, prefix, bytes);
+}
+
+void Console::say(std::string_view lines) {
+  const bool in_progress =
+      open_by_ >= 0 && sys::Clock::now() - opened_at_ < kUnfinishedLine && !gone_;
+  if (!held_.empty() || in_progress) {
+    hold(lines);
+  } else if (queue_.size() > limit_ + kOwnLines) {
+    counts_.lost_bytes += lines.size();
+  } else {
+    put(kOurselves, {}, lines);
+  }
+}
+
+void Console::source_ended(Source source, bool end_line) {
+  if (open_by_ != source) return;
+  if (end_line) put(source, {}, "\n");
+  opened_at_ = {};
+  if (!held_.empty()) release_held();
+}
+
+void Console::hold(std::string_view lines) {
+  held_ += lines;
+  if (held_.size() > kOwnLines) return release_held();
+  if (held_timer_ != 0) return;
+  held_timer_ = loop_.after(kUnfinishedLine, [this] { release_held(); });
+}
+
+void Console::release_held() {
+  loop_.cancel(std::exchange(held_timer_, 0));
+  const std::string lines = std::exchange(held_, {});
+  put(kOurselves, {}, lines);
+}
+
+void Console::put(Source source, std::string_view prefix, std::string_view bytes) {
+  if (bytes.empty()) return;
+  if (gone_) {
+    counts_.lost_bytes += bytes.size();
+    return;
+  }
+  if (open_by_ != source) end_open_line();
+  const bool at_line_start = open_by_ == kNobody;
+  open_by_ = bytes.back() == '\n' ? kNobody : source;
+  if (open_by_ != kNobody) opened_at_ = sys::Clock::now();
+  if (prefix.empty()) {
+    push_or_write(bytes);
+  } else {
+    push_prefixed(prefix, bytes, at_line_start);
+  }
+  if (!waiting_) flush();
+  update_full();
+}
+
+void Console::end_open_line() {
+  if (open_by_ == kNobody) return;
+  open_by_ = kNobody;
+  ++counts_.inserted_line_ends;
+  queue_.push("\n");
+}
+
+void Console::push_prefixed(std::string_view prefix, std::string_view bytes, bool at_line_start) {
+  while (!bytes.empty()) {
+    if (at_line_start) queue_.push(prefix);
+    const std::size_t end = bytes.find('\n');
+    const std::string_view line = bytes.substr(0, end == std::string_view::npos ? end : end + 1);
+    queue_.push(line);
+    bytes.remove_prefix(line.size());
+    at_line_start = true;
+  }
+}
+
+void Console::push_or_write(std::string_view bytes) {
+  if (queue_.empty()) {
+    const Offer offer = outlet_.offer(bytes);
+    if (offer.bytes > 0) last_written_ = bytes[offer.bytes - 1];
+    queue_.push(bytes.substr(offer.bytes));
+    settle(offer);
+  } else {
+    queue_.push(bytes);
+  }
+}
+
+void Console::flush() {
+  bool more = true;
+  while (more && !queue_.empty()) {
+    const std::string_view front = queue_.front();
+    const Offer offer = outlet_.offer(front);
+    if (offer.bytes > 0) last_written_ = front[offer.bytes - 1];
+    queue_.pop(offer.bytes);
+    more = settle(offer);
+  }
+  wait_for_room();
+  update_full();
+}
+
+/// Tells whether the outlet may take more.
+bool Console::settle(const Offer& offer) {
+  const bool failed = offer.state == Offer::State::kFailed || offer.state == Offer::State::kGone;
+  if (failed) give_up(offer);
+  return offer.state == Offer::State::kTaken;
+}
+
+void Console::give_up(const Offer& offer) {
+  drop_queue();
+  gone_ = offer.state == Offer::State::kGone;
+  tell(offer);
+}
+
+void Console::drop_queue() {
+  counts_.lost_bytes += queue_.size();
+  queue_.clear();
+  open_by_ = last_written_ == '\n' ? kNobody : kTorn;
+}
+
+void Console::tell(const Offer& offer) {
+  if (!gone_ && std::exchange(failure_told_, true)) return;
+  if (!on_trouble_) return;
+  const std::string why = sys::errno_text(offer.error);
+  on_trouble_(
+      gone_ ? fmt::format("nobody reads {} any more ({}): the rest of it is dropped", name_, why)
+            : fmt::format("{} cannot be written ({}): what does not fit is dropped", name_, why));
+}
+
+void Console::wait_for_room() {
+  if (queue_.empty() == !waiting_) return;
+  waiting_ = !queue_.empty();
+  if (watched_) return loop_.change(outlet_.descriptor(), waiting_ ? kWritable : 0);
+  if (!waiting_) return;
+  watched_ =
+      loop_.watch(outlet_.descriptor(), kWritable, [this](std::uint32_t) { flush(); }).has_value();
+  if (watched_) return;
+  retry_timer_ = loop_.after(kRetry, [this] {
+    retry_timer_ = 0;
+    waiting_ = false;
+    flush();
+  });
+}
+
+void Console::update_full() {
+  if (queue_.size() >= limit_) full_ = true;
+  if (!full_ || queue_.size() > limit_ / 2) return;
+  full_ = false;
+  if (on_room_) on_room_();
+}
+
+void Console::finish(sys::Duration patience, sys::TimePoint deadline) {
+  release_held();
+  flush();
+  sys::TimePoint give_up_at = std::min(deadline, sys::Clock::now() + patience);
+  while (!queue_.empty() && sys::Clock::now() < give_up_at) {
+    const std::size_t before = queue_.size();
+    pollfd entry = {outlet_.descriptor().get(), POLLOUT, 0};
+    posix::poll(&entry, 1, milliseconds(give_up_at - sys::Clock::now()));
+    flush();
+    if (queue_.size() < before) give_up_at = std::min(deadline, sys::Clock::now() + patience);
+  }
+  if (!queue_.empty()) drop_queue();
+}
+
+}  // namespace trainit::logs

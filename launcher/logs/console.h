@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "logs/byte_queue.h"
+#include "logs/outlet.h"
+#include "sys/event_loop.h"
+
+namespace trainit::logs {
+
+/// How long a line may stay without its end before others may write behind it.
+inline constexpr sys::Duration kUnfinishedLine = std::chrono::milliseconds(200);
+
+/// Our own stdout or stderr, shared by everybody who writes there: the streams of the workers, and
+/// our own log. Keeps their lines whole, queues what the reader does not take yet, and never
+/// blocks, fails or exits.
+class Console {
+ public:
+  /// Who writes. Streams of workers have numbers from 0.
+  using Source = int;
+
+  struct Counts {
+    std::uint64_t inserted_line_ends = 0;  ///< put behind somebody's unfinished line
+    std::uint64_t lost_bytes = 0;          ///< that nobody took: a full disk, a reader that is gone
+  };
+
+  /// `name` is for people; `limit` in bytes. The outlet's descriptor stays open as long as this
+  /// lives.
+  Console(sys::EventLoop& loop, Outlet outlet, std::string name, std::size_t limit);
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+  ~Console();
+
+  /// Writes or queues bytes of one source, each line (but the rest of one that it left open) behind
+  /// `prefix`. A line that another source left open is ended first.
+  void append(Source source, std::string_view prefix, std::string_view bytes);
+  /// That source writes no more. A line that it left open is ended, if `end_line` says so.
+  void source_ended(Source source, bool end_line);
+  /// Writes or queues lines of our own. They wait up to 200 ms for the end of a line in progress.
+  void say(std::string_view lines);
+
+  /// True from when the queue has reached the limit until half of it is gone: no more, please.
+  /// Bytes that come nevertheless are queued all the same.
+  bool full() const { return full_; }
+  /// Called when it is no longer full.
+  void on_room(std::function<void()> callback) { on_room_ = std::move(callback); }
+  /// Called, once for each kind, with a sentence that says why output is being lost.
+  void on_trouble(std::function<void(const std::string& text)> callback) {
+    on_trouble_ = std::move(callback);
+  }
+
+  /// Waits until all is written, but at most `patience` without any progress and at most until
+  /// `deadline`. For the very end, outside the loop.
+  void finish(sys::Duration patience, sys::TimePoint deadline);
+
+  const Outlet& outlet() const { return outlet_; }
+  const Counts& counts() const { return counts_; }
+  std::size_t queued() const { return queue_.size(); }
+
+ private:
+  static constexpr Source kOurselves = -1;
+  static constexpr Source kNobody = -2;
+  static constexpr Source kTorn = -3;  ///< what should follow was lost
+
+  void put(Source source, std::string_view prefix, std::string_view bytes);
+  void end_open_line();
+  void push_prefixed(std::string_view prefix, std::string_view bytes, bool at_line_start);
+  void push_or_write(std::string_view bytes);
+  void hold(std::string_view lines);
+  void release_held();
+
+  void flush();
+  bool settle(const Offer& offer);
+  void give_up(const Offer& offer);
+  void drop_queue();
+  void tell(const Offer& offer);
+  void wait_for_room();
+  void update_full();
+
+  sys::EventLoop& loop_;
+  Outlet outlet_;
+  std::string name_;
+  std::size_t limit_;
+  ByteQueue queue_;
+  std::string held_;
+  sys::EventLoop::TimerId held_timer_ = 0, retry_timer_ = 0;  ///< 0: none
+  Source open_by_ = kNobody;                                  ///< who left the last line open
+  sys::TimePoint opened_at_{};
+  char last_written_ = '\n';
+  bool full_ = false, gone_ = false, failure_told_ = false, watched_ = false, waiting_ = false;
+  Counts counts_;
+  std::function<void()> on_room_;
+  std::function<void(const std::string&)> on_trouble_;
+};
+
+}  // namespace trainit::logs

@@ -1,0 +1,38 @@
+#include "logs/worker_pipes.h"
+
+#include <cerrno>
+
+#include "sys/files.h"
+#include "sys/posix.h"
+
+namespace trainit::logs {
+namespace {
+
+// Enough for two of our reads, so that a worker writes on while we do too. The kernel lets an
+// unprivileged user have 64 MiB in all his pipes before it makes every further one tiny: 128
+// workers of this.
+constexpr int kPipeBytes = 256 * 1024;
+
+bool make_pipe(const std::optional<sys::Credentials>& user, sys::UniqueFd& reader,
+               sys::UniqueFd& writer) {
+  int ends[2];
+  if (posix::pipe2(ends, O_CLOEXEC) != 0) return false;
+  reader.reset(ends[0]);
+  writer.reset(ends[1]);
+  posix::fcntl(ends[0], F_SETPIPE_SZ, kPipeBytes);  // a refusal leaves the usual 64 KiB
+  if (user && posix::fchown(ends[1], user->uid, user->gid) != 0) return false;
+  return posix::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
+}
+
+}  // namespace
+
+Result<WorkerPipes> make_worker_pipes(const std::optional<sys::Credentials>& user) {
+  WorkerPipes pipes;
+  if (make_pipe(user, pipes.stdout_reader, pipes.stdout_writer) &&
+      make_pipe(user, pipes.stderr_reader, pipes.stderr_writer)) {
+    return pipes;
+  }
+  return fail("making the pipes for a worker's output: " + sys::errno_text(errno));
+}
+
+}  // namespace trainit::logs

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <optional>
+
+#include "sys/process.h"
+#include "sys/unique_fd.h"
+#include "trainit/result.h"
+
+namespace trainit::logs {
+
+/// The pipes that carry one worker's output to us. All ends are close-on-exec; ours do not block.
+struct WorkerPipes {
+  sys::UniqueFd stdout_reader, stderr_reader;  ///< ours
+  sys::UniqueFd stdout_writer, stderr_writer;  ///< the worker's; we keep none once it is started
+};
+
+/// `user` becomes the owner, so that a worker that runs as that user can open /dev/stdout again.
+/// `errno` says why when it fails.
+Result<WorkerPipes> make_worker_pipes(const std::optional<sys::Credentials>& user);
+
+}  // namespace trainit::logs

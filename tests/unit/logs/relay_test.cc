@@ -1,0 +1,475 @@
+#include "logs/relay.h"
+
+#include <pty.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <map>
+#include <random>
+#include <vector>
+
+#include "pipes.h"
+#include "temporary_directory.h"
+
+using namespace trainit;
+using logs::Relay;
+using logs::RelayOptions;
+using logs::Stream;
+using logs::WorkerPipes;
+
+namespace {
+
+/// What one worker writes to.
+struct Worker {
+  sys::UniqueFd out, err;
+
+  void end() {
+    out.reset();
+    err.reset();
+  }
+};
+
+/// A relay between workers and two pipes, or one that is both.
+struct TestRelay : TestLoop {
+  explicit TestRelay(int workers, bool one_place = false, std::size_t memory = 64 << 20)
+      : relay(loop, workers, options(one_place, memory)) {}
+
+  RelayOptions options(bool one_place, std::size_t memory) const {
+    RelayOptions result;
+    result.stdout_fd = out.writer.get();
+    result.stderr_fd = one_place ? out.writer.get() : err.writer.get();
+    result.memory = memory;
+    return result;
+  }
+  Worker add(int rank) {
+    WorkerPipes pipes = std::move(*logs::make_worker_pipes(std::nullopt));
+    Worker worker{sys::UniqueFd(::dup(pipes.stdout_writer.get())),
+                  sys::UniqueFd(::dup(pipes.stderr_writer.get()))};
+    relay.add_worker(rank, std::move(pipes));
+    return worker;
+  }
+  void take() {
+    out_text += read_all(out.reader);
+    err_text += read_all(err.reader);
+  }
+  /// Runs until every worker's pipes are at their end, and all of it has come out.
+  void drain() {
+    run_until([&] {
+      take();
+      return relay.drained() && relay.queued() == 0;
+    });
+    take();
+  }
+  /// Runs until this much has come out of stdout.
+  void run_until_out(std::string_view text) {
+    run_until([&] {
+      out_text += read_all(out.reader);
+      return out_text.size() >= text.size();
+    });
+    CHECK(out_text == text);
+  }
+
+  Pipe out, err;
+  Relay relay;
+  std::string out_text, err_text;
+};
+
+/// Runs `write` in a process of its own, which has the worker's ends of its pipes only.
+template <class Write>
+pid_t in_child(const Worker& worker, Write write) {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    for (int fd = 3; fd < 256; ++fd) {
+      if (fd != worker.out.get() && fd != worker.err.get()) ::close(fd);
+    }
+    write();
+    ::_exit(0);
+  }
+  return child;
+}
+
+void check_ended_well(pid_t child) {
+  int status = -1;
+  CHECK(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+
+std::string random_bytes(std::size_t count) {
+  std::mt19937 random(4);
+  std::string bytes(count, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  return bytes;
+}
+
+/// A line that shows whose it is, which, and whether it is whole.
+std::string numbered_line(int rank, const char* stream, int number) {
+  const std::size_t length = static_cast<std::size_t>((number * 7919 + rank) % 300);
+  return std::to_string(rank) + " " + stream + " " + std::to_string(number) + " " +
+         std::string(length, static_cast<char>('a' + number % 26)) + "|\n";
+}
+
+constexpr int kLines = 10'000;
+
+/// Writes all lines of both streams in pieces that care for no line end.
+void write_numbered_lines(int rank, const Worker& worker) {
+  std::mt19937 random(static_cast<unsigned>(rank));
+  std::string out, err;
+  const auto write_some = [&](std::string& text, int fd, std::size_t count) {
+    write_all(fd, std::string_view(text).substr(0, count));
+    text.erase(0, count);
+  };
+  for (int number = 0; number < kLines; ++number) {
+    out += numbered_line(rank, "out", number);
+    err += numbered_line(rank, "err", number);
+    if (out.size() > 4'000) write_some(out, worker.out.get(), random() % out.size());
+    if (err.size() > 4'000) write_some(err, worker.err.get(), random() % err.size());
+  }
+  write_some(out, worker.out.get(), out.size());
+  write_some(err, worker.err.get(), err.size());
+}
+
+/// Checks that `text` has each rank's lines of this stream, whole, in order, and nothing else.
+void check_numbered_lines(std::string_view text, int ranks, const char* stream) {
+  std::map<int, int> next;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n') + 1);
+    text.remove_prefix(line.size());
+    const std::size_t space = line.find(' ');
+    const bool prefixed = line.starts_with("[rank ");
+    const int rank = std::atoi(line.data() + (prefixed ? space + 1 : 0));
+    const std::string expected = (rank == 0 ? "" : "[rank " + std::to_string(rank) + "] ") +
+                                 numbered_line(rank, stream, next[rank]++);
+    if (line != expected) FAIL("found ", std::string(line), " instead of ", expected);
+  }
+  for (int rank = 0; rank < ranks; ++rank) CHECK(next[rank] == kLines);
+}
+
+}  // namespace
+
+TEST_CASE("one worker's bytes pass unchanged, line ends or not") {
+  TestRelay test(1);
+  const std::string bytes = random_bytes(16 << 20);
+  Worker worker = test.add(0);
+  const pid_t child = in_child(worker, [&] { write_all(worker.out.get(), bytes); });
+  write_all(worker.err.get(), "no line end");
+  worker.end();
+  test.drain();
+  CHECK((test.out_text == bytes));
+  CHECK(test.err_text == "no line end");
+  CHECK(test.relay.counts().inserted_line_ends == 0);
+  check_ended_well(child);
+}
+
+TEST_CASE("one worker's question without a line end is seen at once") {
+  TestRelay test(1);
+  const Worker worker = test.add(0);
+  write_all(worker.out.get(), "continue? ");
+  test.run_until_out("continue? ");
+}
+
+TEST_CASE("of several workers every line of each stream is whole and in order") {
+  TestRelay test(8);
+  std::vector<pid_t> children;
+  for (int rank = 0; rank < 8; ++rank) {
+    const Worker worker = test.add(rank);
+    children.push_back(in_child(worker, [&] { write_numbered_lines(rank, worker); }));
+  }
+  test.drain();
+  check_numbered_lines(test.out_text, 8, "out");
+  check_numbered_lines(test.err_text, 8, "err");
+  CHECK(test.relay.counts().inserted_line_ends == 0);
+  for (const pid_t child : children) check_ended_well(child);
+}
+
+TEST_CASE("when both streams lead to one pipe, their lines and ours do not tear each other") {
+  TestRelay test(1, true, 1 << 20);
+  Worker worker = test.add(0);
+  const pid_t child = in_child(worker, [&] { write_numbered_lines(0, worker); });
+  worker.end();
+  int said = 0;
+  // A slow reader, at each of whose reads we say something.
+  REQUIRE(test.loop.watch(test.out.reader.borrow(), EPOLLIN, [&](std::uint32_t) {
+    char buffer[4096];
+    const ssize_t count = ::read(test.out.reader.get(), buffer, sizeof buffer);
+    test.out_text.append(buffer, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    if (test.relay.drained()) return;
+    test.relay.say("trainit: line\n");
+    ++said;
+  }));
+  test.run_until([&] { return test.relay.drained() && test.relay.queued() == 0; });
+  test.loop.unwatch(test.out.reader.borrow());
+  test.take();
+  check_ended_well(child);
+  std::string out, err;
+  std::string_view rest = test.out_text;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n') + 1);
+    rest.remove_prefix(line.size());
+    if (line == "trainit: line\n") {
+      --said;
+    } else {
+      (line.starts_with("0 out") ? out : err) += line;
+    }
+  }
+  check_numbered_lines(out, 1, "out");
+  check_numbered_lines(err, 1, "err");
+  CHECK(said == 0);
+}
+
+TEST_CASE("rank 0 is plain and the others are named") {
+  TestRelay test(2);
+  Worker zero = test.add(0), three = test.add(3);
+  write_all(zero.out.get(), "loss 0.1\n");
+  write_all(three.err.get(), "warning\n");
+  zero.end();
+  three.end();
+  test.drain();
+  CHECK(test.out_text == "loss 0.1\n");
+  CHECK(test.err_text == "[rank 3] warning\n");
+}
+
+TEST_CASE("a last line without an end is given one when there are several workers") {
+  TestRelay test(2);
+  Worker one = test.add(1);
+  write_all(one.out.get(), "whole\nlast");
+  one.end();
+  test.drain();
+  CHECK(test.out_text == "[rank 1] whole\n[rank 1] last\n");
+  CHECK(test.relay.counts().inserted_line_ends == 0);
+}
+
+TEST_CASE("an unfinished line is shown after a while, and given an end when another rank speaks") {
+  TestRelay test(2);
+  Worker one = test.add(1), two = test.add(2);
+  write_all(one.out.get(), "\rstep 1");
+  test.run_until_out("[rank 1] \rstep 1");
+  write_all(one.out.get(), "\rstep 2");
+  test.run_until_out("[rank 1] \rstep 1\rstep 2");
+  write_all(two.out.get(), "hello\n");
+  test.run_until_out("[rank 1] \rstep 1\rstep 2\n[rank 2] hello\n");
+  CHECK(test.relay.counts().inserted_line_ends == 1);
+  write_all(one.out.get(), "\rstep 3");
+  one.end();
+  two.end();
+  test.drain();
+  CHECK(test.out_text == "[rank 1] \rstep 1\rstep 2\n[rank 2] hello\n[rank 1] \rstep 3\n");
+}
+
+TEST_CASE("a line written in two halves at once is not shown in two") {
+  TestRelay test(2);
+  Worker one = test.add(1), two = test.add(2);
+  write_all(one.out.get(), "first ");
+  test.run_for(std::chrono::milliseconds(10));
+  write_all(two.out.get(), "between\n");
+  test.run_until_out("[rank 2] between\n");
+  write_all(one.out.get(), "second\n");
+  test.run_until_out("[rank 2] between\n[rank 1] first second\n");
+}
+
+TEST_CASE("a line whose end is in the pipe is not cut, however late we come") {
+  TestRelay test(2);
+  Worker one = test.add(1), two = test.add(2);
+  write_all(one.out.get(), "first ");
+  test.run_for(std::chrono::milliseconds(1));
+  // What is due by then is found together with the rest of the line.
+  const timespec pause = {0, 250'000'000};
+  ::nanosleep(&pause, nullptr);
+  write_all(one.out.get(), "second\n");
+  write_all(two.out.get(), "other\n");
+  one.end();
+  two.end();
+  test.drain();
+  CHECK(test.relay.counts().inserted_line_ends == 0);
+  CHECK(test.out_text.find("[rank 1] first second\n") != std::string::npos);
+}
+
+TEST_CASE("a line over 1 MiB passes whole when nobody else speaks") {
+  TestRelay test(2);
+  const std::string line = std::string(5 << 20, 'x') + "\n";
+  Worker one = test.add(1);
+  const pid_t child = in_child(one, [&] { write_all(one.out.get(), line); });
+  one.end();
+  test.drain();
+  CHECK((test.out_text == "[rank 1] " + line));
+  check_ended_well(child);
+}
+
+TEST_CASE("bytes that are no UTF-8 and NUL pass") {
+  TestRelay test(2);
+  Worker one = test.add(1);
+  const std::string line("\xFF\xFE\0\x80\n", 5);
+  write_all(one.out.get(), line);
+  one.end();
+  test.drain();
+  CHECK(test.out_text == "[rank 1] " + line);
+}
+
+TEST_CASE("past the limit the workers wait, nothing is lost, and waiting costs no wake-ups") {
+  TestRelay test(2, false, 2 << 20);
+  const Worker zero = test.add(0), one = test.add(1);
+  const std::string line = std::string(99, 'x') + "\n";
+  for (std::string* text : {&test.out_text, &test.err_text}) text->clear();
+  std::size_t written = 0;
+  REQUIRE(::fcntl(one.out.get(), F_SETFL, O_NONBLOCK) == 0);
+  // Pipe, queue and pipe again: all fill up.
+  int without_progress = 0;
+  while (without_progress < 50) {
+    const ssize_t count = ::write(one.out.get(), line.data(), line.size());
+    without_progress = count > 0 ? 0 : without_progress + 1;
+    if (count > 0) written += line.size();
+    if (count < 0) test.run_for(std::chrono::milliseconds(1));
+  }
+  CHECK(written > 1 << 20);
+  CHECK(written < 3 << 20);
+  CHECK(test.run_for(std::chrono::milliseconds(300)) <= 3);
+
+  // stderr has room of its own.
+  write_all(zero.err.get(), "still heard\n");
+  test.run_until([&] { return (test.err_text += read_all(test.err.reader)).ends_with("heard\n"); });
+
+  const std::size_t lines = written / line.size();
+  const std::size_t expected = written + lines * std::string_view("[rank 1] ").size();
+  test.run_until([&] { return (test.out_text += read_all(test.out.reader)).size() >= expected; });
+  CHECK(test.out_text.size() == expected);
+  CHECK(test.relay.counts().lost_bytes == 0);
+}
+
+TEST_CASE("a line that began before its stream was held up is not cut for its age") {
+  TestRelay test(2, false, 256 << 10);
+  const Worker one = test.add(1), two = test.add(2);
+  std::string expected_two;
+  fill(test.out.writer.get());
+  write_all(one.out.get(), "first ");
+  test.run_for(std::chrono::milliseconds(1));
+  const std::string big = std::string(200'000, 'b') + "\n";
+  write_all(two.out.get(), big);
+  test.run_for(std::chrono::milliseconds(1));
+  write_all(one.out.get(), "second\n");
+  test.run_for(std::chrono::milliseconds(300));
+  test.run_until([&] {
+    return (test.out_text += read_all(test.out.reader)).find("second\n") != std::string::npos;
+  });
+  CHECK(test.out_text.find("[rank 1] first second\n") != std::string::npos);
+  CHECK(test.relay.counts().inserted_line_ends == 0);
+}
+
+TEST_CASE("when our reader is gone the workers go on") {
+  TestRelay test(2);
+  Worker one = test.add(1);
+  std::string told;
+  test.relay.on_trouble([&](const std::string& text) { told += text; });
+  test.out.reader.reset();
+  const pid_t child = in_child(one, [&] { write_numbered_lines(1, one); });
+  one.end();
+  test.drain();
+  check_ended_well(child);
+  CHECK(told.starts_with("nobody reads stdout any more"));
+  CHECK(test.relay.counts().lost_bytes > kLines);
+  test.out_text = test.err_text;
+}
+
+TEST_CASE("a pipe that somebody holds open is read to where it is and closed") {
+  TestRelay test(2);
+  Worker zero = test.add(0), one = test.add(1);
+  zero.end();
+  write_all(one.out.get(), std::string(200'000, 'x') + "\nlast");
+  CHECK_FALSE(test.relay.drained());
+  test.relay.cut();
+  CHECK(test.relay.drained());
+  test.relay.finish(std::chrono::milliseconds(0));
+  test.take();
+  CHECK(test.out_text.starts_with("[rank 1] xxx"));
+  CHECK(::write(one.out.get(), "x", 1) == -1);
+  CHECK(errno == EPIPE);
+}
+
+TEST_CASE("somebody who writes on all the time cannot keep us from cutting") {
+  TestRelay test(1);
+  Worker worker = test.add(0);
+  const pid_t child = in_child(worker, [&] {
+    ::signal(SIGPIPE, SIG_DFL);
+    const std::string block(65536, 'x');
+    while (::write(worker.out.get(), block.data(), block.size()) > 0) {
+    }
+  });
+  worker.end();
+  test.relay.cut();
+  CHECK(test.relay.drained());
+  int status = 0;
+  CHECK(::waitpid(child, &status, 0) == child);
+  CHECK(WTERMSIG(status) == SIGPIPE);
+}
+
+TEST_CASE("the tails of each rank are kept apart, with the time of the first error") {
+  TestRelay test(2);
+  Worker zero = test.add(0), one = test.add(1);
+  write_all(zero.out.get(), "fine\n");
+  write_all(one.out.get(), "out\n");
+  const sys::TimePoint before = sys::Clock::now();
+  write_all(one.err.get(), "ValueError: no");
+  zero.end();
+  one.end();
+  test.drain();
+  CHECK(test.relay.tail(0, Stream::kStdout) == "fine\n");
+  CHECK(test.relay.tail(0, Stream::kStderr) == "");
+  CHECK(test.relay.tail(1, Stream::kStdout) == "out\n");
+  CHECK(test.relay.tail(1, Stream::kStderr) == "ValueError: no");
+  CHECK(test.relay.tail(7, Stream::kStderr) == "");
+  CHECK(test.relay.first_error_at(1) >= before);
+  CHECK(test.relay.first_error_at(1) <= sys::Clock::now());
+  CHECK(test.relay.first_error_at(0) == sys::TimePoint{});
+  CHECK(test.relay.first_error_at(7) == sys::TimePoint{});
+}
+
+TEST_CASE("a rank that is started again has a tail of its own") {
+  TestRelay test(2);
+  Worker one = test.add(1);
+  write_all(one.err.get(), "first life\n");
+  one.end();
+  test.drain();
+  one = test.add(1);
+  write_all(one.err.get(), "second life\n");
+  one.end();
+  test.drain();
+  CHECK(test.relay.tail(1, Stream::kStderr) == "second life\n");
+}
+
+TEST_CASE("workers that print nothing cost no wake-ups") {
+  TestRelay test(2);
+  const Worker zero = test.add(0), one = test.add(1);
+  CHECK(test.run_for(std::chrono::milliseconds(100)) <= 2);
+  write_all(zero.out.get(), "unfinished");
+  test.run_until_out("unfinished");
+  CHECK(test.run_for(std::chrono::milliseconds(300)) <= 2);
+}
+
+TEST_CASE("a relay without workers is drained, and says what we say") {
+  TestRelay test(1);
+  CHECK(test.relay.drained());
+  test.relay.say("trainit: hello\n");
+  test.take();
+  CHECK(test.err_text == "trainit: hello\n");
+}
+
+TEST_CASE(
+    "a worker's pipes are close-on-exec, only our ends do not block, and the user owns them") {
+  const WorkerPipes pipes = std::move(*logs::make_worker_pipes(std::nullopt));
+  for (const sys::UniqueFd* fd : {&pipes.stdout_reader, &pipes.stderr_reader}) {
+    CHECK((::fcntl(fd->get(), F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK((::fcntl(fd->get(), F_GETFL) & O_NONBLOCK) != 0);
+  }
+  for (const sys::UniqueFd* fd : {&pipes.stdout_writer, &pipes.stderr_writer}) {
+    CHECK((::fcntl(fd->get(), F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK((::fcntl(fd->get(), F_GETFL) & O_NONBLOCK) == 0);
+  }
+  if (::geteuid() != 0) return;
+  sys::Credentials user;
+  user.uid = 1234;
+  user.gid = 5678;
+  const WorkerPipes theirs = std::move(*logs::make_worker_pipes(user));
+  struct stat status = {};
+  REQUIRE(::fstat(theirs.stderr_writer.get(), &status) == 0);
+  CHECK(status.st_uid == 1234);
+  CHECK(status.st_gid == 5678);
+}

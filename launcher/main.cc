@@ -32,5 +32,6 @@ int main(int argc, char** argv) {
   if (line->command == "version") return print(fmt::format("trainit {}\n", TRAINIT_VERSION));
   if (line->command == "env") return commands::env(*line, log);
   if (line->command == "gpus") return commands::gpus(*line, log);
+  if (line->command == "exec") return commands::exec(*line, std::move(inheritance), log);
   return commands::train(*line, std::move(inheritance), log);
 }

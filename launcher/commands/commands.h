@@ -8,6 +8,7 @@
 namespace trainit::commands {
 
 int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log);
+int exec(const CommandLine& line, sys::Inheritance inheritance, Logger& log);
 int env(const CommandLine& line, Logger& log);
 int gpus(const CommandLine& line, Logger& log);
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/text.h"
 #include "plan/worker_defaults.h"
@@ -23,22 +24,7 @@ milliseconds platform_budget(const TrainingJob& job, const Environment& inherite
 
 Stdio stdio_of(const PlanInput& input) {
   if (input.workers > 1) return Stdio::kRelay;
-  return input.terminal ? Stdio::kTerminal : Stdio::kRelayWithStdin;
-}
-
-Result<std::string> executable_of(const PlanInput& input, const Environment& environment) {
-  sys::SpawnRequest request;
-  request.argv = input.command.argv;
-  request.directory = input.command.directory;
-  request.user = input.user;
-  const std::string path = environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin");
-  const auto found = sys::find_executable(request.argv[0], path, request.directory);
-  if (found) return *found;
-  if (found.error().errno_value == ENOENT) {
-    return fail(fmt::format("cannot run {}: there is no such program in {}", request.argv[0], path),
-                127);
-  }
-  return fail(sys::describe(found.error(), request), found.error().exit_code());
+  return input.terminal ? Stdio::kInherit : Stdio::kRelayWithStdin;
 }
 
 /// What the workers of this host have in common.
@@ -135,12 +121,29 @@ Result<LaunchPlan> make_plan(const PlanInput& input) {
   plan.user = input.user;
   const Common common = common_of(input);
   plan.notes = common.notes;
-  const std::string executable = TRAINIT_TRY(executable_of(input, common.environment));
   for (int local_rank = 0; local_rank < input.workers; ++local_rank) {
     plan.workers.push_back(make_worker(input, common, local_rank));
-    plan.workers.back().executable = executable;
   }
+  // The same program for all, so it is looked for once.
+  const std::string executable = TRAINIT_TRY(find_worker_executable(plan.workers[0], input.user));
+  for (WorkerSpec& worker : plan.workers) worker.executable = executable;
   return plan;
+}
+
+Result<std::string> find_worker_executable(const WorkerSpec& worker,
+                                           const std::optional<sys::Credentials>& user) {
+  const std::string& name = worker.argv[0];
+  const std::string path = worker.environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin");
+  const auto found = sys::find_executable(name, path, worker.directory);
+  if (found) return *found;
+  if (found.error().errno_value == ENOENT) {
+    return fail(fmt::format("cannot run {}: there is no such program in {}", name, path), 127);
+  }
+  sys::SpawnRequest request;
+  request.argv = worker.argv;
+  request.directory = worker.directory;
+  request.user = user;
+  return fail(sys::describe(found.error(), request), found.error().exit_code());
 }
 
 Environment worker_environment(const PlanInput& input, int local_rank) {

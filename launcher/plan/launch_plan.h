@@ -21,7 +21,7 @@ namespace trainit {
 enum class Stdio {
   kRelay,           ///< stdin /dev/null, both outputs through our relay
   kRelayWithStdin,  ///< our stdin, both outputs through our relay
-  kTerminal,        ///< our terminal itself
+  kInherit,         ///< our own three: a terminal, or whatever `exec` was given
 };
 
 struct WorkerSpec {
@@ -47,6 +47,7 @@ struct LaunchPlan {
   StopBudget stop;
   std::chrono::milliseconds failure_grace{20'000};  ///< what siblings of a failed worker get
   std::chrono::milliseconds linger{5'000};  ///< what survivors of the workers' natural end get
+  bool sweep = true;                        ///< false: such survivors are left alone
   std::optional<sys::Credentials> user;
   std::vector<std::string> notes;  ///< for the log: what was set, and why
 };
@@ -80,6 +81,10 @@ struct PlanInput {
   std::optional<sys::Credentials> user;
 };
 Result<LaunchPlan> make_plan(const PlanInput& input);
+
+/// The path of the worker's program, by its own PATH. Error: a sentence, with 126 or 127.
+Result<std::string> find_worker_executable(const WorkerSpec& worker,
+                                           const std::optional<sys::Credentials>& user);
 
 /// What the worker of this local rank will find in its environment.
 Environment worker_environment(const PlanInput& input, int local_rank);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "sys/files.h"
 #include "sys/posix.h"
@@ -14,12 +15,25 @@
 namespace trainit::supervise {
 namespace {
 
+using namespace std::chrono_literals;
+
+/// False also for a /proc of another pid namespace, in which the numbers mean others.
+bool shows_our_namespace(const std::string& proc) {
+  char number[16] = {};
+  const ssize_t size = ::readlink((proc + "/self").c_str(), number, sizeof number - 1);
+  return size > 0 && std::to_string(::getpid()) == number;
+}
+
 Limits limits_of(const LaunchPlan& plan) {
   Limits limits;
   limits.stop_leaders = plan.stop.leaders;
   limits.stop_groups = plan.stop.groups;
   limits.failure_grace = plan.failure_grace;
   limits.linger = plan.linger;
+  limits.sweep = plan.sweep;
+  // What is left of the budget, less the time that the failure file takes.
+  const auto rest = plan.stop.total - plan.stop.leaders - plan.stop.groups;
+  limits.stop_kill = std::max<Duration>(rest - limits.drain - 150ms, 100ms);
   return limits;
 }
 
@@ -48,6 +62,14 @@ Result<void> Supervisor::prepare() {
     parts_.log.warning("processes that outlive their parent cannot be looked after here: {}",
                        sys::errno_text(errno));
   }
+  sees_processes_ = shows_our_namespace("/proc");
+  if (!sees_processes_ && ::getpid() != 1) {
+    parts_.log.warning(
+        "there is no /proc of this pid namespace: processes that leave their worker's process "
+        "group cannot be found");
+  }
+  // An entry point that ended in `exec trainit` may have left us, say, the `tee` of its log.
+  if (sees_processes_ && sys::has_children()) strangers_ = sys::descendants_of(::getpid());
   signal_fd_ = TRAINIT_TRY(sys::open_signal_fd());
   TRAINIT_TRY(
       parts_.loop.watch(signal_fd_.borrow(), EPOLLIN, [this](std::uint32_t) { read_signals(); }));
@@ -94,7 +116,7 @@ sys::SpawnRequest Supervisor::request_for(const WorkerSpec& spec,
   request.death_signal = ::getpid() == 1 ? 0 : SIGKILL;
   request.foreground = spec.stdio != Stdio::kRelay && owns_terminal_;
   if (spec.stdio == Stdio::kRelay) request.stdin_fd = null_.get();
-  if (spec.stdio != Stdio::kTerminal) {
+  if (spec.stdio != Stdio::kInherit) {
     request.stdout_fd = pipes.stdout_writer.get();
     request.stderr_fd = pipes.stderr_writer.get();
   }
@@ -109,7 +131,7 @@ void Supervisor::perform(const action::Spawn& action) {
     post(event::SpawnFailed{action.worker, error});
   };
   logs::WorkerPipes pipes;
-  if (spec.stdio != Stdio::kTerminal) {
+  if (spec.stdio != Stdio::kInherit) {
     Result<logs::WorkerPipes> made = logs::make_worker_pipes(plan_.user);
     if (!made) return failed({sys::SpawnStage::kFork, errno}, {});
     pipes = std::move(*made);
@@ -119,7 +141,7 @@ void Supervisor::perform(const action::Spawn& action) {
   if (!child) return failed(child.error(), request);
   worker.pid = worker.last_pid = child->pid;
   worker.exec_result = std::move(child->exec_result);
-  if (spec.stdio != Stdio::kTerminal) parts_.relay.add_worker(spec.rank, std::move(pipes));
+  if (spec.stdio != Stdio::kInherit) parts_.relay.add_worker(spec.rank, std::move(pipes));
   parts_.record.write("spawned",
                       {{"rank", Json(spec.rank)}, {"pid", Json(static_cast<int>(child->pid))}});
   post(event::Spawned{action.worker});
@@ -143,36 +165,43 @@ void Supervisor::perform(const action::SignalGroups& action) {
                      sys::signal_name(action.signal));
   parts_.record.write("stop",
                       {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("groups")}});
-  for (const pid_t pid : sys::descendants_of(::getpid())) {
+  if (!sees_processes_) return signal_groups(action.signal);
+  for (const pid_t pid : tree()) {
     const pid_t group = ::getpgid(pid);
     const bool ours =
         std::any_of(workers_.begin(), workers_.end(),
                     [&](const WorkerProcess& worker) { return worker.last_pid == group; });
-    if (!ours) continue;
-    posix::kill(pid, action.signal);
-    posix::kill(pid, SIGCONT);
+    if (ours) end_process(pid, action.signal);
   }
 }
 
 void Supervisor::perform(const action::SignalTree& action) {
-  const std::vector<pid_t> tree = sys::descendants_of(::getpid());
-  parts_.log.info("{} for {} processes that are left", sys::signal_name(action.signal),
-                  tree.size());
-  parts_.record.write("stop", {{"signal", Json(sys::signal_name(action.signal))},
-                               {"to", Json("tree")},
-                               {"processes", Json(tree.size())}});
-  for (const pid_t pid : tree) {
-    posix::kill(pid, action.signal);
-    if (action.signal != SIGKILL) posix::kill(pid, SIGCONT);
+  const std::vector<pid_t> left = tree();
+  if (std::exchange(tree_signal_, action.signal) != action.signal) {
+    parts_.log.info("{} for what is left: {} process{}", sys::signal_name(action.signal),
+                    left.size(), left.size() == 1 ? "" : "es");
+    parts_.record.write("stop", {{"signal", Json(sys::signal_name(action.signal))},
+                                 {"to", Json("tree")},
+                                 {"processes", Json(left.size())}});
   }
-  if (!tree.empty()) return;
-  // Without /proc nobody can be found by name; as PID 1 everybody else here is ours to end.
+  for (const pid_t pid : left) end_process(pid, action.signal);
+  if (sees_processes_) return;
   if (::getpid() == 1) {
-    posix::kill(-1, action.signal);
+    posix::kill(-1, action.signal);  // nobody can be told apart, and nobody can hide
   } else {
-    for (const WorkerProcess& worker : workers_) {
-      if (worker.pid > 0) posix::kill(-worker.pid, action.signal);
-    }
+    signal_groups(action.signal);
+  }
+}
+
+void Supervisor::end_process(pid_t pid, int signal) {
+  posix::kill(pid, signal);
+  if (signal != SIGKILL) posix::kill(pid, SIGCONT);
+}
+
+/// By number alone. A leader that was reaped may have left its number to somebody else.
+void Supervisor::signal_groups(int signal) const {
+  for (const WorkerProcess& worker : workers_) {
+    if (worker.pid > 0) end_process(-worker.pid, signal);
   }
 }
 
@@ -242,15 +271,28 @@ void Supervisor::reap() {
   sys::Reaped reaped;
   sys::ReapResult result;
   while ((result = sys::reap_one(reaped)) == sys::ReapResult::kReaped) on_reaped(reaped);
-  if (result == sys::ReapResult::kNoChildren && awaits_empty_tree_) {
+  if (awaits_empty_tree_ && tree_is_empty(result)) {
     awaits_empty_tree_ = false;
     post(event::TreeEmpty{});
   }
 }
 
+std::vector<pid_t> Supervisor::tree() const {
+  if (!sees_processes_) return {};
+  return sys::descendants_of(::getpid(), strangers_);
+}
+
+bool Supervisor::tree_is_empty(sys::ReapResult reaped) const {
+  if (reaped == sys::ReapResult::kNoChildren) return true;
+  return !strangers_.empty() && tree().empty();
+}
+
 void Supervisor::on_reaped(const sys::Reaped& reaped) {
   const int index = index_of(reaped.pid);
-  if (index < 0) return;  // an orphan
+  if (index < 0) {  // an orphan
+    std::erase(strangers_, reaped.pid);
+    return;
+  }
   WorkerProcess& worker = workers_[static_cast<std::size_t>(index)];
   const WorkerSpec& spec = plan_.workers[static_cast<std::size_t>(index)];
   worker.pid = -1;

@@ -392,7 +392,7 @@ TEST_CASE("only a single worker gets our stdin, and the terminal when we have on
   Given given;
   CHECK(given.plan().workers[0].stdio == Stdio::kRelayWithStdin);
   given.terminal = true;
-  CHECK(given.plan().workers[0].stdio == Stdio::kTerminal);
+  CHECK(given.plan().workers[0].stdio == Stdio::kInherit);
   given.set_workers(2);
   CHECK(given.plan().workers[0].stdio == Stdio::kRelay);
   CHECK(given.plan().workers[1].stdio == Stdio::kRelay);

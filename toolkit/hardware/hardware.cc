@@ -1,1 +1,59 @@
-// filled next
+#include "trainit/hardware.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "hardware/cpus.h"
+#include "hardware/detect.h"
+#include "hardware/gpus.h"
+#include "hardware/memory.h"
+#include "hardware/network.h"
+#include "hardware/neuron.h"
+
+namespace trainit {
+namespace {
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+}  // namespace
+
+int Cpus::usable() const {
+  const double cpus = quota > 0 ? std::min<double>(affinity, quota) : affinity;
+  return std::max(1, static_cast<int>(std::floor(cpus)));
+}
+
+bool Hardware::has_interface(std::string_view name) const {
+  return std::any_of(interfaces.begin(), interfaces.end(),
+                     [&](const NetworkInterface& interface) { return interface.name == name; });
+}
+
+Hardware detect_hardware(const Environment& environment, const HardwareOptions& options) {
+  return hardware::detect(environment, options, {});
+}
+
+namespace hardware {
+
+Hardware detect(const Environment& environment, const HardwareOptions& options,
+                const SystemRoots& roots) {
+  Hardware found;
+  found.hostname = host_name();
+  found.cpus = detect_cpus(roots);
+  found.gpus = detect_gpus(environment, options.gpu_deadline_ms, roots);
+  found.neuron_cores =
+      count_neuron_cores(environment, options.instance_type, options.neuron_deadline_ms, roots);
+  found.memory_total = total_memory(roots);
+  found.memory_limit = memory_limit(roots);
+  found.shm_size = shared_memory_size(roots);
+  found.open_files_limit = open_files_limit();
+  found.efa_devices = count_efa_devices(roots);
+  found.interfaces = network_interfaces(roots);
+  return found;
+}
+
+}  // namespace hardware
+}  // namespace trainit

@@ -24,9 +24,13 @@ struct Gpu {
 /// The GPUs of this machine and who told us of them.
 struct Gpus {
   std::vector<Gpu> devices;
-  std::string source;          ///< "libcuda", "device files", "nvidia-smi", "NVIDIA_VISIBLE_DEVICES=void", "none"
+  /// Who answered: "libcuda", "device files" or "nvidia-smi"; "none" when nothing here looks like an
+  /// NVIDIA GPU; or the variable that rules them out: "NVIDIA_VISIBLE_DEVICES=void",
+  /// "CUDA_VISIBLE_DEVICES=", "TRAINIT_GPU_PROBE=never".
+  std::string source;
   std::string driver_version;  ///< "580.65.06", empty when unknown
   std::string cuda_version;    ///< newest CUDA of the driver, "13.0"; empty when unknown
+  bool chosen = false;         ///< CUDA_VISIBLE_DEVICES is set: the machine may have more
   std::vector<std::string> warnings;
 
   int count() const { return static_cast<int>(devices.size()); }
@@ -64,11 +68,18 @@ struct Hardware {
 };
 
 struct HardwareOptions {
-  int gpu_deadline_ms = 10'000;  ///< how long the GPU driver may take to answer
+  int gpu_deadline_ms = 10'000;    ///< how long the GPU driver may take to answer, in all
+  int neuron_deadline_ms = 5'000;  ///< how long `neuron-ls` may take
+  std::string instance_type;       ///< "ml.trn2.48xlarge", where the platform says it; may be empty
 };
 
 /// Looks at this machine. It never fails: what cannot be found out is left at its default, with a
 /// warning where a person would want to know.
+///
+/// GPUs are those that a CUDA program started with `environment` would see: CUDA_VISIBLE_DEVICES and
+/// NVIDIA_VISIBLE_DEVICES=void|none count. TRAINIT_GPU_PROBE=always asks the driver even where nothing
+/// looks like an NVIDIA GPU, =never does not look at all, =auto (the default) asks where a device file
+/// or the kernel's module is there.
 Hardware detect_hardware(const Environment& environment, const HardwareOptions& options = {});
 
 /// GPUs that an instance type should have ("ml.p5.48xlarge" → 8), for messages only; nothing when the

@@ -1,0 +1,23 @@
+#include <doctest/doctest.h>
+
+#include "trainit/hardware.h"
+
+using trainit::expected_gpus;
+
+TEST_CASE("an instance type tells how many GPUs it has, with and without its prefix") {
+  CHECK(expected_gpus("ml.p5.48xlarge") == 8);
+  CHECK(expected_gpus("p5.48xlarge") == 8);
+  CHECK(expected_gpus("ml.p5.4xlarge") == 1);
+  CHECK(expected_gpus("ml.p2.16xlarge") == 16);
+  CHECK(expected_gpus("ml.g5.12xlarge") == 4);
+  CHECK(expected_gpus("ml.g6e.48xlarge") == 8);
+  CHECK(expected_gpus("ml.g7e.12xlarge") == 2);
+  CHECK(expected_gpus("ml.p6e-gb200.36xlarge") == 4);
+}
+
+TEST_CASE("nothing is expected of an unknown type") {
+  CHECK_FALSE(expected_gpus("ml.m5.xlarge"));
+  CHECK_FALSE(expected_gpus("ml.p5.48xlarge.extra"));
+  CHECK_FALSE(expected_gpus("local_gpu"));
+  CHECK_FALSE(expected_gpus(""));
+}

@@ -1,0 +1,92 @@
+#include "hardware/driver_query.h"
+
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "hardware/gpu_helper/embedded.h"
+#include "hardware/tool.h"
+#include "sys/memfd.h"
+#include "trainit/json.h"
+
+namespace trainit::hardware {
+namespace {
+
+constexpr char kName[] = "trainit-gpu-helper";
+
+std::string text_of(const Json& object, std::string_view name) {
+  const Json* value = object.find(name);
+  return value != nullptr && value->string() != nullptr ? *value->string() : std::string();
+}
+
+std::int64_t number_of(const Json& object, std::string_view name) {
+  const Json* value = object.find(name);
+  return value == nullptr ? 0 : value->to_int64().value_or(0);
+}
+
+bool flag_of(const Json& object, std::string_view name) {
+  const Json* value = object.find(name);
+  return value != nullptr && value->truthy();
+}
+
+Gpu gpu_of(const Json& device, int index) {
+  Gpu gpu;
+  gpu.index = index;
+  gpu.name = text_of(device, "name");
+  gpu.uuid = text_of(device, "uuid");
+  gpu.pci = to_lower_ascii(text_of(device, "pci"));
+  gpu.memory = static_cast<std::uint64_t>(number_of(device, "memory"));
+  gpu.compute_major = static_cast<int>(number_of(device, "major"));
+  gpu.compute_minor = static_cast<int>(number_of(device, "minor"));
+  gpu.mig = flag_of(device, "mig");
+  return gpu;
+}
+
+/// 12040 → "12.4"
+std::string cuda_version(std::int64_t number) {
+  if (number <= 0) return {};
+  return fmt::format("{}.{}", number / 1000, number % 1000 / 10);
+}
+
+/// "cuInit: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)"
+std::string error_text(const Json& answer) {
+  const std::string what = text_of(answer, "error");
+  if (what == "dlopen") return text_of(answer, "message");
+  if (what == "dlsym") return "libcuda.so.1 has no " + text_of(answer, "message");
+  const std::string name = text_of(answer, "name");
+  return fmt::format("{}: {} ({})", what, name.empty() ? "error" : name, number_of(answer, "code"));
+}
+
+}  // namespace
+
+Result<Gpus> parse_driver_answer(std::string_view line) {
+  const Result<Json> answer = Json::parse(line);
+  if (!answer) return fail("its answer is no JSON", answer.error());
+  if (answer->find("error") != nullptr) return fail(error_text(*answer));
+  const Json* devices = answer->find("devices");
+  if (devices == nullptr || devices->array() == nullptr) return fail("its answer names no devices");
+  Gpus gpus;
+  gpus.source = "libcuda";
+  gpus.driver_version = text_of(*answer, "driver");
+  gpus.cuda_version = cuda_version(number_of(*answer, "cuda"));
+  for (const Json& device : *devices->array()) gpus.devices.push_back(gpu_of(device, gpus.count()));
+  const std::int64_t instances = number_of(*answer, "mig_instances");
+  if (instances > gpus.count()) {
+    gpus.warnings.push_back(fmt::format(
+        "the GPUs are divided into {} MIG instances, of which one CUDA program sees {}; "
+        "CUDA_VISIBLE_DEVICES chooses which",
+        instances, gpus.count()));
+  }
+  return gpus;
+}
+
+Result<Gpus> ask_driver(const Environment& environment, int deadline_ms) {
+  if (gpu_helper_program().empty()) return fail("there is no GPU helper for this processor");
+  const sys::UniqueFd program = TRAINIT_TRY(sys::program_in_memory(kName, gpu_helper_program()));
+  sys::SpawnRequest request;
+  request.argv = {kName};
+  request.executable_fd = program.get();
+  const std::string answer = TRAINIT_TRY(run_quietly(std::move(request), environment, deadline_ms));
+  return parse_driver_answer(answer);
+}
+
+}  // namespace trainit::hardware

@@ -1,0 +1,46 @@
+#include "hardware/tool.h"
+
+#include <fcntl.h>
+#include <signal.h>
+
+#include "sys/unique_fd.h"
+
+namespace trainit::hardware {
+namespace {
+
+tl::expected<std::string, sys::SpawnError> find_tool(const Environment& environment,
+                                                     const std::string& name,
+                                                     const std::string& more_places) {
+  const std::string path = environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin");
+  return sys::find_executable(name, more_places.empty() ? path : path + ':' + more_places, "");
+}
+
+}  // namespace
+
+bool has_tool(const Environment& environment, const std::string& name,
+              const std::string& more_places) {
+  return find_tool(environment, name, more_places).has_value();
+}
+
+Result<std::string> run_tool(const Environment& environment, const std::string& name,
+                             std::vector<std::string> arguments, int deadline_ms,
+                             const std::string& more_places) {
+  sys::SpawnRequest request;
+  request.argv = std::move(arguments);
+  request.argv.insert(request.argv.begin(), name);
+  const auto found = find_tool(environment, name, more_places);
+  if (!found) return fail(describe(found.error(), request));
+  request.executable = *found;
+  return run_quietly(std::move(request), environment, deadline_ms);
+}
+
+Result<std::string> run_quietly(sys::SpawnRequest request, const Environment& environment,
+                                int deadline_ms) {
+  const sys::UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  request.environment = environment.to_strings();
+  request.stdin_fd = request.stderr_fd = nothing.get();
+  request.death_signal = SIGKILL;
+  return sys::run_and_capture(std::move(request), deadline_ms);
+}
+
+}  // namespace trainit::hardware

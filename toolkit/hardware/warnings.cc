@@ -1,0 +1,56 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "hardware/describe.h"
+
+namespace trainit::hardware {
+namespace {
+
+/// What Docker gives when nobody asks for more.
+constexpr std::uint64_t kDockersSharedMemory = 64 << 20;
+/// Each NCCL connection and each tensor that a data loader hands over takes descriptors.
+constexpr std::uint64_t kFewFiles = 1024, kFewFilesForManyGpus = 8192;
+
+std::string missing_gpus(const Gpus& gpus, std::string_view instance_type) {
+  const auto expected = expected_gpus(instance_type);
+  // A choice of the user's, or instances of a GPU, cannot be compared with a number of GPUs.
+  const bool comparable = !gpus.chosen && std::none_of(gpus.devices.begin(), gpus.devices.end(),
+                                                       [](const Gpu& gpu) { return gpu.mig; });
+  if (!expected || !comparable || gpus.count() >= *expected) return {};
+  return fmt::format("{} has {} GPU{}, {} found", instance_type, *expected,
+                     *expected == 1 ? "" : "s", gpus.count());
+}
+
+std::string small_shared_memory(std::uint64_t size) {
+  if (size == 0 || size > kDockersSharedMemory) return {};
+  return fmt::format(
+      "/dev/shm has only {}, and PyTorch's data loaders and NCCL keep their buffers there; with "
+      "Docker raise it by --shm-size=8g or --ipc=host, on Kubernetes mount an emptyDir with "
+      "\"medium: Memory\"",
+      human_bytes(static_cast<double>(size)));
+}
+
+std::string few_open_files(std::uint64_t limit, int gpus) {
+  const std::uint64_t enough = gpus > 1 ? kFewFilesForManyGpus : kFewFiles;
+  if (limit == 0 || limit >= enough) return {};
+  return fmt::format(
+      "a process may open only {} files at a time (RLIMIT_NOFILE); {} need more; with Docker raise "
+      "it by --ulimit nofile=65536, else by ulimit -n",
+      limit, gpus > 1 ? fmt::format("NCCL and data loaders on {} GPUs", gpus) : "data loaders");
+}
+
+}  // namespace
+
+std::vector<std::string> warnings(const Hardware& hardware, std::string_view instance_type) {
+  std::vector<std::string> found = hardware.gpus.warnings;
+  for (std::string warning :
+       {missing_gpus(hardware.gpus, instance_type), small_shared_memory(hardware.shm_size),
+        few_open_files(hardware.open_files_limit, hardware.gpus.count())}) {
+    if (!warning.empty()) found.push_back(std::move(warning));
+  }
+  return found;
+}
+
+}  // namespace trainit::hardware

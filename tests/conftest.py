@@ -89,8 +89,15 @@ def clean_env(tmp_path, trainit):
     assert not texts, "\n".join(texts)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.failed = outcome.get_result().failed
+
+
 @pytest.fixture
-def start(clean_env):
+def start(clean_env, request):
     started = []
 
     def begin(argv, *, job=None, env=None, **options):
@@ -106,6 +113,8 @@ def start(clean_env):
     yield begin
     for running in started:
         running.end()
+        if getattr(request.node, "failed", False):
+            print(f"$ {' '.join(running.argv)}\nended with {running.process.returncode}\n{running.output()}")
 
 
 @pytest.fixture
@@ -149,3 +158,11 @@ def pytorch_image(engine, trainit_image):
     base = engine.import_root("debian-12")
     engine.build(REPOSITORY / "docker/examples/pytorch", "trainit-pytorch", BASE=base, TRAINIT=trainit_image)
     return "trainit-pytorch"
+
+
+@pytest.fixture(scope="session")
+def cpp_image(engine, trainit_image):
+    base = engine.import_root("debian-12")
+    engine.build(REPOSITORY, "trainit-cpp", file=REPOSITORY / "docker/examples/cpp/Dockerfile", DEBIAN=base,
+                 TRAINIT=trainit_image)
+    return "trainit-cpp"

@@ -32,6 +32,7 @@ constexpr Meaning kMeanings[] = {
 std::string_view meaning_of_signal(int signal) {
   if (signal == SIGKILL) return "from outside, perhaps out of memory";
   if (signal == SIGBUS) return "bus error, perhaps /dev/shm is full";
+  if (signal == SIGTERM) return "";  // everybody knows it
   return sys::signal_meaning(signal);
 }
 

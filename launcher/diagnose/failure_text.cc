@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <map>
+
 #include "base/text.h"
 #include "base/utf8.h"
 #include "diagnose/evidence.h"
@@ -46,6 +48,12 @@ std::string name_of(const Evidence& evidence) {
   const std::string rank = fmt::format("rank {}", evidence.rank);
   if (evidence.host.empty()) return rank;
   return shorten(plain(evidence.host), kHostBytes) + " " + rank;
+}
+
+/// "0.2 s later"
+std::string distance(double later) {
+  if (later > -0.05 && later < 0.05) return "at the same time";
+  return human_seconds(later < 0 ? -later : later) + (later < 0 ? " earlier" : " later");
 }
 
 /// A summary in three parts, of which the middle one gives way.
@@ -115,6 +123,34 @@ std::string with_block(std::string summary, const Evidence& evidence) {
   return summary += own_block(detail, kTextBytes - summary.size());
 }
 
+/// "rank 3", "ranks 0–2, 5": of ranks in rising order.
+std::string name_ranks(const std::vector<int>& ranks) {
+  std::string text;
+  for (std::size_t first = 0, last = 0; first < ranks.size(); first = ++last) {
+    while (last + 1 < ranks.size() && ranks[last + 1] == ranks[last] + 1) ++last;
+    if (!text.empty()) text += ", ";
+    text += std::to_string(ranks[first]);
+    if (last > first) text += (last > first + 1 ? "–" : ", ") + std::to_string(ranks[last]);
+  }
+  return (ranks.size() == 1 ? "rank " : "ranks ") + text;
+}
+
+std::string plain_end(const sys::ExitStatus& status) {
+  return status.signal != 0 ? "killed by " + sys::signal_name(status.signal)
+                            : fmt::format("ended with code {}", status.code);
+}
+
+/// The lines that fit into the failure file; a mark stands for those that do not.
+std::string fit_lines(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) {
+    if (text.size() + line.size() + kCut.size() + 2 > kTextBytes) return text + std::string(kCut);
+    text += line + "\n";
+  }
+  text.pop_back();
+  return text;
+}
+
 }  // namespace
 
 std::string summarize(const Evidence& evidence) {
@@ -140,8 +176,7 @@ std::string describe_consequence(const Evidence& cause, const Evidence& conseque
                                                        : evidence.exited_at;
   };
   const double later = seconds(moment(consequence) - moment(cause));
-  const std::string time =
-      human_seconds(later < 0 ? -later : later) + (later < 0 ? " earlier" : " later");
+  const std::string time = distance(later);
   const bool same_host = cause.host == consequence.host;
   const std::string who =
       same_host ? fmt::format("rank {}", consequence.rank) : name_of(consequence);
@@ -160,17 +195,21 @@ std::string failure_text(const FirstCause& cause) {
 std::string stop_text(std::string_view host, int signal, sys::Duration after,
                       std::span<const Evidence> gathered) {
   const std::string where = host.empty() ? "" : plain(host) + ": ";
-  std::string text = where + fmt::format("stopped by the platform with {} after {}\n",
-                                         sys::signal_name(signal), human_seconds(seconds(after)));
+  std::vector<std::string> lines{where + fmt::format("stopped by the platform with {} after {}",
+                                                     sys::signal_name(signal),
+                                                     human_seconds(seconds(after)))};
+  std::map<std::string, std::vector<int>> silent;  // ranks by how they ended
   for (const Evidence& evidence : gathered) {
     if (!evidence.spawn_error && evidence.status.success()) continue;
-    const std::string line = "\n" + summarize(evidence);
-    if (text.size() + line.size() + kCut.size() + 1 > kTextBytes)
-      return text + "\n" + std::string(kCut);
-    text += line;
+    if (evidence.spawn_error || evidence.oom || leads_with_error(evidence)) {
+      lines.push_back(summarize(evidence));
+    } else {
+      silent[plain_end(evidence.status)].push_back(evidence.rank);
+    }
   }
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
+  for (const auto& [end, ranks] : silent) lines.push_back(end + ": " + name_ranks(ranks));
+  if (lines.size() > 1) lines.insert(lines.begin() + 1, "");
+  return fit_lines(lines);
 }
 
 }  // namespace trainit::diagnose

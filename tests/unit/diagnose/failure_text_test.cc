@@ -201,16 +201,28 @@ TEST_CASE("a consequence is told with its own words and its distance from the ca
         "algo-1 rank 0 ended with code 1 0.5 s earlier: a consequence");
 }
 
-TEST_CASE("a stop by the platform says signal and time, and how each worker ended") {
-  Evidence well = evidence_of(ExitStatus::exited(0));
-  Evidence killed = evidence_of(ExitStatus::killed(SIGTERM));
-  killed.rank = 1;
-  CHECK(stop_text("algo-2", SIGTERM, 372s, std::vector{well, killed, value_error()}) ==
+TEST_CASE("what came within a moment of the cause came at the same time") {
+  Evidence cause = value_error();
+  cause.first_error_at = sys::TimePoint(10s);
+  Evidence victim = cause;
+  victim.first_error_at -= 10ms;
+  CHECK(describe_consequence(cause, victim).ends_with("at the same time: a consequence"));
+}
+
+TEST_CASE(
+    "a stop by the platform says signal and time, who failed at it, and how the others ended") {
+  std::vector<Evidence> gathered(9, evidence_of(ExitStatus::killed(SIGTERM)));
+  gathered[3].status = ExitStatus::exited(0);
+  gathered[5] = value_error();
+  gathered[7].status = ExitStatus::exited(143);
+  for (std::size_t i = 0; i < gathered.size(); ++i) gathered[i].rank = static_cast<int>(i);
+  CHECK(stop_text("algo-2", SIGTERM, 372s, gathered) ==
         "algo-2: stopped by the platform with SIGTERM after 6 min 12 s\n"
         "\n"
-        "algo-2 rank 1: killed by SIGTERM after 48 s: termination\n"
         "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
-        "48 s)");
+        "48 s)\n"
+        "ended with code 143: rank 7\n"
+        "killed by SIGTERM: ranks 0–2, 4, 6, 8");
   CHECK(stop_text("", SIGTERM, 2s, {}) == "stopped by the platform with SIGTERM after 2.0 s");
   const std::string many = stop_text("algo-2", SIGTERM, 1s, std::vector(64, value_error()));
   CHECK(many.size() <= 1024);

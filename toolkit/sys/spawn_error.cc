@@ -1,5 +1,7 @@
 // The sentence for a program that could not be started.
 #include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -52,6 +54,17 @@ std::string why_exec_from_memory_failed(int errno_value) {
   }
 }
 
+std::string why_access_denied(const std::string& path, uid_t uid) {
+  struct stat status = {};
+  if (is_directory(path)) return "it is a directory";
+  if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 0111) == 0) {
+    return "it is not executable: chmod +x it";
+  }
+  return fmt::format(
+      "uid {} may not execute it, by its mode, a directory's above it, or a mount with noexec",
+      uid);
+}
+
 /// The program's path as seen from here; the child looks for it in its own working directory.
 std::string path_of(const SpawnRequest& request) {
   const std::string& name =
@@ -67,11 +80,7 @@ std::string why_exec_failed(int errno_value, const SpawnRequest& request) {
     case ENOTDIR:
       return why_not_found(path);
     case EACCES:
-      if (is_directory(path)) return "it is a directory";
-      return fmt::format(
-          "it is not executable for uid {}, or lies below a directory that this user cannot "
-          "enter, or on a file system mounted noexec; try chmod +x",
-          request.user ? request.user->uid : ::geteuid());
+      return why_access_denied(path, request.user ? request.user->uid : ::geteuid());
     case ENOEXEC:
       return "it is neither a script with a #! line nor a program for this machine's processor";
     case E2BIG:

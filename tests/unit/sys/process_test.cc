@@ -125,6 +125,8 @@ TEST_CASE("each failure to run a program is one sentence that says what to do") 
   CHECK(sentence(missing, ENOENT) ==
         "cannot run " + missing +
             ": its first line names /no/such/interpreter, which is not in this image");
+  CHECK(sentence(missing, EACCES).find("may not execute it") != std::string::npos);
+  ::chmod(missing.c_str(), 0644);
   CHECK(sentence(missing, EACCES).find("chmod +x") != std::string::npos);
   CHECK(sentence("/tmp", EACCES) == "cannot run /tmp: it is a directory");
   ::unlink(windows.c_str());

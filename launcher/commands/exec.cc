@@ -1,0 +1,61 @@
+// trainit exec -- command: runs any command under the same init, without a job around it.
+//
+// Promises: the command gets our environment, our stdin, stdout and stderr, and our place at the
+// terminal; signals reach it; orphans are reaped; the exit code is its own, 128+n, or 125, 126,
+// 127.
+#include <unistd.h>
+
+#include "commands/commands.h"
+#include "logs/relay.h"
+#include "plan/launch_plan.h"
+#include "report/record.h"
+#include "supervise/supervisor.h"
+
+namespace trainit::commands {
+namespace {
+
+Result<LaunchPlan> plan_for(const CommandLine& line, const Options& options,
+                            const Environment& environment) {
+  if (line.worker_command.empty())
+    return fail("trainit exec needs a command: trainit exec -- program arguments…");
+  LaunchPlan plan;
+  plan.stop = stop_budget(options, TrainingJob(), environment);
+  plan.linger = options.linger;
+  // Elsewhere than as PID 1, what a command leaves running is its caller's to keep.
+  plan.sweep = ::getpid() == 1;
+  WorkerSpec worker;
+  worker.argv = line.worker_command;
+  worker.environment = environment;
+  worker.stdio = Stdio::kInherit;
+  worker.executable = TRAINIT_TRY(find_worker_executable(worker, {}));
+  plan.workers.push_back(std::move(worker));
+  return plan;
+}
+
+Result<int> run(const CommandLine& line, sys::Inheritance& inheritance, Logger& log) {
+  const Environment environment = Environment::of_process();
+  const Options options = TRAINIT_TRY(make_options(line, Hyperparameters(), environment));
+  log.set_level(line.flags.contains("log-level") ? options.log_level : LogLevel::kWarning);
+  log.set_format(options.log_format);
+  const LaunchPlan plan = TRAINIT_TRY(plan_for(line, options, environment));
+  sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
+  logs::Relay relay(loop, 1);
+  report::RunRecord record;
+  supervise::Supervisor supervisor(plan, {loop, inheritance, relay, record, log});
+  const supervise::JobEnd end = TRAINIT_TRY(supervisor.run());
+  const supervise::WorkerEnd& worker = end.workers[0];
+  if (worker.spawn_error)
+    return fail(supervisor.workers()[0].spawn_text, worker.spawn_error->exit_code());
+  return worker.status.value_or(sys::ExitStatus::killed(SIGKILL)).shell_code();
+}
+
+}  // namespace
+
+int exec(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
+  const Result<int> code = run(line, inheritance, log);
+  if (code) return *code;
+  log.error("{}", code.error().message);
+  return code.error().exit_code;
+}
+
+}  // namespace trainit::commands

@@ -1,0 +1,131 @@
+"""Bad input: one sentence that says which file and key, what was found and what would be right, then 125."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+
+def refused(end, here, *words, code=125):
+    assert end.code == code, end.err
+    assert not here.success
+    for word in words:
+        assert word in here.failure, here.failure
+        assert word in end.err, end.err
+    assert end.out == "", "something was started"
+
+
+@pytest.mark.parametrize("name", ["hyperparameters.json", "inputdataconfig.json", "resourceconfig.json"])
+@pytest.mark.parametrize("text, words", [
+    ('{"a": "1"\n "b": "2"}', ["line 2, column 2", "expected ',' or '}'"]),
+    ("[1]", ["a list"]),
+])
+def test_a_malformed_file_is_named_with_its_line_and_column(trainit, pid1, job, name, text, words):
+    here = job(config={name: text})
+    refused(pid1([trainit, "--", "echo", "started"], job=here), here, f"{here.config}/{name}", *words)
+
+
+@pytest.mark.parametrize("name", ["hyperparameters.json", "resourceconfig.json"])
+def test_an_empty_file_is_said_to_be_empty(trainit, pid1, job, name):
+    here = job(config={name: ""})
+    refused(pid1([trainit, "--", "echo", "x"], job=here), here, f"{here.config}/{name}", "is empty")
+
+
+def test_a_job_without_channels_may_have_an_empty_file_for_them(trainit, pid1, job):
+    end = pid1([trainit, "--", "sh", "-c", 'echo "$SM_CHANNELS"'], job=job(config={"inputdataconfig.json": ""}))
+    assert (end.code, end.out) == (0, "[]\n")
+
+
+@pytest.mark.parametrize("prefix, end_of_line", [("\ufeff", "\n"), ("", "\r\n"), ("\ufeff", "\r\n")])
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted(trainit, pid1, job, prefix, end_of_line):
+    text = prefix + end_of_line.join(["{", '"epochs": "3"', "}"])
+    here = job(raw_hyperparameters=text)
+    end = pid1([trainit, "--", "sh", "-c", 'echo "$SM_HP_EPOCHS"'], job=here)
+    assert (end.code, end.out) == (0, "3\n"), end.err
+
+
+def test_a_host_that_is_not_among_the_hosts_is_said_as_it_is(trainit, pid1, job):
+    here = job(resources={"current_host": "algo-3", "hosts": ["algo-1", "algo-2"]})
+    refused(pid1([trainit, "--", "echo", "x"], job=here), here,
+            f'{here.config}/resourceconfig.json: "current_host" is "algo-3", which is not among "hosts" (algo-1, algo-2)')
+
+
+@pytest.mark.parametrize("resources, key", [({"hosts": ["a"]}, '"current_host"'), ({"current_host": "a", "hosts": "a"}, '"hosts"'),
+                                            ({"current_host": 1, "hosts": ["a"]}, '"current_host"')])
+def test_a_key_that_is_missing_or_of_the_wrong_kind_is_named(trainit, pid1, job, resources, key):
+    here = job(resources=resources)
+    refused(pid1([trainit, "--", "echo", "x"], job=here), here, "resourceconfig.json", key)
+
+
+@pytest.mark.parametrize("hyperparameters, words", [
+    ({"a": "x\0y"}, ['"a"', "NUL"]),
+    ({"a=b": "1"}, ['"a=b"', "'='"]),
+    ({"a\0b": "1"}, ["NUL"]),
+])
+def test_what_no_process_can_be_given_is_refused_before_anything_starts(trainit, pid1, job, hyperparameters, words):
+    here = job(raw_hyperparameters=hyperparameters)
+    refused(pid1([trainit, "--", "echo", "x"], job=here), here, "hyperparameters.json", *words)
+
+
+def test_a_lone_surrogate_is_refused_with_a_sentence(trainit, pid1, job):
+    here = job(raw_hyperparameters='{"a": "x\\ud800y"}')
+    refused(pid1([trainit, "--", "echo", "x"], job=here), here, "hyperparameters.json", "surrogate")
+
+
+def test_a_job_without_its_files_goes_on_with_defaults_and_says_so(trainit, pid1, tmp_path):
+    base = tmp_path / "nothing-here"
+    end = pid1([trainit, "--", "sh", "-c", 'echo "$SM_HOSTS $SM_CHANNELS $SM_HPS"'], env={"SAGEMAKER_BASE_DIR": str(base)})
+    assert end.code == 0
+    hosts, rest = end.out.split(" ", 1)
+    assert len(json.loads(hosts)) == 1 and rest == "[] {}\n"
+    assert "warning" in end.err and str(base / "input/config") in end.err
+    assert (base / "output/success").exists() and (base / "model").is_dir()
+
+
+@pytest.mark.parametrize("missing", ["hyperparameters.json", "inputdataconfig.json", "resourceconfig.json"])
+def test_one_missing_file_is_a_warning_and_a_default(trainit, pid1, job, missing):
+    here = job()
+    (here.config / missing).unlink()
+    end = pid1([trainit, "--", "true"], job=here)
+    assert end.code == 0 and here.success
+    assert missing in end.err
+
+
+def test_a_config_directory_that_this_user_cannot_enter_is_explained(trainit, start, job):
+    here = job()
+    os.chmod(here.config, 0o644)
+    for directory in [here.base, *here.base.parents]:
+        if directory.is_dir() and len(directory.parts) > 2:
+            os.chmod(directory, 0o755)
+    os.chmod(here.output, 0o777)
+    end = start(["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", trainit, "--", "echo", "x"], job=here,
+                namespace=False).wait(30)
+    refused(end, here, "uid 1234", "0644", str(here.config), "--user")
+
+
+def test_an_unknown_user_is_named_with_the_file_that_was_read(trainit, pid1, job):
+    here = job()
+    refused(pid1([trainit, "--user", "nobody-of-that-name", "--", "echo", "x"], job=here), here, "nobody-of-that-name", "/etc/passwd")
+
+
+def test_a_command_that_is_not_there_is_127_and_one_that_cannot_be_run_is_126(trainit, pid1, job, tmp_path):
+    here = job()
+    refused(pid1([trainit, "--", "no-such-program"], job=here), here, "no-such-program", "there is no such program", code=127)
+    (tmp_path / "plain").write_text("x")
+    other = job()
+    refused(pid1([trainit, "--", str(tmp_path / "plain")], job=other), other, str(tmp_path / "plain"), "chmod +x", code=126)
+
+
+def test_a_job_over_several_hosts_that_needs_one_group_is_refused_with_what_to_do(trainit, pid1, job):
+    here = job(resources={"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]})
+    refused(pid1([trainit, "--", "echo", "x"], job=here), here, "algo-1, algo-2", "--rank-env never")
+    alone = job(resources={"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]})
+    end = pid1([trainit, "--rank-env", "never", "--", "echo", "x"], job=alone)
+    assert (end.code, end.out) == (0, "x\n")
+
+
+def test_code_126_and_127_of_the_worker_itself_are_its_own(trainit, pid1, job):
+    here = job()
+    end = pid1([trainit, "--", "sh", "-c", "exit 127"], job=here)
+    assert end.code == 127 and "cannot run" not in here.failure

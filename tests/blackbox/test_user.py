@@ -1,0 +1,47 @@
+"""--user: starts as root, reads what only root may read, and runs the workers as somebody else."""
+
+import os
+import stat
+
+import pytest
+
+UID, GID = 1234, 2345
+SHOW = 'id -u; id -g; id -G; touch "$SM_MODEL_DIR/mine" "$SM_OUTPUT_DATA_DIR/mine"; echo again > /dev/stdout; echo done'
+
+
+@pytest.fixture
+def reachable(job):
+    """A job whose directories anybody can enter, but whose config only root can."""
+    here = job(config={"checkpointconfig.json": {"LocalPath": "CHECKPOINTS"}})
+    here.write_config("checkpointconfig.json", {"LocalPath": str(here.base / "checkpoints")})
+    for directory in [here.base, *here.base.parents]:
+        if len(directory.parts) > 2:
+            os.chmod(directory, 0o755)
+    os.chmod(here.config, 0o600)
+    return here
+
+
+def test_workers_run_as_the_user_with_its_directories_and_can_open_their_output_again(trainit, pid1, reachable):
+    end = pid1([trainit, "--user", f"{UID}:{GID}", "--", "sh", "-c", SHOW], job=reachable)
+    assert end.code == 0, end.err
+    assert end.out.splitlines() == [str(UID), str(GID), str(GID), "again", "done"]
+    for directory in (reachable.model, reachable.output, reachable.base / "checkpoints"):
+        owner = os.stat(directory)
+        assert (owner.st_uid, owner.st_gid) == (UID, GID), directory
+    assert reachable.success
+
+
+def test_a_name_brings_its_group_from_etc_passwd(trainit, pid1, reachable):
+    end = pid1([trainit, "--user", "nobody", "--", "sh", "-c", "id -un; id -gn"], job=reachable)
+    assert end.out.splitlines() == ["nobody", "nogroup"], end.err
+
+
+def test_a_failing_worker_of_another_user_still_leaves_the_failure_file(trainit, pid1, reachable):
+    end = pid1([trainit, "--user", f"{UID}:{GID}", "--workers", "2", "--", "python3", "-c", "raise ValueError('too steep')"], job=reachable)
+    assert end.code == 1
+    assert "ValueError: too steep" in reachable.failure
+
+
+def test_several_workers_share_the_user(trainit, pid1, reachable):
+    end = pid1([trainit, "--user", f"{UID}", "--workers", "3", "--", "id", "-u"], job=reachable)
+    assert sorted(line.split()[-1] for line in end.out.splitlines()) == [str(UID)] * 3

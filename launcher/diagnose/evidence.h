@@ -71,8 +71,8 @@ std::string describe_consequence(const Evidence& cause, const Evidence& conseque
 std::string failure_text(const FirstCause& cause);
 
 /// The failure file of a job that was told to stop, `after` its start, and whose workers did not
-/// all end with 0: "algo-1: stopped by the platform with SIGTERM after 6 min 12 s", and how each of
-/// them ended. At most 1,024 bytes of UTF-8.
+/// all end with 0: "algo-1: stopped by the platform with SIGTERM after 6 min 12 s", then who failed
+/// at it, and how the others ended. At most 1,024 bytes of UTF-8.
 std::string stop_text(std::string_view host, int signal, sys::Duration after,
                       std::span<const Evidence> gathered);
 

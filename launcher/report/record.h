@@ -15,17 +15,13 @@ namespace trainit::report {
 /// and "event"; a reader skips lines that it cannot parse and members that it does not know,
 /// because a full disk may cut a line and later versions add members.
 ///
-/// Events and their members (times in seconds, sizes in KiB):
-///   start     version, host, job, argv, options
-///   hardware  cpus, gpus, memory …: what was found
-///   plan      workers: [{rank, argv}]
+/// Events and their members:
+///   start     version, host, job
+///   plan      directory, workers: [{rank, argv}]
 ///   spawned   rank, pid
-///   signal    signal, to: forwarded to the workers
-///   stop      reason, signal: the workers were told to end
-///   ended     rank, status, after, max_memory_kib
-///   cause     host, rank, kind, summary
-///   outcome   success, exit_code
-///   summary   lines
+///   signal    signal, sender: it came; or signal, to: it was passed on to the workers
+///   stop      signal, to: what was told to end: workers, groups, or the tree of `processes`
+///   processes ended     rank, status, max_memory_kib outcome   success, exit_code, failure
 class RunRecord {
  public:
   /// Gives a text with every secret in it masked.

@@ -191,12 +191,13 @@ def binary(preset):
     return BUILD / preset / "launcher/trainit"
 
 
+# What shares one engine.
+DOCKER = "images/test_docker.py"
 SDK = "conformance/test_sagemaker_sdk.py"
 
 
-def conformance():
-    return pytest("conformance", ["conformance"], binary("release"),
-                  [f"--ignore={REPOSITORY / 'tests' / SDK}"])
+def without(path):
+    return f"--ignore={REPOSITORY / 'tests' / path}"
 
 
 def demo():
@@ -223,11 +224,12 @@ SUITES = {
                           lambda: pytest("blackbox-dev", ["blackbox"], binary("dev"))),
     "blackbox": Suite(["release"], "the static binary, as PID 1, from outside",
                       lambda: pytest("blackbox", ["blackbox"], binary("release"))),
-    "conformance": Suite(["release"], "against real peers", conformance),
+    "conformance": Suite(["release"], "against real peers",
+                         lambda: pytest("conformance", ["conformance"], binary("release"), [without(SDK)])),
     "roots": Suite(["release"], "in the root file systems of several distributions, and in an empty one",
-                   lambda: pytest("roots", ["images/test_roots.py"], binary("release"))),
+                   lambda: pytest("roots", ["images"], binary("release"), [without(DOCKER)])),
     "docker": Suite(["release"], "in containers of a real engine, and with the SageMaker SDK's local mode",
-                    lambda: pytest("docker", ["images/test_docker.py", SDK], binary("release"))),
+                    lambda: pytest("docker", [DOCKER, SDK], binary("release"))),
     "demo": Suite(["release"], "scripts/demo", demo),
 }
 

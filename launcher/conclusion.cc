@@ -97,8 +97,19 @@ int code_after_stop(const std::vector<Evidence>& gathered) {
   return 1;
 }
 
-void fail_with_cause(const diagnose::FirstCause& cause, Conclusion& conclusion) {
-  conclusion.exit_code = exit_code_of(*cause.evidence);
+/// The code of the cause. A worker that had printed its error but was ended by our own signal has
+/// none of its own; then it is the code of the worker whose end made us stop the others.
+int code_of(const diagnose::FirstCause& cause, const std::vector<Evidence>& gathered) {
+  if (!cause.evidence->stopped_by_us) return exit_code_of(*cause.evidence);
+  for (const Evidence& evidence : gathered) {
+    if (!evidence.stopped_by_us && exit_code_of(evidence) != 0) return exit_code_of(evidence);
+  }
+  return exit_code_of(*cause.evidence);
+}
+
+void fail_with_cause(const diagnose::FirstCause& cause, const std::vector<Evidence>& gathered,
+                     Conclusion& conclusion) {
+  conclusion.exit_code = code_of(cause, gathered);
   conclusion.failure = diagnose::failure_text(cause);
   conclusion.lines.push_back("first cause: " + diagnose::summarize(*cause.evidence));
   if (cause.evidence->error && !cause.evidence->error->frame.empty())
@@ -136,7 +147,7 @@ Conclusion conclude(const ConclusionInput& input) {
       gathered.push_back(evidence_of(input, index));
     const diagnose::FirstCause cause = diagnose::decide(gathered);
     if (cause.evidence != nullptr) {
-      fail_with_cause(cause, conclusion);
+      fail_with_cause(cause, gathered, conclusion);
     } else {
       conclusion.exit_code = code_after_stop(gathered);
       conclusion.failure =

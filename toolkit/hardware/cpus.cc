@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "base/text.h"
-#include "sys/cgroup.h"
 #include "sys/files.h"
 
 namespace trainit::hardware {
@@ -36,9 +35,9 @@ double quota_of_version_1(const std::string& directory) {
   return quota && period && *quota > 0 && *period > 0 ? *quota / *period : 0;
 }
 
-double smallest_quota(const SystemRoots& roots) {
+double smallest_quota(const sys::ControlGroups& groups) {
   double smallest = 0;
-  for (const std::string& directory : sys::cgroup_directories("cpu", roots.proc)) {
+  for (const std::string& directory : groups.directories("cpu")) {
     for (const double quota : {quota_of_version_1(directory), quota_of_version_2(directory)}) {
       if (quota > 0 && (smallest == 0 || quota < smallest)) smallest = quota;
     }
@@ -80,12 +79,12 @@ std::vector<int> cpus_of_affinity() {
   return cpus;
 }
 
-Cpus detect_cpus(const SystemRoots& roots) {
+Cpus detect_cpus(const SystemRoots& roots, const sys::ControlGroups& groups) {
   Cpus cpus;
   const auto online = parse_cpu_list(sys::read_line(roots.sys + "/devices/system/cpu/online"));
   cpus.affinity = std::max(1, static_cast<int>(cpus_of_affinity().size()));
   cpus.online = online.empty() ? cpus.affinity : static_cast<int>(online.size());
-  cpus.quota = smallest_quota(roots);
+  cpus.quota = smallest_quota(groups);
   return cpus;
 }
 

@@ -4,13 +4,14 @@
 #include <vector>
 
 #include "hardware/roots.h"
+#include "sys/cgroup.h"
 #include "trainit/hardware.h"
 
 namespace trainit::hardware {
 
 /// Online CPUs, this process's affinity (which the kernel keeps within its cpuset), and the
 /// smallest CPU quota of its control group and the groups above it.
-Cpus detect_cpus(const SystemRoots& roots = {});
+Cpus detect_cpus(const SystemRoots& roots, const sys::ControlGroups& groups);
 
 /// The numbers of the CPUs that this process may run on, ascending; empty when the kernel does not
 /// say.

@@ -40,14 +40,15 @@ namespace hardware {
 
 Hardware detect(const Environment& environment, const HardwareOptions& options,
                 const SystemRoots& roots) {
+  const auto groups = sys::ControlGroups::of_process(roots.proc);
   Hardware found;
   found.hostname = host_name();
-  found.cpus = detect_cpus(roots);
+  found.cpus = detect_cpus(roots, groups);
   found.gpus = detect_gpus(environment, options.gpu_deadline_ms, roots);
   found.neuron_cores =
       count_neuron_cores(environment, options.instance_type, options.neuron_deadline_ms, roots);
   found.memory_total = total_memory(roots);
-  found.memory_limit = memory_limit(roots);
+  found.memory_limit = memory_limit(groups);
   found.shm_size = shared_memory_size(roots);
   found.open_files_limit = open_files_limit();
   found.efa_devices = count_efa_devices(roots);

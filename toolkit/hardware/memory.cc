@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/text.h"
-#include "sys/cgroup.h"
 #include "sys/files.h"
 
 namespace trainit::hardware {
@@ -36,9 +35,9 @@ std::uint64_t total_memory(const SystemRoots& roots) {
   return 0;
 }
 
-std::uint64_t memory_limit(const SystemRoots& roots) {
+std::uint64_t memory_limit(const sys::ControlGroups& groups) {
   std::uint64_t smallest = 0;
-  for (const std::string& directory : sys::cgroup_directories("memory", roots.proc)) {
+  for (const std::string& directory : groups.directories("memory")) {
     for (const char* file : {"/memory.limit_in_bytes", "/memory.max"}) {
       const std::uint64_t limit = limit_in(directory + file);
       if (limit > 0 && (smallest == 0 || limit < smallest)) smallest = limit;

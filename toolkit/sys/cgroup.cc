@@ -91,15 +91,19 @@ void append_with_parents(std::vector<std::string>& directories, const Mount& mou
 
 }  // namespace
 
-std::vector<std::string> cgroup_directories(std::string_view controller, const std::string& proc) {
-  const auto mounts = read_file(proc + "/self/mountinfo");
-  const auto groups = read_file(proc + "/self/cgroup");
+ControlGroups ControlGroups::of_process(const std::string& proc) {
+  ControlGroups groups;
+  groups.mounts_ = read_file(proc + "/self/mountinfo").value_or("");
+  groups.groups_ = read_file(proc + "/self/cgroup").value_or("");
+  return groups;
+}
+
+std::vector<std::string> ControlGroups::directories(std::string_view controller) const {
   std::vector<std::string> directories;
-  if (!mounts || !groups) return directories;
   for (const std::string_view hierarchy : {controller, std::string_view()}) {
-    const auto group = own_group(*groups, hierarchy);
+    const auto group = own_group(groups_, hierarchy);
     if (!group) continue;
-    for (const std::string_view line : split(*mounts, '\n')) {
+    for (const std::string_view line : split(mounts_, '\n')) {
       const auto mount = read_mount(line, hierarchy);
       if (!mount) continue;
       append_with_parents(directories, *mount, below_mount(*group, *mount));

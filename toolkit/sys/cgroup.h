@@ -6,11 +6,21 @@
 
 namespace trainit::sys {
 
-/// The directories of this process's control group, its own first, then its parents up to the mount
-/// point: a limit anywhere on that way counts. Both versions are looked at: the hierarchy of
-/// `controller` ("cpu", "memory") where version 1 has one, and the unified one. Empty when no
-/// control groups are mounted. `proc` is the root that /proc/self is read below.
-std::vector<std::string> cgroup_directories(std::string_view controller,
-                                            const std::string& proc = "/proc");
+/// The control groups that this process is in, as they were when this was read.
+class ControlGroups {
+ public:
+  /// `proc` is the root that /proc/self is read below. None are known where it cannot be read.
+  static ControlGroups of_process(const std::string& proc = "/proc");
+
+  /// The directories of the process's group, its own first, then its parents up to the mount point:
+  /// a limit anywhere on that way counts. Both versions are looked at: the hierarchy of
+  /// `controller`
+  /// ("cpu", "memory") where version 1 has one, and the unified one. Empty when neither is mounted.
+  std::vector<std::string> directories(std::string_view controller) const;
+
+ private:
+  std::string mounts_;  ///< mountinfo
+  std::string groups_;
+};
 
 }  // namespace trainit::sys

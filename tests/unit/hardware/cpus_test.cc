@@ -9,6 +9,14 @@ using namespace trainit;
 using namespace trainit::hardware;
 using Numbers = std::vector<int>;
 
+namespace {
+
+Cpus detect(const Machine& machine) {
+  return detect_cpus(machine.roots(), sys::ControlGroups::of_process(machine / "proc"));
+}
+
+}  // namespace
+
 TEST_CASE("a list of CPUs is read as the kernel writes it") {
   CHECK(parse_cpu_list("0-3,8,10-11\n") == Numbers{0, 1, 2, 3, 8, 10, 11});
   CHECK(parse_cpu_list("5") == Numbers{5});
@@ -26,7 +34,7 @@ TEST_CASE("the affinity is the one that the kernel keeps for this process") {
   CPU_SET(static_cast<std::size_t>(all.back()), &one);
   REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
   CHECK(cpus_of_affinity() == Numbers{all.back()});
-  CHECK(detect_cpus().affinity == 1);
+  CHECK(detect_cpus({}, sys::ControlGroups()).affinity == 1);
   REQUIRE(::sched_setaffinity(0, sizeof before, &before) == 0);
 }
 
@@ -34,11 +42,11 @@ TEST_CASE("the smallest quota on the way up is the one that counts") {
   const Machine machine;
   machine.write("sys/devices/system/cpu/online", "0-47\n");
   machine.join_group("cpu.max", "max 100000\n", "4650000 100000\n");
-  const Cpus cpus = detect_cpus(machine.roots());
+  const Cpus cpus = detect(machine);
   CHECK(cpus.online == 48);
   CHECK(cpus.quota == doctest::Approx(46.5));
   machine.join_group("cpu.max", "150000 100000\n", "4650000 100000\n");
-  CHECK(detect_cpus(machine.roots()).quota == doctest::Approx(1.5));
+  CHECK(detect(machine).quota == doctest::Approx(1.5));
 }
 
 TEST_CASE("a quota of version 1 counts too, and -1 is none") {
@@ -48,14 +56,14 @@ TEST_CASE("a quota of version 1 counts too, and -1 is none") {
                 "31 23 0:28 / " + (machine / "group") + " rw - cgroup cgroup rw,cpu,cpuacct\n");
   machine.write("group/cpu.cfs_period_us", "50000\n");
   machine.write("group/cpu.cfs_quota_us", "-1\n");
-  CHECK(detect_cpus(machine.roots()).quota == 0);
+  CHECK(detect(machine).quota == 0);
   machine.write("group/cpu.cfs_quota_us", "125000\n");
-  CHECK(detect_cpus(machine.roots()).quota == doctest::Approx(2.5));
+  CHECK(detect(machine).quota == doctest::Approx(2.5));
 }
 
 TEST_CASE("without /proc and /sys the affinity is all that is known") {
   const Machine machine;
-  const Cpus cpus = detect_cpus(machine.roots());
+  const Cpus cpus = detect(machine);
   CHECK(cpus.quota == 0);
   CHECK(cpus.affinity == static_cast<int>(cpus_of_affinity().size()));
   CHECK(cpus.online == cpus.affinity);

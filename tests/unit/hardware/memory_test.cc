@@ -5,7 +5,16 @@
 
 #include "machine.h"
 
+using namespace trainit;
 using namespace trainit::hardware;
+
+namespace {
+
+std::uint64_t limit(const Machine& machine) {
+  return memory_limit(sys::ControlGroups::of_process(machine / "proc"));
+}
+
+}  // namespace
 
 TEST_CASE("the machine's memory is MemTotal, in bytes") {
   const Machine machine;
@@ -18,11 +27,11 @@ TEST_CASE("the machine's memory is MemTotal, in bytes") {
 
 TEST_CASE("the smallest memory limit on the way up is the one that counts") {
   const Machine machine;
-  CHECK(memory_limit(machine.roots()) == 0);
+  CHECK(limit(machine) == 0);
   machine.join_group("memory.max", "max\n", "2147483648\n");
-  CHECK(memory_limit(machine.roots()) == 2147483648ULL);
+  CHECK(limit(machine) == 2147483648ULL);
   machine.join_group("memory.max", "1073741824\n", "2147483648\n");
-  CHECK(memory_limit(machine.roots()) == 1073741824ULL);
+  CHECK(limit(machine) == 1073741824ULL);
 }
 
 TEST_CASE("the huge number that version 1 writes for no limit is none") {
@@ -31,9 +40,9 @@ TEST_CASE("the huge number that version 1 writes for no limit is none") {
   machine.write("proc/self/mountinfo",
                 "31 23 0:28 / " + (machine / "group") + " rw - cgroup cgroup rw,memory\n");
   machine.write("group/memory.limit_in_bytes", "9223372036854771712\n");
-  CHECK(memory_limit(machine.roots()) == 0);
+  CHECK(limit(machine) == 0);
   machine.write("group/memory.limit_in_bytes", "536870912\n");
-  CHECK(memory_limit(machine.roots()) == 536870912ULL);
+  CHECK(limit(machine) == 536870912ULL);
 }
 
 TEST_CASE("/dev/shm has the size of its file system, and none where it is not") {

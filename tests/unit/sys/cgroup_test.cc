@@ -21,7 +21,7 @@ class Fixture {
   void make(const std::string& directory) { REQUIRE(make_directories(root_ / directory)); }
   std::string operator/(std::string_view name) const { return root_ / name; }
   Directories of(std::string_view controller) const {
-    return cgroup_directories(controller, root_ / "proc");
+    return ControlGroups::of_process(root_ / "proc").directories(controller);
   }
 
  private:
@@ -80,5 +80,5 @@ TEST_CASE("white space in a mount point is read back") {
 TEST_CASE("without control groups, or without /proc, there are no directories") {
   Fixture fixture("", "25 24 0:23 / /dev/shm rw - tmpfs tmpfs rw\n36 25 broken line\n");
   CHECK(fixture.of("cpu").empty());
-  CHECK(cgroup_directories("cpu", fixture / "nowhere").empty());
+  CHECK(ControlGroups::of_process(fixture / "nowhere").directories("cpu").empty());
 }

@@ -62,8 +62,9 @@ FirstCause decide(std::span<const Evidence> gathered);
 /// UTF-8 on one line; a longer message is cut. Without a host it begins with the rank.
 std::string summarize(const Evidence& evidence);
 
-/// `rank 0 had "RuntimeError: Connection closed by peer" 0.2 s later: a consequence`, for the log;
-/// a worker on another host than the cause is named with its host.
+/// `rank 0 had "RuntimeError: Connection closed by peer" 0.2 s later: a consequence`, or `rank 0
+/// had the same error 0.2 s later`, for the log; a worker on another host than the cause is named
+/// with its host.
 std::string describe_consequence(const Evidence& cause, const Evidence& consequence);
 
 /// The failure file: at most 1,024 bytes of UTF-8 with the summary in the first 200, then what the

@@ -69,6 +69,8 @@ std::string fit(std::string_view head, std::string_view middle, std::string_view
 std::string end_with_time(const Evidence& evidence) {
   const std::string time = human_seconds(seconds(evidence.after));
   const std::string_view meaning = exit_code_meaning(evidence.status.code);
+  // It had raised its error before we told it to stop; how it ended then is our doing, not news.
+  if (evidence.stopped_by_us && signal_behind(evidence.status) != 0) return "stopped after " + time;
   if (evidence.status.signal != 0) {
     return fmt::format("{} after {}", sys::signal_name(evidence.status.signal), time);
   }
@@ -99,7 +101,8 @@ std::string said(const Evidence& evidence) {
 bool leads_with_error(const Evidence& evidence) {
   if (!evidence.error || evidence.error->only_last_lines || evidence.error->summary.empty())
     return false;
-  return signal_behind(evidence.status) == 0;
+  if (signal_behind(evidence.status) == 0) return true;
+  return evidence.stopped_by_us && evidence.error->last_words;
 }
 
 /// The worker's own words under the summary, in at most `bytes`: the end of them, in whole lines
@@ -181,6 +184,8 @@ std::string describe_consequence(const Evidence& cause, const Evidence& conseque
   const std::string who =
       same_host ? fmt::format("rank {}", consequence.rank) : name_of(consequence);
   if (consequence.error && !consequence.error->only_last_lines) {
+    const bool same = cause.error && cause.error->summary == consequence.error->summary;
+    if (same) return fmt::format("{} had the same error {}", who, time);
     return fmt::format("{} had \"{}\" {}: a consequence", who,
                        shorten(plain(consequence.error->summary), kWordsBytes), time);
   }

@@ -57,6 +57,24 @@ TEST_CASE("the summary names host, rank, error, place, code and time") {
         "rank 5: ValueError: learning rate must be positive (exit code 1 after 48 s)");
 }
 
+TEST_CASE("a worker that had raised before we stopped it is not said to have died of our signal") {
+  Evidence stopped = value_error();
+  stopped.status = ExitStatus::killed(SIGTERM);
+  stopped.stopped_by_us = true;
+  stopped.error->last_words = true;
+  CHECK(summarize(stopped) ==
+        "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, stopped after 48 "
+        "s)");
+  stopped.error->last_words = false;
+  CHECK(summarize(stopped).find("SIGTERM") != std::string::npos);
+}
+
+TEST_CASE("the same error on another rank is called the same, not a consequence") {
+  Evidence other = value_error();
+  other.rank = 0;
+  CHECK(describe_consequence(value_error(), other) == "rank 0 had the same error at the same time");
+}
+
 TEST_CASE("without an error the exit is the message, and the last line goes with it") {
   CHECK(summarize(evidence_of(ExitStatus::exited(3))) ==
         "algo-2 rank 5: ended with code 3 after 48 s");
@@ -206,6 +224,7 @@ TEST_CASE("what came within a moment of the cause came at the same time") {
   cause.first_error_at = sys::TimePoint(10s);
   Evidence victim = cause;
   victim.first_error_at -= 10ms;
+  victim.error->summary = "RuntimeError: Connection closed by peer";
   CHECK(describe_consequence(cause, victim).ends_with("at the same time: a consequence"));
 }
 

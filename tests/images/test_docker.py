@@ -77,6 +77,18 @@ print((answers == table[:, 64]).mean())
     assert float(end.stdout) > 0.9
 
 
+def test_an_image_of_nothing_but_a_cpp_trainer_learns_and_says_why_it_fails(run_image, cpp_image, digits_job):
+    here = digits_job(epochs=10)
+    end = run_image(cpp_image, here, "train")
+    assert end.returncode == 0, end.stdout + end.stderr
+    assert float(end.stdout.split("test_accuracy=")[1].split()[0]) > 0.9
+    assert here.success and (here.model / "model.txt").stat().st_size > 0
+    there = digits_job(epochs="ten")
+    assert run_image(cpp_image, there, "train").returncode == 1
+    assert not there.success
+    assert 'hyperparameter "epochs" is a string ("ten")' in there.failure_reason
+
+
 def test_a_failing_container_tells_its_code_and_its_cause(run_image, pytorch_image, digits_job):
     here = digits_job(**{"learning-rate": -1.0})
     end = run_image(pytorch_image, here, "train")

@@ -67,6 +67,10 @@ class Supervisor {
   void look_for_drained_output();
   void reap();
   void on_reaped(const sys::Reaped& reaped);
+  std::vector<pid_t> tree() const;
+  bool tree_is_empty(sys::ReapResult reaped) const;
+  static void end_process(pid_t pid, int signal);
+  void signal_groups(int signal) const;
   void signal_leader(const WorkerProcess& worker, int signal) const;
   sys::SpawnRequest request_for(const WorkerSpec& spec, const logs::WorkerPipes& pipes) const;
   int index_of(pid_t pid) const;
@@ -78,7 +82,10 @@ class Supervisor {
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   std::optional<sys::EventLoop::TimerId> timer_;
-  bool owns_terminal_ = false;  ///< our process group is the foreground group of stdin's terminal
+  bool owns_terminal_ = false;    ///< our process group is the foreground group of stdin's terminal
+  bool sees_processes_ = false;   ///< there is a /proc of our pid namespace
+  int tree_signal_ = 0;           ///< the last that the tree was sent
+  std::vector<pid_t> strangers_;  ///< children that our caller left us: not of this job
   bool awaits_empty_tree_ = false;
   bool awaits_drain_ = false;
 };

@@ -91,8 +91,11 @@ enum class ReapResult { kReaped, kNoneEnded, kNoChildren };
 /// Reaps one ended child, own or adopted, without waiting.
 ReapResult reap_one(Reaped& reaped);
 
-/// Every process below `root` in the tree, by /proc; empty when /proc is not there.
-std::vector<pid_t> descendants_of(pid_t root);
+/// Every process below `root` in the tree, by /proc, but those `without` and what is below them;
+/// empty when /proc is not there.
+std::vector<pid_t> descendants_of(pid_t root, const std::vector<pid_t>& without = {});
+/// True when this process has a child, ended or not.
+bool has_children();
 
 /// Runs a short-lived helper to its end and returns its stdout (at most 1 MiB). Error: it could not
 /// be run, it did not end with 0, or `deadline_ms` passed or a stop signal came (then it was

@@ -124,13 +124,19 @@ ReapResult reap_one(Reaped& reaped) {
   return ReapResult::kReaped;
 }
 
-std::vector<pid_t> descendants_of(pid_t root) {
+bool has_children() {
+  siginfo_t info = {};
+  return posix::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+std::vector<pid_t> descendants_of(pid_t root, const std::vector<pid_t>& without) {
   const auto processes = processes_by_parent();
   std::vector<pid_t> family = {root};
   std::vector<pid_t> alive;
   for (std::size_t next = 0; next < family.size(); ++next) {
     const auto [first, last] = processes.equal_range(family[next]);
     for (auto child = first; child != last; ++child) {
+      if (std::find(without.begin(), without.end(), child->second.pid) != without.end()) continue;
       family.push_back(child->second.pid);
       if (!is_gone(child->second)) alive.push_back(child->second.pid);
     }

@@ -24,18 +24,22 @@ sys::ExitStatus status_of(const WorkerEnd& end) {
 
 /// The worker's own words, best first: the file it wrote for this purpose, a recognised error in
 /// its stderr, in its stdout, and then just its last lines.
-std::optional<diagnose::ErrorText> words_of(const ConclusionInput& input, int rank) {
+void add_words(const ConclusionInput& input, Evidence& evidence) {
   if (!input.error_directory.empty()) {
-    const auto file = sys::read_file(error_file(input.error_directory, rank));
-    if (file) {
-      if (auto error = diagnose::read_error_file(*file)) return error;
+    const auto file = sys::read_file(error_file(input.error_directory, evidence.rank));
+    if (file) evidence.error = diagnose::read_error_file(*file);
+    if (evidence.error) {
+      evidence.first_error_at = input.relay.first_error_at(evidence.rank);
+      return;
     }
   }
-  const std::string stderr_tail = input.relay.tail(rank, logs::Stream::kStderr);
-  const std::string stdout_tail = input.relay.tail(rank, logs::Stream::kStdout);
-  if (auto error = diagnose::find_error(stderr_tail)) return error;
-  if (auto error = diagnose::find_error(stdout_tail)) return error;
-  return diagnose::last_lines(stderr_tail);
+  for (const logs::Stream stream : {logs::Stream::kStderr, logs::Stream::kStdout}) {
+    evidence.error = diagnose::find_error(input.relay.tail(evidence.rank, stream));
+    if (!evidence.error) continue;
+    evidence.first_error_at = input.relay.arrived_at(evidence.rank, stream, evidence.error->offset);
+    return;
+  }
+  evidence.error = diagnose::last_lines(input.relay.tail(evidence.rank, logs::Stream::kStderr));
 }
 
 Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
@@ -50,8 +54,7 @@ Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
   if (end.told_to_stop && input.end.stop_at) evidence.told_at = *input.end.stop_at;
   evidence.after = end.ended_at - end.started_at;
   evidence.exited_at = end.ended_at;
-  evidence.first_error_at = input.relay.first_error_at(evidence.rank);
-  if (!evidence.status.success()) evidence.error = words_of(input, evidence.rank);
+  if (!evidence.status.success()) add_words(input, evidence);
   return evidence;
 }
 
@@ -156,6 +159,8 @@ Conclusion conclude(const ConclusionInput& input) {
       conclusion.lines.push_back(conclusion.failure.substr(0, conclusion.failure.find('\n')));
     }
   }
+  // It goes to the platform's console, where more people look than into the job's own output.
+  conclusion.failure = input.context.secrets.mask(conclusion.failure);
   for (std::string& line : report::summary_lines(summaries_of(input)))
     conclusion.lines.push_back(std::move(line));
   return conclusion;

@@ -180,6 +180,11 @@ std::string Relay::tail(int rank, Stream stream) const {
   return found == nullptr ? std::string() : std::string(found->tail().text());
 }
 
+sys::TimePoint Relay::arrived_at(int rank, Stream stream, std::size_t offset) const {
+  const WorkerStream* found = find(rank, stream);
+  return found == nullptr ? sys::TimePoint() : found->tail().arrived_at(offset);
+}
+
 sys::TimePoint Relay::first_error_at(int rank) const {
   for (const Stream stream : {Stream::kStderr, Stream::kStdout}) {
     const WorkerStream* found = find(rank, stream);

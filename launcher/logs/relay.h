@@ -52,6 +52,8 @@ class Relay {
 
   /// The last 64 KiB at most of what a rank printed there.
   std::string tail(int rank, Stream stream) const;
+  /// When the byte at this offset of such a tail arrived; the epoch when there is no such stream.
+  sys::TimePoint arrived_at(int rank, Stream stream, std::size_t offset) const;
   /// When the first line that looks like an error arrived, of those that its tails still hold:
   /// stderr's, or stdout's if that has none; the epoch when neither has one.
   sys::TimePoint first_error_at(int rank) const;

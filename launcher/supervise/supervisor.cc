@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "sys/files.h"
 #include "sys/posix.h"
 
@@ -151,7 +152,23 @@ void Supervisor::signal_leader(const WorkerProcess& worker, int signal) const {
   if (worker.pid > 0) posix::kill(worker.pid, signal);
 }
 
+/// Says which worker's end stops the others.
+void Supervisor::say_who_failed() const {
+  const JobEnd& end = machine_.end();
+  if (end.reason != StopReason::kWorkerFailed) return;
+  for (std::size_t index = 0; index < workers_.size(); ++index) {
+    const WorkerEnd& worker = end.workers[index];
+    if (!worker.status || (worker.status->success() && !worker.spawn_error)) continue;
+    const std::chrono::duration<double> after = worker.ended_at - worker.started_at;
+    parts_.log.info("rank {} (pid {}) {} after {}: stopping the others", plan_.workers[index].rank,
+                    workers_[index].last_pid, sys::describe(*worker.status),
+                    human_seconds(after.count()));
+    return;
+  }
+}
+
 void Supervisor::perform(const action::SignalLeaders& action) {
+  say_who_failed();
   parts_.record.write("stop",
                       {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("workers")}});
   for (const WorkerProcess& worker : workers_) {

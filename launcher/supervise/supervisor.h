@@ -64,6 +64,7 @@ class Supervisor {
   void read_signals();
   void on_signal(int signal, pid_t sender);
   void forward(int signal);
+  void say_who_failed() const;
   void look_for_drained_output();
   void reap();
   void on_reaped(const sys::Reaped& reaped);

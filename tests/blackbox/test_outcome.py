@@ -1,0 +1,93 @@
+"""Which worker is named as the cause, and what is kept out of what people read."""
+
+import json
+import re
+
+
+
+def python(text):
+    return ["--", "python3", "-c", text]
+
+
+def test_the_worker_that_raised_is_the_cause_with_its_error_place_and_code(trainit, pid1, job):
+    here = job()
+    end = pid1([trainit, "--workers", "3", *python("import os\nif os.environ['RANK'] == '1': raise ValueError('too steep')\nimport time; time.sleep(60)")], job=here)
+    assert end.code == 1
+    first = here.failure.splitlines()[0]
+    assert first.startswith("algo-1 rank 1: ValueError: too steep (") and "exit code 1 after" in first
+    assert "Traceback (most recent call last):" in here.failure
+    assert re.search(r"rank 1 \(pid \d+\) ended with code 1 after .*: stopping the others", end.err)
+    assert "first cause: " + first in end.err
+
+
+def test_a_victim_that_dies_first_of_a_closed_connection_is_not_the_cause(trainit, pid1, job):
+    text = """
+import os, socket, sys, time
+if os.environ["RANK"] == "0":
+    server = socket.create_server(("127.0.0.1", int(os.environ["MASTER_PORT"])))
+    peer, _ = server.accept()
+    peer.close()
+    time.sleep(0.3)  # the victim is gone before this one has printed anything
+    raise RuntimeError("the data is broken")
+peer = None
+while peer is None:
+    try: peer = socket.create_connection(("127.0.0.1", int(os.environ["MASTER_PORT"])))
+    except ConnectionRefusedError: time.sleep(0.01)
+if not peer.recv(1): raise ConnectionResetError("Connection closed by peer")
+"""
+    here = job()
+    end = pid1([trainit, "--workers", "2", "--failure-grace", "30", *python("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + text)], job=here)
+    assert end.code == 1
+    assert here.failure.startswith("algo-1 rank 0: RuntimeError: the data is broken"), here.failure
+
+
+def test_a_failure_after_a_stop_signal_tells_of_the_stop(trainit, start, job):
+    here = job()
+    running = start([trainit, "--", "sh", "-c", "echo up; exec sleep 60"], job=here)
+    running.wait_for("up")
+    running.signal(15)
+    assert running.wait(30).code == 143
+    assert "stopped by the platform with SIGTERM after" in here.failure
+
+
+def test_a_job_that_ends_well_after_a_stop_signal_is_a_success(trainit, start, job):
+    here = job()
+    running = start([trainit, "--", "sh", "-c", "trap 'echo saved; exit 0' TERM; echo up; while :; do sleep 0.1; done"], job=here)
+    running.wait_for("up")
+    running.signal(15)
+    end = running.wait(30)
+    assert end.code == 0 and here.success and "saved" in end.out
+
+
+SECRET = "hunter2-swordfish"
+
+
+def test_a_secret_is_masked_in_all_that_we_say_and_never_in_what_workers_get(trainit, pid1, job):
+    here = job(hyperparameters={"api_key": SECRET, "nested": {"password": SECRET}, "epochs": 3})
+    script = f'import os, sys\nprint(os.environ["SM_HP_API_KEY"])\nraise ValueError("no access with " + os.environ["SM_HP_API_KEY"])'
+    end = pid1([trainit, "--args", "toolkit", *python(script)], job=here, env={"DB_PASSWORD": SECRET})
+    assert end.out == SECRET + "\n"
+    ours = "\n".join(line for line in end.err.splitlines() if line.startswith("trainit:"))
+    assert SECRET not in ours and "***" in ours
+    assert SECRET not in here.failure and "no access with ***" in here.failure
+    records = list((here.output / "data/trainit").iterdir())
+    assert records and all(SECRET not in record.read_text() for record in records)
+
+
+def test_the_record_has_a_line_for_each_event(trainit, pid1, job):
+    here = job()
+    pid1([trainit, "--workers", "2", "--", "true"], job=here)
+    events = [json.loads(line)["event"] for line in (here.output / "data/trainit/algo-1.jsonl").read_text().splitlines()]
+    assert events[0] == "start" and events[-1] == "outcome"
+    assert events.count("spawned") == events.count("ended") == 2
+
+
+def test_an_error_file_of_torch_elastic_is_the_workers_own_word(trainit, pid1, job):
+    here = job()
+    text = """
+import json, os
+json.dump({"message": {"message": "OSError: the disk is gone", "extraInfo": {"py_callstack": "Traceback\\n  File \\"/a/train.py\\", line 7, in x\\nOSError: the disk is gone", "timestamp": "1700000000"}}}, open(os.environ["TORCHELASTIC_ERROR_FILE"], "w"))
+os._exit(4)
+"""
+    end = pid1([trainit, *python(text)], job=here)
+    assert end.code == 4 and "OSError: the disk is gone" in here.failure.splitlines()[0]

@@ -16,3 +16,14 @@ from trainit_testing import package
 def installed_library(trainit, tmp_path_factory):
     """The prefix below which the library of the binary's build directory is installed."""
     return package.install(Path(trainit).parent.parent, tmp_path_factory.mktemp("prefix"))
+
+
+@pytest.fixture(scope="session")
+def program(trainit):
+    """program(NAME): path of a helper program of tests/programs, built beside the binary under test."""
+    def find(name):
+        path = Path(trainit).parent.parent / "tests/programs" / name
+        assert path.exists(), f"{path} is not there: build the target {path.name} too"
+        return str(path)
+
+    return find

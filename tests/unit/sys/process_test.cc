@@ -157,9 +157,12 @@ TEST_CASE("descendants are found through several generations, and the dead are n
   const auto family = descendants_of(::getpid());
   CHECK(std::count(family.begin(), family.end(), grandchild) == 1);
   CHECK(std::count(family.begin(), family.end(), child->pid) == 1);
+  CHECK(descendants_of(::getpid(), {child->pid}).empty());
+  CHECK(has_children());
   ::kill(-child->pid, SIGKILL);
   wait_until_reaped(child->pid);
   const auto rest = descendants_of(::getpid());
+  CHECK_FALSE(has_children());
   CHECK(std::count(rest.begin(), rest.end(), child->pid) == 0);
   for (const int fd : ready) ::close(fd);
 }

@@ -1,0 +1,408 @@
+"""Supervision: exit codes, orphans, signals, the stop sequence, and workers that fail."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+#: Everything that means something to a worker and does not stop the job.
+FORWARDED = [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGWINCH,
+             signal.SIGXCPU, signal.SIGPWR, signal.SIGRTMIN, signal.SIGRTMIN + 3, signal.SIGRTMAX]
+
+#: Waits, in a worker, until a condition holds; the worker fails when it never does.
+WAIT_UNTIL = """
+import os, sys, time
+def wait_until(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        if time.monotonic() > deadline:
+            sys.exit(99)
+        time.sleep(0.005)
+"""
+
+
+def python(script):
+    return ["python3", "-c", WAIT_UNTIL + script]
+
+
+def wait_until(holds, what, timeout=30):
+    deadline = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.005)
+
+
+def state_of(pid):
+    """'S', 'T', 'Z' …, or '' when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def children_of(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def lines_of(running, who):
+    return [line for line in running.out.splitlines() if who in line]
+
+
+# ---- exit codes
+
+@pytest.mark.parametrize("code", [0, 1, 7, 125, 255])
+def test_the_code_of_the_worker_is_ours(trainit, pid1, job, code):
+    assert pid1([trainit, "--", "sh", "-c", f"exit {code}"], job=job()).code == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM, signal.SIGUSR1])
+def test_a_worker_that_a_signal_killed_is_128_and_the_signal(trainit, pid1, job, number):
+    end = pid1([trainit, "--", "sh", "-c", f"kill -{int(number)} $$"], job=job())
+    assert end.code == 128 + number
+
+
+def test_a_program_that_is_not_there_is_127(trainit, pid1, job):
+    here = job()
+    assert pid1([trainit, "--", "no-such-program"], job=here).code == 127
+    assert "no-such-program" in here.failure
+    here = job()
+    assert pid1([trainit, "--", "/no/such/program"], job=here).code == 127
+    assert "/no/such/program" in here.failure
+
+
+def test_a_program_that_cannot_be_run_is_126(trainit, pid1, job, tmp_path):
+    (tmp_path / "plain").write_text("#!/bin/sh\n")
+    here = job()
+    assert pid1([trainit, "--", str(tmp_path / "plain")], job=here).code == 126
+    assert "not executable" in here.failure
+    here = job()
+    assert pid1([trainit, "--", str(tmp_path)], job=here).code == 126
+    assert "it is a directory" in here.failure
+
+
+def test_a_program_that_is_no_program_is_126(trainit, pid1, job, tmp_path):
+    (tmp_path / "text").write_text("just text\n")
+    (tmp_path / "text").chmod(0o755)
+    here = job()
+    assert pid1([trainit, "--workers", "2", "--", str(tmp_path / "text")], job=here).code == 126
+    assert not here.success and "#!" in here.failure
+
+
+# ---- orphans
+
+def test_every_orphan_is_reaped_while_the_workers_run(trainit, pid1, job):
+    script = """
+for _ in range(30):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os.setsid()
+        os._exit(0)
+    os.wait()
+def zombies():
+    for name in os.listdir("/proc"):
+        try:
+            fields = open(f"/proc/{name}/stat").read().rpartition(")")[2].split()
+        except (OSError, IndexError):
+            continue
+        if name.isdigit() and fields[0] == "Z":
+            return True
+    return False
+wait_until(lambda: not zombies())
+print("none left")
+"""
+    end = pid1([trainit, "--", *python(script)], job=job())
+    assert (end.code, end.out) == (0, "none left\n")
+
+
+@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
+def test_orphans_become_ours(trainit, pid1, job, namespace):
+    script = """
+ours = os.getppid()
+if os.fork() == 0:
+    middle = os.fork()
+    if middle != 0:
+        os._exit(0)
+    parent = os.getppid()
+    wait_until(lambda: os.getppid() == ours)
+    print("adopted", flush=True)
+    os._exit(0)
+os.wait()
+sys.stdin.read()
+"""
+    end = pid1([trainit, "--", *python(script)], job=job(), namespace=namespace)
+    assert end.code == 0 and "adopted" in end.out
+
+
+@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
+def test_what_outlives_the_workers_is_asked_to_end_before_the_job_ends(trainit, start, program, job, namespace):
+    here = job()
+    command = f'{program("signal_witness")} -e & sleep 0.01; while [ ! -e go ]; do sleep 0.01; done; kill -9 $!'
+    running = start([trainit, "--linger", "60s", "--", "sh", "-c", command], job=here, cwd=here.base,
+                    namespace=namespace)
+    pid = int(running.wait_for(r"escapee ready (\d+)")[1])
+    running.wait_for("leader ready")
+    (here.base / "go").touch()
+    end = running.wait()
+    assert "escapee got 15" in end.out
+    assert end.code == 0 and here.success
+    if not namespace:
+        assert state_of(pid) == ""
+
+
+def test_what_ignores_the_request_is_killed_and_the_code_stays(trainit, start, program, job):
+    command = f'{program("signal_witness")} -e -i escapee & while [ ! -e go ]; do sleep 0.01; done; kill -9 $!; exit 4'
+    here = job()
+    running = start([trainit, "--linger", "100ms", "--", "sh", "-c", command], job=here, cwd=here.base, namespace=False)
+    pid = int(running.wait_for(r"escapee ready (\d+)")[1])
+    (here.base / "go").touch()
+    end = running.wait()
+    assert end.code == 4
+    assert state_of(pid) == ""
+
+
+def test_a_process_that_was_there_before_us_is_none_of_ours(trainit, start, program, job):
+    # An entry point may send its log through a process of its own, which has to live to the end of the log.
+    script = f'exec 3>&2; exec {trainit} -- sh -c "{program("signal_witness")} -e & sleep 1000" ' \
+             f'> >(trap "echo asked to end >&3" TERM; cat >&3; echo all read >&3)'
+    running = start(["bash", "-c", script], job=job(), namespace=False)
+    running.wait_for("escapee ready", stream="err")
+    running.signal(signal.SIGTERM)
+    running.wait_for("all read", stream="err")
+    end = running.wait()
+    assert end.code == 143 and "escapee got 15" in end.err
+    assert "asked to end" not in end.err
+
+
+def test_a_shell_that_somebody_opened_in_the_container_is_none_of_ours(trainit, start, program, job):
+    running = start([trainit, "--", program("signal_witness"), "-e"], job=job())
+    running.wait_for("escapee ready")
+    shell = start(["nsenter", "--pid", "--target", str(running.pid), program("signal_witness")], namespace=False)
+    shell.wait_for("leader ready")
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 0
+    assert "got" not in shell.wait().out  # the kernel ended it with its pid namespace
+
+
+# ---- signals
+
+def test_signals_are_forwarded_to_the_leaders_and_to_nobody_else(trainit, start, program, job):
+    running = start([trainit, "--", program("signal_witness"), "-c", "-e"], job=job())
+    for name in ("leader", "child", "escapee"):
+        running.wait_for(f"{name} ready")
+    for number in FORWARDED:
+        running.signal(number)
+        running.wait_for(f"leader got {int(number)}$")
+    assert not lines_of(running, "child got") and not lines_of(running, "escapee got")
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 0
+
+
+def test_every_worker_gets_a_forwarded_signal(trainit, start, program, job):
+    running = start([trainit, "--workers", "3", "--", program("signal_witness")], job=job())
+    running.wait_for("leader ready", count=3)
+    running.signal(signal.SIGUSR1)
+    running.wait_for(r"leader got 10", count=3)
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 0
+
+
+def test_signals_that_are_the_receivers_own_affair_stay_here(trainit, start, program, job):
+    running = start([trainit, "--", program("signal_witness")], job=job())
+    running.wait_for("leader ready")
+    for number in (signal.SIGPIPE, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGURG):
+        running.signal(number)
+    running.signal(signal.SIGUSR1)
+    running.wait_for("leader got 10")
+    assert len(lines_of(running, "leader got")) == 1
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 0
+
+
+# ---- the stop
+
+def test_a_stop_that_the_worker_obeys_well_is_a_success(trainit, start, program, job):
+    here = job()
+    running = start([trainit, "--workers", "2", "--", program("signal_witness")], job=here)
+    running.wait_for("leader ready", count=2)
+    running.signal(signal.SIGTERM)
+    end = running.wait()
+    assert end.code == 0 and here.success and here.failure is None
+    assert end.out.count("leader got 15") == 2
+
+
+def test_a_stop_that_ends_a_worker_badly_is_its_code_and_no_success(trainit, start, program, job):
+    here = job()
+    running = start([trainit, "--", program("signal_witness"), "-x", "9"], job=here)
+    running.wait_for("leader ready")
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 9
+    assert not here.success and "SIGTERM" in here.failure_reason
+
+
+def test_a_stop_kills_the_worker_that_has_no_handler(trainit, start, job):
+    here = job()
+    running = start([trainit, "--", "sh", "-c", "echo ready; exec sleep 1000"], job=here)
+    running.wait_for("ready")
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 143
+    assert not here.success and "SIGTERM" in here.failure_reason
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_stop_signal_reaches_the_worker_as_it_came(trainit, start, job, number, code):
+    running = start([trainit, "--", "python3", "-c", "import signal, time; signal.signal(2, signal.SIG_DFL); "
+                     "print('ready', flush=True); time.sleep(1000)"], job=job())
+    running.wait_for("ready")
+    running.signal(number)
+    assert running.wait().code == code
+
+
+def test_leaders_are_stopped_first_and_the_rest_only_when_they_are_down(trainit, start, program, job):
+    running = start([trainit, "--stop-budget", "1h", "--", program("signal_witness"), "-c", "-e", "-i", "leader"],
+                    job=job())
+    for name in ("leader", "child", "escapee"):
+        running.wait_for(f"{name} ready")
+    leader = [pid for pid in children_of(running.pid)][0]
+    running.signal(signal.SIGTERM)
+    running.wait_for("leader got 15")
+    running.signal(signal.SIGUSR1)  # it still works on its checkpoint, and signals still come through
+    running.wait_for("leader got 10")
+    assert not lines_of(running, "child got") and not lines_of(running, "escapee got")
+    os.kill(leader, signal.SIGKILL)
+    end = running.wait()
+    assert "child got 15" in end.out and "escapee got 15" in end.out
+
+
+@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
+def test_a_stop_that_everybody_ignores_ends_within_the_budget_all_the_same(trainit, start, program, job, namespace):
+    here = job()
+    command = [program("signal_witness"), "-c", "-e", "-i", "leader", "-i", "child", "-i", "escapee"]
+    running = start([trainit, "--stop-budget", "4s", "--", *command], job=here, namespace=namespace)
+    pids = [int(running.wait_for(rf"{name} ready (\d+)")[1]) for name in ("leader", "child", "escapee")]
+    stopped_at = time.monotonic()
+    running.signal(signal.SIGTERM)
+    end = running.wait()
+    assert time.monotonic() - stopped_at < 4
+    assert end.code == 137
+    said = [line for line in end.out.splitlines() if " got 15" in line]
+    assert said[:3] in (["leader got 15", "leader got 15", "child got 15"],
+                        ["leader got 15", "child got 15", "leader got 15"])
+    assert not here.success and "SIGTERM" in here.failure_reason
+    if not namespace:
+        assert [state_of(pid) for pid in pids] == ["", "", ""]
+
+
+def test_each_further_stop_signal_shortens_to_the_next_step(trainit, start, program, job):
+    command = [program("signal_witness"), "-c", "-i", "leader", "-i", "child"]
+    running = start([trainit, "--stop-budget", "1h", "--", *command], job=job())
+    running.wait_for("leader ready")
+    running.wait_for("child ready")
+    running.signal(signal.SIGTERM)
+    running.wait_for("leader got 15")
+    assert not lines_of(running, "child got")
+    running.signal(signal.SIGTERM)
+    running.wait_for("child got 15")
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 137
+
+
+def test_a_stopped_worker_is_continued_before_it_is_asked_to_end(trainit, start, program, job):
+    running = start([trainit, "--stop-budget", "1h", "--", program("signal_witness")], job=job(), namespace=False)
+    pid = int(running.wait_for(r"leader ready (\d+)")[1])
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: state_of(pid) == "T", "the worker is stopped")
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 0
+
+
+@pytest.fixture(params=["driver", "nvidia-smi"])
+def hanging_gpu_query(request, program, tmp_path, clean_env):
+    """The environment of a machine on which the question for its GPUs is never answered."""
+    libraries = str(Path(program("fake_cuda/libcuda.so.1")).parent)
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nexec sleep 1000\n")
+    tool.chmod(0o755)
+    if request.param == "driver":
+        return {"TRAINIT_GPU_PROBE": "always", "LD_LIBRARY_PATH": libraries, "FAKE_CUDA": "hang"}
+    return {"TRAINIT_GPU_PROBE": "always", "PATH": f"{tmp_path}:{clean_env['PATH']}"}
+
+
+def asks_somebody(running):
+    """Whether the launcher has a child, and that runs a program of its own."""
+    children = children_of(running.pid)
+    return bool(children) and os.readlink(f"/proc/{children[0]}/exe") != os.readlink(f"/proc/{running.pid}/exe")
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stop_before_the_first_worker_ends_at_once_with_a_failure_text(trainit, start, hanging_gpu_query, job,
+                                                                         number, code):
+    here = job()
+    running = start([trainit, "--gpu-deadline", "1h", "--", "echo", "started"], job=here, env=hanging_gpu_query)
+    wait_until(lambda: asks_somebody(running), "somebody is asked for the GPUs")
+    stopped_at = time.monotonic()
+    running.signal(number)
+    end = running.wait()
+    assert time.monotonic() - stopped_at < 1
+    assert end.code == code and "started" not in end.out
+    assert signal.Signals(number).name in here.failure_reason and not here.success
+
+
+# ---- workers that fail, and workers that end
+
+def test_one_failing_worker_stops_the_others_and_is_the_outcome(trainit, start, program, job):
+    here = job()
+    command = f'[ $RANK = 1 ] || exec {program("signal_witness")} -x 5; while [ ! -e go ]; do sleep 0.01; done; exit 3'
+    running = start([trainit, "--workers", "3", "--", "sh", "-c", command], job=here, cwd=here.base)
+    running.wait_for("leader ready", count=2)
+    (here.base / "go").touch()
+    end = running.wait()
+    assert end.code == 3
+    assert end.out.count("leader got 15") == 2
+    assert not here.success
+    assert "rank 1" in here.failure_reason and "code 3" in here.failure_reason
+
+
+def test_a_worker_that_ignores_the_stop_after_a_failure_is_killed_after_its_grace(trainit, start, program, job):
+    here = job()
+    command = f'[ $RANK = 1 ] || exec {program("signal_witness")} -i leader; while [ ! -e go ]; do sleep 0.01; done; exit 3'
+    running = start([trainit, "--workers", "2", "--failure-grace", "50ms", "--stop-budget", "800ms", "--",
+                     "sh", "-c", command], job=here, cwd=here.base)
+    running.wait_for("leader ready")
+    (here.base / "go").touch()
+    assert running.wait().code == 3
+    assert "rank 1" in here.failure_reason
+
+
+def test_a_worker_that_ends_well_leaves_the_others_going(trainit, pid1, job):
+    here = job()
+    script = """
+if os.environ["RANK"] == "0":
+    open("pid", "w").write(str(os.getpid()))
+    sys.exit()
+wait_until(lambda: os.path.exists("pid") and open("pid").read() and
+           not os.path.exists("/proc/" + open("pid").read()))
+print("rank 0 was reaped, and I am still here")
+"""
+    end = pid1([trainit, "--workers", "2", "--", *python(script)], job=here, cwd=here.base)
+    assert end.code == 0 and "still here" in end.out and here.success
+
+
+def test_one_worker_that_cannot_be_started_among_others_that_can_is_a_failure(trainit, pid1, job, tmp_path):
+    # The program vanishes when the first worker runs.
+    here = job()
+    (tmp_path / "once").write_text("#!/bin/sh\nrm -- \"$0\"\nexec sleep 1000\n")
+    (tmp_path / "once").chmod(0o755)
+    end = pid1([trainit, "--workers", "8", "--", str(tmp_path / "once")], job=here)
+    assert end.code in (126, 127, 2)
+    assert not here.success and here.failure
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_launcher_that_is_killed_leaves_no_worker(trainit, start, program, job, workers):
+    running = start([trainit, "--workers", workers, "--", program("signal_witness")], job=job(), namespace=False)
+    pids = [int(running.wait_for(r"leader ready (\d+)", count=count)[1]) for count in range(1, int(workers) + 1)]
+    running.signal(signal.SIGKILL)
+    running.wait()
+    wait_until(lambda: all(state_of(pid) in ("", "Z") for pid in pids), "the workers are gone")

@@ -17,8 +17,9 @@ namespace trainit::sys {
 namespace {
 
 Result<void> write_new_file(const std::string& path, std::string_view content, mode_t mode) {
+  ::unlink(path.c_str());  // of an earlier process with our pid
   const UniqueFd file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!file) return fail(errno_text(errno));
   TRAINIT_TRY(write_all(file.borrow(), content));
   if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) return fail(errno_text(errno));

@@ -73,7 +73,7 @@ void write_hardware(VariableWriter& out, const HostFacts& facts) {
                                : fmt::format("{}, by {}", kMachine, hardware.gpus.source);
   out.both("SM_NUM_CPUS", hardware.cpus.usable(), kMachine);
   out.both("SM_NUM_GPUS", hardware.gpus.count(), gpus);
-  out.both("SM_NUM_NEURONS", hardware.neuron_cores, kMachine);
+  out.both("SM_NUM_NEURONS", facts.neuron_cores(), kMachine);
 }
 
 std::string_view program_origin(const HostFacts& facts) {

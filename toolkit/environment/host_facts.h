@@ -40,6 +40,7 @@ struct HostFacts {
   /// SM_LOG_LEVEL: the hyperparameter; for v3, which does not know it, the inherited variable;
   /// else 20.
   Json log_level() const;
+  int neuron_cores() const;
   Json channel_directories() const;
   std::string module_directory() const;
   /// "train" of "train.py".

@@ -79,7 +79,7 @@ bool is_space(std::uint32_t code_point) {
 
 /// What the readers of such files make of a value that stands there bare.
 struct BareValue {
-  bool valid_utf8 = true;
+  bool possible = true;   ///< UTF-8 without carriage returns, which readers turn into line feeds
   bool unchanged = true;  ///< every reader takes it as it is
 };
 
@@ -87,15 +87,15 @@ BareValue look_at_bare(std::string_view value) {
   BareValue seen;
   bool after_space = true;
   seen.unchanged = !value.starts_with('\'') && !value.starts_with('"') &&
-                   value.find("${") == std::string_view::npos &&
-                   value.find_first_of("\r\n") == std::string_view::npos;
+                   value.find('\n') == std::string_view::npos;
   for (std::size_t at = 0; at < value.size();) {
     const auto character = utf8::decode(value.substr(at));
     const bool space = is_space(character.code_point);
     const bool comment = character.code_point == '#' && after_space && at > 0;
     const bool at_end = at == 0 || at + character.length == value.size();
     if (comment || (space && at_end)) seen.unchanged = false;
-    if (!character.valid || utf8::is_surrogate(character.code_point)) seen.valid_utf8 = false;
+    if (!character.valid || utf8::is_surrogate(character.code_point) || value[at] == '\r')
+      seen.possible = false;
     after_space = space;
     at += character.length;
   }
@@ -113,7 +113,7 @@ bool is_dotenv_name(std::string_view name) {
 
 std::string dotenv_line(const std::string& name, const std::string& value) {
   const BareValue bare = look_at_bare(value);
-  if (!is_dotenv_name(name) || !bare.valid_utf8) {
+  if (!is_dotenv_name(name) || !bare.possible) {
     return fmt::format("# left out: {} cannot stand in such a file\n", json_string(name));
   }
   if (bare.unchanged) return fmt::format("{}={}\n", name, value);

@@ -18,11 +18,12 @@ enum class RenderFormat {
   /// with a comment that says so. No arguments.
   kShell,
   /// `NAME=value` lines as `docker run --env-file` and python-dotenv read them alike; a value that
-  /// the two could not read alike (line ends, "${", " #", quotes or white space at its ends) stands
-  /// in
+  /// the two could not read alike (line feeds, " #", quotes or white space at its ends) stands in
   /// single quotes, which python-dotenv and Compose take off. What no such file can hold is left
   /// out,
-  /// with a comment that says so. No arguments.
+  /// with a comment that says so. "${NAME}" stands as it is, because python-dotenv expands it in
+  /// any
+  /// quotes unless it is told not to. No arguments.
   kDotenv,
 };
 

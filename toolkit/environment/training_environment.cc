@@ -46,7 +46,7 @@ void append_machine(Json::Object& result, const HostFacts& facts) {
                                {"is_smddprun_installed", is_installed(facts, "smddprun")},
                                {"num_cpus", facts.hardware.cpus.usable()},
                                {"num_gpus", facts.hardware.gpus.count()},
-                               {"num_neurons", facts.hardware.neuron_cores}});
+                               {"num_neurons", facts.neuron_cores()}});
 }
 
 void append_job(Json::Object& result, const HostFacts& facts) {
@@ -98,7 +98,7 @@ Json of_v3(const HostFacts& facts) {
                       {"network_interface_name", job.resources.network_interface},
                       {"num_cpus", facts.hardware.cpus.usable()},
                       {"num_gpus", facts.hardware.gpus.count()},
-                      {"num_neurons", facts.hardware.neuron_cores},
+                      {"num_neurons", facts.neuron_cores()},
                       {"output_data_dir", job.paths.output_data},
                       {"resource_config", job.resources.file}};
 }

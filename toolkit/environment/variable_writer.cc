@@ -10,6 +10,15 @@
 #include "environment/process_text.h"
 
 namespace trainit::environment {
+namespace {
+
+/// Whether '-' is all that keeps a shell from having this name.
+bool only_dashes_are_unfit(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return is_shell_name(name);
+}
+
+}  // namespace
 
 void VariableWriter::text(std::string_view name, std::string_view value, std::string_view origin) {
   if (first_error_) return;
@@ -48,13 +57,21 @@ void VariableWriter::named(std::string_view prefix, const Named& values, std::st
 }
 
 void VariableWriter::shell_spellings(const Named& own, std::string_view origin) {
-  std::set<std::string_view> taken;
+  std::set<std::string> taken;
   for (const auto& [name, value] : own) taken.insert(name);
-  for (const auto& [name, value] : own) {
-    const std::string spelling = to_shell_name(name);
-    if (taken.contains(spelling)) continue;
-    text(spelling, value, fmt::format("{}, as {}", origin, name));
-  }
+  const auto add = [&](bool only_dashes) {
+    std::set<std::string> added;
+    for (const auto& [name, value] : own) {
+      const std::string spelling = to_shell_name(name);
+      if (taken.contains(spelling) || only_dashes_are_unfit(name) != only_dashes) continue;
+      text(spelling, value, fmt::format("{}, as {}", origin, name));
+      added.insert(spelling);
+    }
+    taken.merge(added);
+  };
+  // The v3 drivers replace dashes, so for them such a spelling is a name's own.
+  add(true);
+  add(false);
 }
 
 Result<HostEnvironment> VariableWriter::finish() && {

@@ -27,7 +27,8 @@ class VariableWriter {
   using Named =
       std::vector<std::pair<std::string, std::string>>;  ///< names and values, as Python text
   /// PREFIX + upper-cased name for each, and then each name that a shell could not have in a
-  /// spelling that it can, unless another's own name is the same. Of equal names the last counts.
+  /// spelling that it can, unless another's own name is the same. Of equal names the last counts,
+  /// of equal spellings one that only replaces dashes, then the last.
   void named(std::string_view prefix, const Named& values, std::string_view origin);
 
   Result<HostEnvironment> finish() &&;

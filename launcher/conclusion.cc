@@ -1,6 +1,9 @@
 #include "conclusion.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include "base/text.h"
 #include "diagnose/error_text.h"
@@ -168,7 +171,7 @@ Conclusion conclude(const ConclusionInput& input) {
 
 int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
                  const Logger& log) {
-  if (conclusion.failure.empty()) {
+  if (conclusion.failure.empty() && conclusion.exit_code == 0) {
     const Result<void> written = markers ? write_success(paths) : Result<void>();
     if (!written) {
       log.error("every worker ended well, but the success marker could not be written: {}; exit {}",
@@ -178,6 +181,9 @@ int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
     log.info("success");
     return 0;
   }
+  // A worker may have left the marker of success before it failed.
+  if (markers && ::unlink(paths.success.c_str()) != 0 && errno != ENOENT)
+    log.error("{} does not go away: {}", paths.success, sys::errno_text(errno));
   const Result<void> written = markers ? write_failure(paths, conclusion.failure) : Result<void>();
   if (!written) {
     log.error("the failure file could not be written: {}; its text:\n{}", written.error().message,

@@ -228,7 +228,12 @@ class Train {
 int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   const Environment environment = Environment::of_process();
   const Result<JobContext> context = read_context(line, environment);
-  if (!context) return fail_set_up(context.error(), Paths::from(environment), log);
+  if (!context) {
+    const Paths paths = Paths::from(environment);
+    if (const auto moved = set_aside_markers(paths); !moved)
+      log.warning("{}", moved.error().message);
+    return fail_set_up(context.error(), paths, log);
+  }
   configure(log, *context);
   const Result<int> code = Train(line, std::move(inheritance), *context, log).run();
   if (code) return *code;

@@ -10,11 +10,18 @@
 namespace trainit::logs {
 namespace {
 
-// A pipe that polls as writable has a free page, and takes PIPE_BUF bytes without blocking. A
-// terminal promises far less; 64 bytes, doubled by ONLCR, fit into what its driver allocates at
-// once.
+// A pipe that polls as writable has a free page, and takes PIPE_BUF bytes without blocking.
 constexpr std::size_t kPipePiece = PIPE_BUF;
 constexpr std::size_t kTerminalPiece = 64;
+
+/// A terminal that polls as writable takes 64 bytes at once, but looks for room again before each
+/// control character, and then blocks. So each of those goes alone.
+std::size_t terminal_piece(std::string_view bytes) {
+  const auto is_control = [](char byte) { return static_cast<unsigned char>(byte) < 0x20; };
+  const std::string_view piece = bytes.substr(0, kTerminalPiece);
+  const auto control = std::find_if(piece.begin(), piece.end(), is_control);
+  return std::max<std::size_t>(1, static_cast<std::size_t>(control - piece.begin()));
+}
 
 }  // namespace
 
@@ -62,7 +69,7 @@ ssize_t Outlet::write_some(std::string_view bytes) const {
     case Kind::kPolled:
       if (has_room())
         return posix::write(fd_, bytes.data(),
-                            std::min(bytes.size(), terminal_ ? kTerminalPiece : kPipePiece));
+                            terminal_ ? terminal_piece(bytes) : std::min(bytes.size(), kPipePiece));
       errno = EAGAIN;
       return -1;
     case Kind::kClosed:

@@ -335,22 +335,44 @@ TEST_CASE("past the limit the workers wait, nothing is lost, and waiting costs n
   CHECK(test.relay.counts().lost_bytes == 0);
 }
 
-TEST_CASE("a line that began before its stream was held up is not cut for its age") {
+TEST_CASE("of very many streams none has a line cut because its turn comes late") {
+  TestRelay test(100);
+  std::vector<Worker> workers;
+  for (int rank = 0; rank < 100; ++rank) workers.push_back(test.add(rank));
+  write_all(workers[99].out.get(), "first ");
+  test.run_for(std::chrono::milliseconds(1));
+  const timespec pause = {0, 250'000'000};
+  ::nanosleep(&pause, nullptr);
+  for (Worker& worker : workers)
+    write_all(worker.out.get(), &worker == &workers[99] ? "second\n" : "x\n");
+  for (Worker& worker : workers) worker.end();
+  test.drain();
+  CHECK(test.relay.counts().inserted_line_ends == 0);
+  CHECK(test.out_text.find("[rank 99] first second\n") != std::string::npos);
+}
+
+TEST_CASE("a line that was held up on its way is not cut for its age") {
   TestRelay test(2, false, 256 << 10);
-  const Worker one = test.add(1), two = test.add(2);
-  std::string expected_two;
+  Worker one = test.add(1), two = test.add(2);
   fill(test.out.writer.get());
   write_all(one.out.get(), "first ");
   test.run_for(std::chrono::milliseconds(1));
   const std::string big = std::string(200'000, 'b') + "\n";
   write_all(two.out.get(), big);
   test.run_for(std::chrono::milliseconds(1));
-  write_all(one.out.get(), "second\n");
+  // Nobody is read from now on, and the worker waits in the middle of its line.
+  const std::string middle(fill(one.out.get()), '#');
+  write_all(two.out.get(), "other\n");
   test.run_for(std::chrono::milliseconds(300));
   test.run_until([&] {
-    return (test.out_text += read_all(test.out.reader)).find("second\n") != std::string::npos;
+    test.take();
+    return test.out_text.find(big) != std::string::npos && test.relay.queued() == 0;
   });
-  CHECK(test.out_text.find("[rank 1] first second\n") != std::string::npos);
+  write_all(one.out.get(), "last\n");
+  one.end();
+  two.end();
+  test.drain();
+  CHECK(test.out_text.find("[rank 1] first " + middle + "last\n") != std::string::npos);
   CHECK(test.relay.counts().inserted_line_ends == 0);
 }
 
@@ -384,7 +406,7 @@ TEST_CASE("a pipe that somebody holds open is read to where it is and closed") {
   CHECK(errno == EPIPE);
 }
 
-TEST_CASE("somebody who writes on all the time cannot keep us from cutting") {
+TEST_CASE("a pipe that somebody writes to all the time is cut all the same") {
   TestRelay test(1);
   Worker worker = test.add(0);
   const pid_t child = in_child(worker, [&] {

@@ -54,6 +54,13 @@ TEST_CASE(
   CHECK_FALSE(tail.first_line_at(logs::looks_like_error));
 }
 
+TEST_CASE("a tail knows when its first byte arrived, though what came with it has left") {
+  Tail tail;
+  for (int i = 1; i <= 3; ++i) tail.append(std::string(40'000, 'x'), at(i));
+  tail.append(".", at(4));
+  CHECK(tail.arrived_at(0) == at(2));
+}
+
 TEST_CASE("an error in a last line without an end counts") {
   Tail tail;
   tail.append("working\nFatal: out of cheese", at(1));

@@ -39,7 +39,9 @@ std::string describe_inputs(const TrainingJob& job) {
 
 /// Fewer GPUs than the instance type has is a broken machine, or a driver that is not there.
 Result<void> check_gpus(const JobContext& context, const Hardware& hardware) {
-  if (!context.options.require_gpus) return {};
+  // Whoever set CUDA_VISIBLE_DEVICES chose to use fewer.
+  if (!context.options.require_gpus || (hardware.gpus.chosen && hardware.gpus.count() > 0))
+    return {};
   const auto expected = expected_gpus(context.job.resources.instance_type);
   const int wanted = expected.value_or(1);
   if (hardware.gpus.count() >= wanted) return {};
@@ -116,6 +118,7 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
   Preparation preparation;
   HardwareOptions hardware_options;
   hardware_options.gpu_deadline_ms = static_cast<int>(context.options.gpu_deadline.count());
+  hardware_options.instance_type = job.resources.instance_type;
   preparation.hardware = detect_hardware(context.inherited, hardware_options);
   log.info("{}", hardware::describe(preparation.hardware));
   for (const std::string& warning :

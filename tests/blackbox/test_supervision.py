@@ -1,11 +1,15 @@
 """Supervision: exit codes, orphans, signals, the stop sequence, and workers that fail."""
 
 import os
+import re
 import signal
+import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from trainit_testing import jobs
 
 #: Everything that means something to a worker and does not stop the job.
 FORWARDED = [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGWINCH,
@@ -397,6 +401,26 @@ def test_one_worker_that_cannot_be_started_among_others_that_can_is_a_failure(tr
     end = pid1([trainit, "--workers", "8", "--", str(tmp_path / "once")], job=here)
     assert end.code in (126, 127, 2)
     assert not here.success and here.failure
+
+
+@pytest.fixture
+def job_of_a_stranger():
+    """A job whose files belong to a user that has no other process here. pytest's own places are root's alone."""
+    with tempfile.TemporaryDirectory() as directory:
+        here = jobs.lay_out(Path(directory) / "job")
+        subprocess.run(["chown", "-R", "23456:23456", directory], check=True)
+        yield here
+
+
+def test_a_fork_that_is_refused_stops_the_workers_that_run_and_starts_no_more(trainit, pid1, job_of_a_stranger):
+    limited = ["setpriv", "--reuid=23456", "--regid=23456", "--clear-groups", "prlimit", "--nproc=3"]
+    # Through /proc/self/fd, because a stranger may not look for the binary where it lies.
+    with open(trainit, "rb") as binary:
+        end = pid1([*limited, f"/proc/self/fd/{binary.fileno()}", "--workers", "5", "--", "sleep", "1000"],
+                   job=job_of_a_stranger, pass_fds=[binary.fileno()])
+    assert end.code == 125 and not job_of_a_stranger.success
+    assert "rank 2" in job_of_a_stranger.failure_reason and "EAGAIN" in job_of_a_stranger.failure_reason
+    assert [line.split()[2] for line in end.ours if re.match(r" +\d ", line)] == ["SIGTERM", "SIGTERM", "125", "not", "not"]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

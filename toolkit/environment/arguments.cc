@@ -86,6 +86,7 @@ Result<std::vector<std::string>> script_arguments(const Hyperparameters& hyperpa
     TRAINIT_TRY(check_hyperparameters(visible, "hyperparameters.json"));
   const auto texts = argument_texts(visible, style);
   std::vector<std::string> result;
+  result.reserve(texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
     // Each hyperparameter makes two arguments, a name and a value.
     result.push_back(TRAINIT_TRY(to_argument(texts[i], texts[i - i % 2])));

@@ -86,6 +86,7 @@ std::vector<std::string> HostFacts::group_hosts() const {
 
 std::vector<std::string> HostFacts::group_names() const {
   std::vector<std::string> names;
+  names.reserve(job.resources.groups.size());
   for (const auto& group : job.resources.groups) names.push_back(group.name);
   return names;
 }

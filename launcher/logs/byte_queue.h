@@ -24,7 +24,7 @@ class ByteQueue {
   bool empty() const { return size_ == 0; }
 
  private:
-  static constexpr std::size_t kChunk = 64 * 1024;
+  static constexpr std::size_t kChunk = std::size_t{64} * 1024;
   static constexpr std::size_t kSpares = 4;
   using Chunk = std::unique_ptr<std::array<char, kChunk>>;
 

@@ -88,7 +88,7 @@ class Console {
   std::string held_;
   sys::EventLoop::TimerId held_timer_ = 0, retry_timer_ = 0;  ///< 0: none
   Source open_by_ = kNobody;                                  ///< who left the last line open
-  sys::TimePoint opened_at_{};
+  sys::TimePoint opened_at_;
   char last_written_ = '\n';
   bool full_ = false, gone_ = false, failure_told_ = false, watched_ = false, waiting_ = false;
   Counts counts_;

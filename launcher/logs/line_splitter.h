@@ -33,7 +33,7 @@ class LineSplitter {
  private:
   /// Whatever a single long line made it hold is given back.
   void reset() {
-    if (unfinished_.capacity() > 64 * 1024) {
+    if (unfinished_.capacity() > std::size_t{64} * 1024) {
       std::string().swap(unfinished_);
     } else {
       unfinished_.clear();

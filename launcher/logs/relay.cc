@@ -9,7 +9,7 @@
 namespace trainit::logs {
 namespace {
 
-constexpr std::size_t kReadBytes = 128 * 1024;
+constexpr std::size_t kReadBytes = std::size_t{128} * 1024;
 /// Reads in a row before the others have their turn.
 constexpr int kReadsPerTurn = 4;
 /// More than a pipe holds: whoever writes on all the time does not keep us.

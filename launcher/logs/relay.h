@@ -14,8 +14,8 @@
 namespace trainit::logs {
 
 struct RelayOptions {
-  int stdout_fd = 1, stderr_fd = 2;  ///< where it all goes; they stay the caller's
-  std::size_t memory = 64 << 20;     ///< bytes that may be queued, in all
+  int stdout_fd = 1, stderr_fd = 2;            ///< where it all goes; they stay the caller's
+  std::size_t memory = std::size_t{64} << 20;  ///< bytes that may be queued, in all
   Tail::LinePredicate is_error = looks_like_error;
 };
 

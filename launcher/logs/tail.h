@@ -14,7 +14,7 @@ namespace trainit::logs {
 /// The last 64 KiB of a stream, and when each part of it arrived.
 class Tail {
  public:
-  static constexpr std::size_t kBytes = 64 * 1024;
+  static constexpr std::size_t kBytes = std::size_t{64} * 1024;
   using LinePredicate = std::function<bool(std::string_view line)>;
 
   void append(std::string_view bytes, sys::TimePoint now);

@@ -66,7 +66,7 @@ class WorkerStream {
   Console& console_;
   LineSplitter splitter_;
   Tail tail_;
-  sys::TimePoint unfinished_since_{};
+  sys::TimePoint unfinished_since_;
 };
 
 }  // namespace trainit::logs

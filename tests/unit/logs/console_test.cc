@@ -183,7 +183,7 @@ TEST_CASE("when a full disk has room again, what follows stands on a line of its
   const sys::UniqueFd file(::open((directory / "log").c_str(), O_WRONLY | O_CREAT, 0600));
   Console console(test.loop, Outlet(file.get()), "stdout", kLimit);
   {
-    FileSizeLimit limit(10);
+    const FileSizeLimit limit(10);
     console.append(0, "", "0123456789 lost\n");
     console.append(0, "", "lost too\n");
   }

@@ -65,25 +65,25 @@ void check_takes_until_full_and_again(Outlet outlet, const sys::UniqueFd& reader
 }  // namespace
 
 TEST_CASE("a full pipe is not waited for, and the descriptor we were given stays blocking") {
-  Pipe pipe;
+  const Pipe pipe;
   check_takes_until_full_and_again(Outlet(pipe.writer.get()), pipe.reader);
   CHECK((::fcntl(pipe.writer.get(), F_GETFL) & O_NONBLOCK) == 0);
 }
 
 TEST_CASE("a full pipe is not waited for where /proc is missing either") {
-  Pipe pipe;
+  const Pipe pipe;
   check_takes_until_full_and_again(Outlet(pipe.writer.get(), kNoProc), pipe.reader);
   CHECK((::fcntl(pipe.writer.get(), F_GETFL) & O_NONBLOCK) == 0);
 }
 
 TEST_CASE("a terminal whose reader stands still is not waited for") {
-  Terminal terminal;
+  const Terminal terminal;
   check_takes_until_full_and_again(Outlet(terminal.slave.get()), terminal.master);
   CHECK((::fcntl(terminal.slave.get(), F_GETFL) & O_NONBLOCK) == 0);
 }
 
 TEST_CASE("a terminal whose reader stands still is not waited for where /proc is missing either") {
-  Terminal terminal;
+  const Terminal terminal;
   check_takes_until_full_and_again(Outlet(terminal.slave.get(), kNoProc), terminal.master);
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("a terminal is not waited for where /proc is missing, whatever is writ
     CAPTURE(period);
     std::string text(40'000, 'x');
     for (std::size_t i = 0; i < text.size(); i += period) text[i] = period % 2 == 0 ? '\n' : '\t';
-    Terminal terminal;
+    const Terminal terminal;
     Outlet outlet(terminal.slave.get(), kNoProc);
     CHECK(outlet.offer(text).state == Offer::State::kFull);
   }
@@ -182,14 +182,14 @@ TEST_CASE("a closed descriptor is gone, also when its number is in use again") {
   int closed = -1;
   { closed = Pipe().writer.get(); }
   Outlet outlet(closed);
-  Pipe reuse;
+  const Pipe reuse;
   CHECK(outlet.offer("lost\n").state == Offer::State::kGone);
   CHECK(read_all(reuse.reader).empty());
   CHECK_FALSE(outlet.leads_where(Outlet(closed + 1'000)));
 }
 
 TEST_CASE("two descriptors of one pipe lead to the same place, two pipes do not") {
-  Pipe one, other;
+  const Pipe one, other;
   const sys::UniqueFd copy(::dup(one.writer.get()));
   CHECK(Outlet(one.writer.get()).leads_where(Outlet(copy.get())));
   CHECK_FALSE(Outlet(one.writer.get()).leads_where(Outlet(other.writer.get())));

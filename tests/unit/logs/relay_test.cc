@@ -258,7 +258,7 @@ TEST_CASE("an unfinished line is shown after a while, and given an end when anot
 
 TEST_CASE("a line written in two halves at once is not shown in two") {
   TestRelay test(2);
-  Worker one = test.add(1), two = test.add(2);
+  const Worker one = test.add(1), two = test.add(2);
   write_all(one.out.get(), "first ");
   test.run_for(std::chrono::milliseconds(10));
   write_all(two.out.get(), "between\n");
@@ -338,6 +338,7 @@ TEST_CASE("past the limit the workers wait, nothing is lost, and waiting costs n
 TEST_CASE("of very many streams none has a line cut because its turn comes late") {
   TestRelay test(100);
   std::vector<Worker> workers;
+  workers.reserve(100);
   for (int rank = 0; rank < 100; ++rank) workers.push_back(test.add(rank));
   write_all(workers[99].out.get(), "first ");
   test.run_for(std::chrono::milliseconds(1));

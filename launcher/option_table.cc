@@ -132,7 +132,7 @@ constexpr OptionRow kTable[] = {
     {"python", "PROGRAM", "Code", "",
      "The interpreter of a script; default: SAGEMAKER_PYTHON, a venv or conda environment, python3",
      [](Options& o, Text text) { return set_text(o.python, text); }},
-    {"args", "toolkit|json|none", "Code", "toolkit for a script, none for a command",
+    {"args", "toolkit|json|none", "Code", "toolkit (json with --contract v3) for a script, none for a command",
      "How hyperparameters become arguments",
      [](Options& o, Text text) { return choose(o.arguments, text, kArgumentStyles); }},
     {"contract", "toolkit|v3", "Code", "toolkit",

@@ -30,8 +30,7 @@ struct Options {
   std::string user;  ///< NAME|UID[:GROUP|GID]; empty: stay who we are
   // code
   std::string python;
-  std::optional<environment::ArgumentStyle>
-      arguments;  ///< unset: kToolkit for a script, kNone for a command
+  std::optional<environment::ArgumentStyle> arguments;  ///< unset: by contract and kind of command
   environment::Contract contract = environment::Contract::kToolkit;
   // rendezvous
   bool worker_store = true;

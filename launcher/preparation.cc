@@ -85,8 +85,8 @@ Result<Command> command_of(const CommandLine& line, const JobContext& context, c
     Command none;
     none.script_mode = true;
     none.arguments = TRAINIT_TRY(environment::script_arguments(
-        context.job.hyperparameters,
-        context.options.arguments.value_or(environment::ArgumentStyle::kToolkit)));
+        context.job.hyperparameters, argument_style(context.options, true),
+        context.options.contract));
     return none;
   }
   return find_command(typed, context.job, context.options, context.inherited);
@@ -99,7 +99,8 @@ Result<JobContext> read_context(const CommandLine& line, const Environment& inhe
   context.inherited = inherited;
   context.job = TRAINIT_TRY(TrainingJob::load(inherited));
   context.options = TRAINIT_TRY(make_options(line, context.job.hyperparameters, inherited));
-  context.secrets = environment::Secrets::collect(inherited, context.job.hyperparameters);
+  context.secrets =
+      environment::Secrets::collect(inherited, context.job.hyperparameters, line.worker_command);
   return context;
 }
 
@@ -153,7 +154,7 @@ PlanInput plan_input(const JobContext& context, const Preparation& preparation) 
                    .command = preparation.command,
                    .options = context.options,
                    .inherited = context.inherited,
-                   .host_variables = preparation.host.variables,
+                   .host = preparation.host,
                    .agreement = preparation.agreement,
                    .workers = preparation.workers,
                    .terminal = false,

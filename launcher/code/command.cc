@@ -199,6 +199,14 @@ Result<Command> find_script(const std::string& program, const TrainingJob& job,
 }  // namespace
 }  // namespace code
 
+environment::ArgumentStyle argument_style(const Options& options, bool script_mode) {
+  using environment::ArgumentStyle;
+  if (options.arguments) return *options.arguments;
+  if (!script_mode) return ArgumentStyle::kNone;
+  return options.contract == environment::Contract::kV3 ? ArgumentStyle::kJson
+                                                        : ArgumentStyle::kToolkit;
+}
+
 Result<Command> find_command(const std::vector<std::string>& command_line, const TrainingJob& job,
                              const Options& options, const Environment& inherited) {
   const std::string program = code::script_name(job, inherited);
@@ -218,10 +226,8 @@ Result<Command> find_command(const std::vector<std::string>& command_line, const
         "hyperparameter sagemaker_program to a script in " +
         job.paths.code);
   }
-  using environment::ArgumentStyle;
-  const ArgumentStyle style = options.arguments.value_or(
-      command.script_mode ? ArgumentStyle::kToolkit : ArgumentStyle::kNone);
-  command.arguments = TRAINIT_TRY(environment::script_arguments(job.hyperparameters, style));
+  command.arguments = TRAINIT_TRY(environment::script_arguments(
+      job.hyperparameters, argument_style(options, command.script_mode), options.contract));
   command.argv.insert(command.argv.end(), command.arguments.begin(), command.arguments.end());
   return command;
 }

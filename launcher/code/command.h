@@ -29,6 +29,9 @@ struct Command {
 Result<Command> find_command(const std::vector<std::string>& command_line, const TrainingJob& job,
                              const Options& options, const Environment& inherited);
 
+/// `--args`; unless it is given, the contract's style for a script, and none for a command.
+environment::ArgumentStyle argument_style(const Options& options, bool script_mode);
+
 namespace code {
 
 /// How a script is run, by its name and what lies beside it.

@@ -25,7 +25,7 @@ Result<std::string> render(const CommandLine& line, Logger& log) {
   std::vector<std::string> arguments = preparation.command.arguments;
   if (line.mask) {
     variables = environment::mask_environment(variables, context.secrets);
-    for (std::string& argument : arguments) argument = context.secrets.mask(argument);
+    arguments = context.secrets.mask_arguments(arguments);
   }
   return environment::render_environment(variables, arguments, format_of(line.format),
                                          line.explain);

@@ -36,7 +36,9 @@ struct Common {
 Common common_of(const PlanInput& input) {
   Common common{input.inherited, {}, wants_ranks(input.options, input.command, input.workers)};
   if (common.ranks) environment::erase_rank_variables(common.environment);
-  common.environment.merge(input.host_variables);
+  common.environment.merge(input.host.variables);
+  // An inherited value under such a name would be another job's.
+  for (const std::string& name : input.host.left_out) common.environment.erase(name);
   if (!input.command.python_path.empty()) {
     common.environment.set("PYTHONPATH", input.command.python_path, "the code directory");
   }

@@ -73,7 +73,7 @@ struct PlanInput {
   const Command& command;
   const Options& options;
   const Environment& inherited;
-  const Environment& host_variables;
+  const environment::HostEnvironment& host;
   environment::Agreement agreement;
   int workers = 1;
   bool terminal = false;

@@ -74,6 +74,12 @@ def test_a_secret_is_masked_in_all_that_we_say_and_never_in_what_workers_get(tra
     assert records and all(SECRET not in record.read_text() for record in records)
 
 
+def test_a_secret_on_the_command_line_is_masked_too(trainit, pid1, job):
+    end = pid1([trainit, "--", "echo", "--token", SECRET], job=job())
+    assert end.out == f"--token {SECRET}\n"
+    assert SECRET not in end.err
+
+
 def test_the_record_has_a_line_for_each_event(trainit, pid1, job):
     here = job()
     pid1([trainit, "--workers", "2", "--", "true"], job=here)

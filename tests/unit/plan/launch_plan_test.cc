@@ -21,7 +21,8 @@ struct Given {
   Cluster cluster;
   Command command;
   Options options;
-  Environment inherited, host_variables;
+  Environment inherited;
+  environment::HostEnvironment host;
   environment::Agreement agreement;
   int workers = 1;
   bool terminal = false;
@@ -59,7 +60,7 @@ struct Given {
                      .command = command,
                      .options = options,
                      .inherited = inherited,
-                     .host_variables = host_variables,
+                     .host = host,
                      .agreement = agreement,
                      .workers = workers,
                      .terminal = terminal,
@@ -318,7 +319,7 @@ TEST_CASE("the host's variables and the script's PYTHONPATH reach every worker, 
   given.set_workers(2);
   given.inherit("SM_HOSTS", "stale");
   given.inherit("LD_PRELOAD", "libchangehostname.so");
-  given.host_variables.set("SM_HOSTS", "[\"algo-1\"]", "resourceconfig.json");
+  given.host.variables.set("SM_HOSTS", "[\"algo-1\"]", "resourceconfig.json");
   given.command.python_path = "/opt/ml/code:/inherited";
   for (int worker = 0; worker < 2; ++worker) {
     CHECK(given.variable("SM_HOSTS", worker) == "[\"algo-1\"]");

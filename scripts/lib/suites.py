@@ -61,6 +61,8 @@ def run(command, log, **options):
 
 def show(log):
     lines = log.read_text(errors="replace").splitlines()
+    if not lines:
+        return
     say("\n".join(lines[-LINES_OF_A_FAILURE:]))
     say(f"(all of it: {log.relative_to(REPOSITORY)})")
 

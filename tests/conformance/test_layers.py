@@ -96,6 +96,13 @@ def test_a_layer_includes_only_itself_and_what_it_stands_on(layer):
     assert not wrong, "\n".join(wrong)
 
 
+def test_the_architecture_page_shows_the_same_layers():
+    page = (REPOSITORY / "docs/architecture.md").read_text()
+    rows = re.findall(r"^\| (\w+) \| ?([\w, ]*?) ?\| .*\|$", page.split("## The layers")[1], re.MULTILINE)
+    shown = {layer: [lower for lower in lowers.split(", ") if lower] for layer, lowers in rows if layer != "layer"}
+    assert shown == LAYERS
+
+
 def test_what_explains_a_failure_knows_values_only():
     assert below("diagnose").isdisjoint({"logs", "supervise", "report", "plan"})
 

@@ -295,6 +295,13 @@ def test_the_walk_through_shows_the_demos_job():
     assert "--workers 2 --args toolkit -- " in demo and "trainit --workers 2 --args toolkit -- " in page
 
 
+@pytest.mark.parametrize("page", [README, WALK_THROUGH], ids=name_of)
+def test_the_place_of_the_error_is_where_the_example_raises_it(page):
+    lines = (REPOSITORY / "docker/examples/pytorch/train.py").read_text().splitlines()
+    (number,) = [number for number, line in enumerate(lines, 1) if "learning rate must be positive" in line]
+    assert set(re.findall(r"train\.py:(\d+)", page.read_text())) == {str(number)}
+
+
 # --------------------------------------------------------------------------------------- the architecture
 
 def source_stems():

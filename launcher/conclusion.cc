@@ -17,7 +17,6 @@ namespace trainit {
 namespace {
 
 using diagnose::Evidence;
-using supervise::StopReason;
 using supervise::WorkerEnd;
 
 /// A worker that never ended by any account was beyond even SIGKILL.
@@ -149,6 +148,7 @@ Conclusion conclude(const ConclusionInput& input) {
         human_seconds(seconds(duration_of(input.end)))));
   } else {
     std::vector<Evidence> gathered;
+    gathered.reserve(count);
     for (std::size_t index = 0; index < count; ++index)
       gathered.push_back(evidence_of(input, index));
     const diagnose::FirstCause cause = diagnose::decide(gathered);

@@ -75,7 +75,7 @@ Result<std::string> find_python(const Options& options, const Environment& envir
     const std::string prefix = environment.get_or(variable, "");
     if (!prefix.empty() && is_executable(prefix + "/bin/python")) return prefix + "/bin/python";
   }
-  if (const std::string own = code_directory + "/.venv/bin/python"; is_executable(own)) return own;
+  if (std::string own = code_directory + "/.venv/bin/python"; is_executable(own)) return own;
   for (const std::string_view usual : kUsualPythons) {
     if (is_executable(std::string(usual))) return std::string(usual);
   }

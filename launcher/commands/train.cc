@@ -91,7 +91,7 @@ Result<bool> prepare_places(const TrainingJob& job, const Logger& log) {
 
 Result<std::optional<sys::Credentials>> find_worker_user(const JobContext& context) {
   if (context.options.user.empty()) return std::nullopt;
-  const sys::Credentials user = TRAINIT_TRY(sys::find_user(context.options.user));
+  sys::Credentials user = TRAINIT_TRY(sys::find_user(context.options.user));
   for (const std::string& directory : job::writable_directories(context.job)) {
     TRAINIT_TRY(sys::give_ownership(directory, user.uid, user.gid));
   }

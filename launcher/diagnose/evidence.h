@@ -23,11 +23,11 @@ struct Evidence {
   std::optional<sys::SpawnError> spawn_error;
   std::string spawn_text;                        ///< the sentence that goes with spawn_error
   bool stopped_by_us = false;                    ///< it ended after we had told it to
-  sys::TimePoint told_at{};                      ///< when we told it to; the epoch: never
+  sys::TimePoint told_at;                      ///< when we told it to; the epoch: never
   bool oom = false;                              ///< the kernel's OOM killer took a process of it
   std::optional<ErrorText> error;                ///< its own words
   sys::Duration after{};                         ///< from its start to its end
-  sys::TimePoint first_error_at{}, exited_at{};  ///< the epoch: not known
+  sys::TimePoint first_error_at, exited_at;  ///< the epoch: not known
 };
 
 /// How near to the root a worker's end is; smaller is nearer.

@@ -7,17 +7,12 @@
 #include <vector>
 
 #include "logs/console.h"
+#include "logs/relay_options.h"
 #include "logs/worker_pipes.h"
 #include "logs/worker_stream.h"
 #include "sys/event_loop.h"
 
 namespace trainit::logs {
-
-struct RelayOptions {
-  int stdout_fd = 1, stderr_fd = 2;            ///< where it all goes; they stay the caller's
-  std::size_t memory = std::size_t{64} << 20;  ///< bytes that may be queued, in all
-  Tail::LinePredicate is_error = looks_like_error;
-};
 
 /// Carries what the workers of this host print to our own stdout and stderr, and our own log lines
 /// among it.
@@ -26,7 +21,8 @@ struct RelayOptions {
 /// rank 0 is plain and the others' lines begin with "[rank 3] ". A line that has not ended after
 /// 200 ms is passed on as far as it is; if another rank's line comes next, it is given an end.
 /// Readers that do not keep up make us stop reading, so that the workers wait as they would without
-/// us. Nothing here blocks, fails, or ends the process.
+/// us. All this is as long as the options do not say otherwise. Nothing here blocks, fails, or ends
+/// the process.
 class Relay {
  public:
   Relay(sys::EventLoop& loop, int workers, RelayOptions options = {});
@@ -58,19 +54,29 @@ class Relay {
   /// stderr's, or stdout's if that has none; the epoch when neither has one.
   sys::TimePoint first_error_at(int rank) const;
 
-  /// Called, at most once for each cause, with a sentence that says why output is being lost.
-  void on_trouble(const std::function<void(const std::string& text)>& callback);
+  /// Called with a sentence that says why output is being lost: at most once for each cause, and
+  /// whenever lines that a reader did not take have been dropped or spilled.
+  void on_trouble(std::function<void(const std::string& text)> callback);
   /// What happened to the two streams together.
   Console::Counts counts() const;
+  /// Sentences for the end of the job: what was inserted, lost, dropped and spilled in all.
+  std::vector<std::string> remarks() const;
 
  private:
   void add_stream(int rank, Stream stream, sys::UniqueFd reader);
+  WorkerStream::Description describe(int rank, Stream stream);
+  WorkerStream::Passing passing_of(int rank, const std::string& prefix) const;
+  std::string prefix_of(int rank, Stream stream) const;
+  std::unique_ptr<LogFile> make_file(const std::string& directory, const WorkerStream::Description& stream,
+                                     std::string_view ending, std::uint64_t limit);
+  void tell(const std::string& text) const;
   void watch(WorkerStream& stream);
   void watch_again();
   void read(WorkerStream& stream);
   void end(WorkerStream& stream);
   void pause(const Console& console);
   void resume(const Console& console);
+  void tell_overflow(const WorkerStream& stream);
   void arm_flush(const WorkerStream& stream);
   void flush_unfinished();
   void flush_unfinished(WorkerStream& stream, sys::TimePoint now);
@@ -85,6 +91,8 @@ class Relay {
   std::vector<std::unique_ptr<WorkerStream>> streams_;
   std::vector<char> buffer_;
   Console::Source next_source_ = 0;
+  std::function<void(const std::string& text)> on_trouble_;
+  WorkerStream::Overflow told_;  ///< of all streams together
   std::vector<const WorkerStream*> unwatched_;                 ///< that epoll has refused so far
   sys::EventLoop::TimerId flush_timer_ = 0, watch_timer_ = 0;  ///< 0: none
 };

@@ -1,10 +1,18 @@
 #include "logs/worker_stream.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "sys/posix.h"
 
 namespace trainit::logs {
+
+WorkerStream::WorkerStream(Description description, sys::UniqueFd reader, Console& console)
+    : description_(std::move(description)), reader_(std::move(reader)), console_(console) {
+  if (description_.collapse_progress) {
+    progress_.emplace([this](std::string_view bytes) { show(bytes); });
+  }
+}
 
 WorkerStream::Pumped WorkerStream::pump(std::span<char> buffer) {
   const ssize_t count = posix::read(reader_.get(), buffer.data(), buffer.size());
@@ -20,9 +28,9 @@ WorkerStream::Pumped WorkerStream::pump(std::span<char> buffer) {
 
 void WorkerStream::pass(std::string_view bytes, sys::TimePoint now) {
   tail_.append(bytes, now);
-  if (description_.passing == Passing::kBytes) {
-    return deliver(bytes);
-  }
+  if (description_.file) description_.file->append(bytes);
+  if (!shown()) return;
+  if (description_.passing == Passing::kBytes) return show(bytes);
   bool new_line = !splitter_.unfinished();
   splitter_.feed(bytes, [&](std::string_view lines) {
     deliver(lines);
@@ -32,7 +40,33 @@ void WorkerStream::pass(std::string_view bytes, sys::TimePoint now) {
 }
 
 void WorkerStream::deliver(std::string_view bytes) {
-  console_.append(description_.source, description_.prefix, bytes);
+  if (progress_) {
+    progress_->feed(bytes, sys::Clock::now());
+  } else {
+    show(bytes);
+  }
+}
+
+void WorkerStream::show(std::string_view bytes) {
+  if (overflowing_line_) {
+    const std::size_t line_end = bytes.find('\n');
+    overflowing_line_ = line_end == std::string_view::npos;
+    const std::string_view rest_of_line = bytes.substr(0, overflowing_line_ ? line_end : line_end + 1);
+    overflow(rest_of_line);
+    bytes.remove_prefix(rest_of_line.size());
+  }
+  if (bytes.empty()) return;
+  if (description_.waits_for_room || !console_.full()) {
+    return console_.append(description_.source, description_.prefix, bytes);
+  }
+  overflowing_line_ = bytes.back() != '\n';
+  overflow(bytes);
+}
+
+void WorkerStream::overflow(std::string_view bytes) {
+  overflow_.bytes += bytes.size();
+  overflow_.lines += static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
+  if (description_.overflow) description_.overflow->append(bytes);
 }
 
 void WorkerStream::flush_unfinished(sys::TimePoint limit) {
@@ -48,6 +82,7 @@ std::optional<sys::TimePoint> WorkerStream::unfinished_since() const {
 
 void WorkerStream::close() {
   splitter_.finish([&](std::string_view part) { deliver(part); });
+  if (progress_) progress_->finish();
   console_.source_ended(description_.source, description_.passing == Passing::kEndedLines);
   reader_.reset();
 }

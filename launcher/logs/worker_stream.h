@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "logs/console.h"
 #include "logs/line_splitter.h"
+#include "logs/log_file.h"
+#include "logs/progress.h"
 #include "logs/tail.h"
 #include "sys/event_loop.h"
 #include "sys/unique_fd.h"
@@ -14,29 +18,41 @@ namespace trainit::logs {
 
 enum class Stream { kStdout, kStderr };
 
+/// "stdout" or "stderr".
+inline std::string_view name_of(Stream stream) {
+  return stream == Stream::kStdout ? "stdout" : "stderr";
+}
+
 /// One output of one worker, on its way from its pipe to one of our consoles.
 class WorkerStream {
  public:
   enum class Passing {
+    kNothing,     ///< it is not shown
     kBytes,       ///< every byte at once, as it came
     kLines,       ///< whole lines, so that those of other streams can stand between them
     kEndedLines,  ///< as kLines; the last one gets an end if it has none
   };
   struct Description {
-    int rank;
-    Stream stream;
-    Console::Source source;
+    int rank = 0;
+    Stream stream = Stream::kStdout;
+    Console::Source source = 0;
     std::string prefix;
-    Passing passing;
+    Passing passing = Passing::kEndedLines;
+    bool waits_for_room = true;         ///< else what a full console does not take overflows
+    std::unique_ptr<LogFile> overflow;  ///< takes what overflows; none: it is dropped
+    std::unique_ptr<LogFile> file;      ///< takes everything as it came; may be none
+    bool collapse_progress = false;
   };
   enum class Pumped {
     kMore,   ///< something came, and there may be more
     kEmpty,  ///< nothing is left there for now
     kEnded,  ///< nothing will ever come again
   };
+  struct Overflow {
+    std::uint64_t lines = 0, bytes = 0;
+  };
 
-  WorkerStream(Description description, sys::UniqueFd reader, Console& console)
-      : description_(std::move(description)), reader_(std::move(reader)), console_(console) {}
+  WorkerStream(Description description, sys::UniqueFd reader, Console& console);
 
   /// Passes on what one read into `buffer` gives.
   Pumped pump(std::span<char> buffer);
@@ -52,21 +68,33 @@ class WorkerStream {
   Console& console() const { return console_; }
   const Tail& tail() const { return tail_; }
 
+  /// True when it must not be read now.
+  bool held_up() const { return description_.waits_for_room && shown() && console_.full(); }
   /// Since when the line that is held back is; nothing when none is.
   std::optional<sys::TimePoint> unfinished_since() const;
   /// The time that the line has to end begins anew.
   void restart_unfinished(sys::TimePoint now) { unfinished_since_ = now; }
 
+  /// What the console did not take, all in all.
+  const Overflow& overflow() const { return overflow_; }
+  const LogFile* overflow_file() const { return description_.overflow.get(); }
+
  private:
+  bool shown() const { return description_.passing != Passing::kNothing; }
   void pass(std::string_view bytes, sys::TimePoint now);
   void deliver(std::string_view bytes);
+  void show(std::string_view bytes);
+  void overflow(std::string_view bytes);
 
   Description description_;
   sys::UniqueFd reader_;
   Console& console_;
   LineSplitter splitter_;
+  std::optional<ProgressFilter> progress_;
   Tail tail_;
   sys::TimePoint unfinished_since_;
+  bool overflowing_line_ = false;  ///< the beginning of this line overflowed
+  Overflow overflow_;
 };
 
 }  // namespace trainit::logs

@@ -60,7 +60,7 @@ struct WorkerEnd {
   std::optional<sys::SpawnError> spawn_error;
   bool told_to_stop = false;  ///< it ended after we had told it to, be it because of that or not;
                               ///< also when it never ran because of a stop
-  TimePoint started_at{}, ended_at{};
+  TimePoint started_at, ended_at;
 };
 
 /// All that the machine knows when it is finished.
@@ -166,8 +166,8 @@ class JobMachine {
   Limits limits_;
   int started_ = 0;  ///< workers whose turn to be spawned has come
   std::optional<Timer> armed_;
-  TimePoint due_{};         ///< of the armed timer
-  TimePoint kill_until_{};  ///< what is still there then is stuck
+  TimePoint due_;         ///< of the armed timer
+  TimePoint kill_until_;  ///< what is still there then is stuck
   JobEnd end_;
 };
 

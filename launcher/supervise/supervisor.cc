@@ -96,7 +96,7 @@ Result<JobEnd> Supervisor::run() {
 void Supervisor::handle_events() {
   look_for_drained_output();
   while (!events_.empty()) {
-    const Event event = std::move(events_.front());
+    const Event event = events_.front();
     events_.pop_front();
     for (const Action& action : machine_.on(event, sys::Clock::now())) {
       std::visit([this](const auto& what) { perform(what); }, action);

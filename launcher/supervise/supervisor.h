@@ -48,7 +48,7 @@ class Supervisor {
 
  private:
   Result<void> prepare();
-  void post(Event event) { events_.push_back(std::move(event)); }
+  void post(const Event& event) { events_.push_back(event); }
   void handle_events();
 
   void perform(const action::Spawn& action);

@@ -23,7 +23,7 @@ struct Program {
 
 /// The kernel's limit for one argument and for one "NAME=value", its final NUL included
 /// (MAX_ARG_STRLEN): beyond it execve fails with E2BIG, whatever the whole size is.
-inline constexpr std::size_t kMaxVariableBytes = 128 * 1024;
+inline constexpr std::size_t kMaxVariableBytes = std::size_t{128} * 1024;
 
 /// The variables of this host, the same for each of its workers: SM_*, CURRENT_HOST, SAGEMAKER_*,
 /// and AWS_DEFAULT_REGION when only AWS_REGION is set. docs/environment.md describes each.

@@ -147,7 +147,7 @@ tl::expected<std::string, SpawnError> find_executable(const std::string& name,
     // An empty entry means the working directory, which is the worker's, not ours.
     const std::string folder =
         join_path(directory.empty() ? "." : directory, entry.empty() ? "." : entry);
-    const std::string candidate = join_path(folder, name);
+    std::string candidate = join_path(folder, name);
     if (is_executable_file(candidate)) return candidate;
     if (exists(candidate) && !is_directory(candidate)) errno_value = EACCES;
   }

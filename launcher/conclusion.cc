@@ -169,6 +169,14 @@ Conclusion conclude(const ConclusionInput& input) {
   return conclusion;
 }
 
+int leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log) {
+  Conclusion conclusion;
+  conclusion.exit_code = error.exit_code;
+  conclusion.failure = error.message;
+  log.error("{}", error.message);
+  return leave_marker(conclusion, paths, sys::is_directory(paths.output), log);
+}
+
 int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
                  const Logger& log) {
   if (conclusion.failure.empty() && conclusion.exit_code == 0) {

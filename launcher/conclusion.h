@@ -36,4 +36,8 @@ Conclusion conclude(const ConclusionInput& input);
 /// left to guess. `markers` is false where there is no platform and no place for them.
 int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers, const Logger& log);
 
+/// A failure before the first worker: the sentence in the log and, where there is an output
+/// directory, in the failure file. Returns the exit code.
+int leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log);
+
 }  // namespace trainit

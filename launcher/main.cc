@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "cli.h"
 #include "commands/commands.h"
+#include "conclusion.h"
+#include "sys/files.h"
 #include "sys/inheritance.h"
 
 using namespace trainit;
@@ -17,6 +19,16 @@ int print(const std::string& text) {
   return std::fflush(stdout) == 0 ? 0 : kSetUpFailed;
 }
 
+/// A mistake on the command line. On a platform it is the job's failure, and the platform shows it.
+int refuse(const Error& error, const Logger& log) {
+  const Environment environment = Environment::of_process();
+  const Paths paths = Paths::from(environment);
+  const bool on_platform = environment.has("TRAINING_JOB_NAME") || sys::exists(paths.input_config);
+  if (on_platform) return leave_set_up_failure(error, paths, log);
+  log.error("{}", error.message);
+  return error.exit_code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -24,10 +36,7 @@ int main(int argc, char** argv) {
   Logger log;
   const Result<CommandLine> line =
       parse_command_line(std::span(argv, static_cast<std::size_t>(argc)));
-  if (!line) {
-    log.error("{}", line.error().message);
-    return line.error().exit_code;
-  }
+  if (!line) return refuse(line.error(), log);
   if (line->command == "help") return print(help_text(line->help_topic));
   if (line->command == "version") return print(fmt::format("trainit {}\n", TRAINIT_VERSION));
   if (line->command == "env") return commands::env(*line, log);

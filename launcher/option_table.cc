@@ -84,6 +84,13 @@ Result<void> set_port(int& field, std::string_view text) {
   return {};
 }
 
+Result<void> set_worker_store(bool& field, std::string_view text) {
+  TRAINIT_TRY(set_switch(field, text));
+  if (!field)
+    return fail("expected true: the launcher has no store of its own, so rank 0 serves it");
+  return {};
+}
+
 Result<void> set_text(std::string& field, std::string_view text) {
   field = text;
   return {};
@@ -132,14 +139,16 @@ constexpr OptionRow kTable[] = {
     {"python", "PROGRAM", "Code", "",
      "The interpreter of a script; default: SAGEMAKER_PYTHON, a venv or conda environment, python3",
      [](Options& o, Text text) { return set_text(o.python, text); }},
-    {"args", "toolkit|json|none", "Code", "toolkit (json with --contract v3) for a script, none for a command",
+    {"args", "toolkit|json|none", "Code",
+     "toolkit (json with --contract v3) for a script, none for a command",
      "How hyperparameters become arguments",
      [](Options& o, Text text) { return choose(o.arguments, text, kArgumentStyles); }},
     {"contract", "toolkit|v3", "Code", "toolkit",
      "Whose variables win where the Python toolkit and SDK v3 contradict each other",
      [](Options& o, Text text) { return choose(o.contract, text, kContracts); }},
-    {"worker-store", "", "Rendezvous", "true", "Rank 0 serves the rendezvous store itself",
-     [](Options& o, Text text) { return set_switch(o.worker_store, text); }},
+    {"worker-store", "", "Rendezvous", "true",
+     "Rank 0 serves the rendezvous store itself, on a port that is kept for it",
+     [](Options& o, Text text) { return set_worker_store(o.worker_store, text); }},
     {"master-port", "PORT", "Rendezvous", "0", "MASTER_PORT; 0: a free one",
      [](Options& o, Text text) { return set_port(o.master_port, text); }},
     {"stop-budget", "DURATION", "Stop",

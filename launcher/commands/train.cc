@@ -151,17 +151,8 @@ void warn_of_empty_model(const Paths& paths, const Logger& log) {
     log.warning("{} is empty: the job leaves no model behind", paths.model);
 }
 
-/// A failure before the first worker.
-int fail_set_up(const Error& error, const Paths& paths, const Logger& log) {
-  Conclusion conclusion;
-  conclusion.exit_code = error.exit_code;
-  conclusion.failure = error.message;
-  log.error("{}", error.message);
-  return leave_marker(conclusion, paths, sys::is_directory(paths.output), log);
-}
-
 int fail_stopped(int signal, const Paths& paths, const Logger& log) {
-  return fail_set_up(
+  return leave_set_up_failure(
       Error{fmt::format("stopped by {} before any worker was started", sys::signal_name(signal)),
             128 + signal},
       paths, log);
@@ -232,14 +223,14 @@ int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
     const Paths paths = Paths::from(environment);
     if (const auto moved = set_aside_markers(paths); !moved)
       log.warning("{}", moved.error().message);
-    return fail_set_up(context.error(), paths, log);
+    return leave_set_up_failure(context.error(), paths, log);
   }
   configure(log, *context);
   const Result<int> code = Train(line, std::move(inheritance), *context, log).run();
   if (code) return *code;
   if (const auto signal = sys::pending_stop_signal())
     return fail_stopped(*signal, context->job.paths, log);
-  return fail_set_up(code.error(), context->job.paths, log);
+  return leave_set_up_failure(code.error(), context->job.paths, log);
 }
 
 }  // namespace trainit::commands

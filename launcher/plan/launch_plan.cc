@@ -35,7 +35,11 @@ struct Common {
 };
 Common common_of(const PlanInput& input) {
   Common common{input.inherited, {}, wants_ranks(input.options, input.command, input.workers)};
-  if (common.ranks) environment::erase_rank_variables(common.environment);
+  // A rank of an outer launcher is no rank of this job; with --rank-env never it is the user's
+  // affair.
+  if (input.options.rank_environment != RankEnvironment::kNever) {
+    environment::erase_rank_variables(common.environment);
+  }
   common.environment.merge(input.host.variables);
   // An inherited value under such a name would be another job's.
   for (const std::string& name : input.host.left_out) common.environment.erase(name);

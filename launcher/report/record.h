@@ -20,8 +20,9 @@ namespace trainit::report {
 ///   plan      directory, workers: [{rank, argv}]
 ///   spawned   rank, pid
 ///   signal    signal, sender: it came; or signal, to: it was passed on to the workers
-///   stop      signal, to: what was told to end: workers, groups, or the tree of `processes`
-///   processes ended     rank, status, max_memory_kib outcome   success, exit_code, failure
+///   stop      signal, to: workers, groups or tree; processes: how many the tree had
+///   ended     rank, status, max_memory_kib
+///   outcome   success, exit_code, failure
 class RunRecord {
  public:
   /// Gives a text with every secret in it masked.

@@ -33,6 +33,18 @@ def test_a_mistake_on_the_command_line_names_the_word(trainit, pid1, job, argv, 
     assert end.code == 125 and word in end.err
 
 
+def test_a_mistake_on_the_command_line_is_the_failure_of_a_job_on_a_platform(trainit, pid1, job):
+    here = job()
+    assert pid1([trainit, "--wrokers", "2", "--", "true"], job=here).code == 125
+    assert "--wrokers" in here.failure
+
+
+def test_a_store_of_the_launchers_own_cannot_be_asked_for_yet(trainit, pid1, job):
+    here = job()
+    assert pid1([trainit, "--worker-store=false", "--", "true"], job=here).code == 125
+    assert "rank 0 serves it" in here.failure
+
+
 def workers_of(end):
     assert end.code == 0, end.err
     return len(end.out.splitlines())

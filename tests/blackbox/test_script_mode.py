@@ -34,6 +34,11 @@ def test_a_script_without_a_distribution_setting_is_one_process_without_ranks(tr
     assert seen(pid1([trainit], job=script_job(job)))["rank"] is None
 
 
+@pytest.mark.parametrize("argv, rank", [([], None), (["--rank-env", "never"], "5")])
+def test_ranks_of_an_outer_launcher_are_taken_out_unless_the_user_keeps_them(trainit, pid1, job, argv, rank):
+    assert seen(pid1([trainit, *argv], job=script_job(job), env={"RANK": "5"}))["rank"] == rank
+
+
 def test_a_script_gets_ranks_when_more_than_one_process_is_asked_for(trainit, pid1, job):
     here = script_job(job)
     end = pid1([trainit, "--workers", "2"], job=here)

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+#include "logs/prefix.h"
+#include "sys/files.h"
 #include "sys/posix.h"
 
 namespace trainit::logs {
@@ -16,9 +19,7 @@ constexpr int kReadsPerTurn = 4;
 constexpr int kReadsOfCut = 16;
 constexpr sys::Duration kRetry = std::chrono::milliseconds(20);
 
-std::string prefix_of(int rank, int workers) {
-  return rank == 0 || workers == 1 ? std::string() : fmt::format("[rank {}] ", rank);
-}
+constexpr std::string_view kPrefix = "[rank {rank}] ";
 
 }  // namespace
 
@@ -33,6 +34,7 @@ Relay::Relay(sys::EventLoop& loop, int workers, RelayOptions options)
   stderr_ = one_place ? stdout_ : own_stderr_.get();
   for (Console* console : {stdout_, stderr_}) {
     console->on_room([this, console] { resume(*console); });
+    console->on_trouble([this](const std::string& text) { tell(text); });
   }
 }
 
@@ -54,20 +56,59 @@ void Relay::add_worker(int rank, WorkerPipes pipes) {
 }
 
 void Relay::add_stream(int rank, Stream stream, sys::UniqueFd reader) {
-  using Passing = WorkerStream::Passing;
-  const Passing passing = workers_ > 1         ? Passing::kEndedLines
-                          : stdout_ == stderr_ ? Passing::kLines
-                                               : Passing::kBytes;
-  WorkerStream::Description description{rank, stream, next_source_++, prefix_of(rank, workers_),
-                                        passing};
-  streams_.push_back(std::make_unique<WorkerStream>(std::move(description), std::move(reader),
+  streams_.push_back(std::make_unique<WorkerStream>(describe(rank, stream), std::move(reader),
                                                     console_of(stream)));
   watch(*streams_.back());
 }
 
+WorkerStream::Description Relay::describe(int rank, Stream stream) {
+  WorkerStream::Description result;
+  result.rank = rank;
+  result.stream = stream;
+  result.source = next_source_++;
+  result.prefix = prefix_of(rank, stream);
+  result.passing = passing_of(rank, result.prefix);
+  result.waits_for_room = options_.when_full == WhenFull::kBlock;
+  result.collapse_progress = options_.collapse_progress;
+  if (options_.when_full == WhenFull::kSpill)
+    result.overflow = make_file(options_.spill_directory, result, "spilled.log", 0);
+  if (!options_.directory.empty())
+    result.file = make_file(options_.directory, result, "log", options_.file_bytes);
+  return result;
+}
+
+WorkerStream::Passing Relay::passing_of(int rank, const std::string& prefix) const {
+  using Passing = WorkerStream::Passing;
+  if (options_.only_rank_zero && rank != 0) return Passing::kNothing;
+  if (workers_ > 1 || !prefix.empty()) return Passing::kEndedLines;
+  const bool line_by_line =
+      stdout_ == stderr_ || options_.collapse_progress || options_.when_full != WhenFull::kBlock;
+  return line_by_line ? Passing::kLines : Passing::kBytes;
+}
+
+std::string Relay::prefix_of(int rank, Stream stream) const {
+  if (rank == 0 && !options_.prefix_rank_zero) return {};
+  if (workers_ == 1 && !options_.prefix) return {};
+  const PrefixValues values{rank, rank - options_.first_rank, options_.host, name_of(stream)};
+  return render_prefix(options_.prefix.value_or(std::string(kPrefix)), values).value_or("");
+}
+
+std::unique_ptr<LogFile> Relay::make_file(const std::string& directory,
+                                          const WorkerStream::Description& stream,
+                                          std::string_view ending, std::uint64_t limit) {
+  const std::string name =
+      fmt::format("rank-{}.{}.{}", stream.rank, name_of(stream.stream), ending);
+  return std::make_unique<LogFile>(sys::join_path(directory, name), limit, options_.files_kept,
+                                   [this](const std::string& text) { tell(text); });
+}
+
+void Relay::tell(const std::string& text) const {
+  if (on_trouble_) on_trouble_(text);
+}
+
 void Relay::watch(WorkerStream& stream) {
   if (loop_.watch(stream.reader(), EPOLLIN, [this, &stream](std::uint32_t) { read(stream); })) {
-    if (stream.console().full()) loop_.change(stream.reader(), 0);
+    if (stream.held_up()) loop_.change(stream.reader(), 0);
     return;
   }
   // Out of kernel memory or watches, which passes; to close the pipe would kill the worker.
@@ -86,24 +127,26 @@ void Relay::watch_again() {
 }
 
 void Relay::read(WorkerStream& stream) {
-  for (int i = 0; i < kReadsPerTurn && !stream.console().full(); ++i) {
+  for (int i = 0; i < kReadsPerTurn && !stream.held_up(); ++i) {
     const WorkerStream::Pumped pumped = stream.pump(buffer_);
     if (pumped == WorkerStream::Pumped::kEnded) return end(stream);
     if (pumped == WorkerStream::Pumped::kEmpty) break;
   }
   arm_flush(stream);
-  if (stream.console().full()) pause(stream.console());
+  if (stream.held_up()) pause(stream.console());
 }
 
 void Relay::end(WorkerStream& stream) {
   loop_.unwatch(stream.reader());
   std::erase(unwatched_, &stream);
   stream.close();
+  tell_overflow(stream);
 }
 
 void Relay::pause(const Console& console) {
   for (const auto& stream : streams_) {
-    if (stream->open() && &stream->console() == &console) loop_.change(stream->reader(), 0);
+    if (stream->open() && stream->held_up() && &stream->console() == &console)
+      loop_.change(stream->reader(), 0);
   }
 }
 
@@ -114,7 +157,20 @@ void Relay::resume(const Console& console) {
     loop_.change(stream->reader(), EPOLLIN);
     stream->restart_unfinished(now);  // its end may have been in the pipe all the time
     arm_flush(*stream);
+    tell_overflow(*stream);
   }
+}
+
+void Relay::tell_overflow(WorkerStream& stream) {
+  const WorkerStream::Overflow overflow = stream.take_overflow();
+  if (overflow.bytes == 0) return;
+  overflow_.lines += overflow.lines;
+  overflow_.bytes += overflow.bytes;
+  const LogFile* file = stream.overflow_file();
+  tell(fmt::format("{} was not read fast enough: {} lines ({}) of rank {} {}",
+                   name_of(stream.stream()), overflow.lines,
+                   human_bytes(static_cast<double>(overflow.bytes)), stream.rank(),
+                   file == nullptr ? "are dropped" : "are in " + file->path() + " instead"));
 }
 
 void Relay::arm_flush(const WorkerStream& stream) {
@@ -127,7 +183,7 @@ void Relay::flush_unfinished() {
   flush_timer_ = 0;
   const sys::TimePoint now = sys::Clock::now();
   for (const auto& stream : streams_) {
-    if (!stream->open() || stream->console().full()) continue;
+    if (!stream->open() || stream->held_up()) continue;
     flush_unfinished(*stream, now);
     if (stream->open()) arm_flush(*stream);
   }
@@ -194,9 +250,26 @@ sys::TimePoint Relay::first_error_at(int rank) const {
   return {};
 }
 
-void Relay::on_trouble(const std::function<void(const std::string& text)>& callback) {
-  stdout_->on_trouble(callback);
-  stderr_->on_trouble(callback);
+void Relay::on_trouble(std::function<void(const std::string& text)> callback) {
+  on_trouble_ = std::move(callback);
+}
+
+std::vector<std::string> Relay::remarks() const {
+  std::vector<std::string> remarks;
+  const Console::Counts sum = counts();
+  if (sum.inserted_line_ends > 0)
+    remarks.push_back(fmt::format("{} line{} of the output had no end when another rank's came",
+                                  sum.inserted_line_ends, sum.inserted_line_ends == 1 ? "" : "s"));
+  if (sum.lost_bytes > 0)
+    remarks.push_back(fmt::format("{} of the output could not be written",
+                                  human_bytes(static_cast<double>(sum.lost_bytes))));
+  if (overflow_.bytes > 0)
+    remarks.push_back(
+        fmt::format("{} lines ({}) of the output came faster than they were read and {}",
+                    overflow_.lines, human_bytes(static_cast<double>(overflow_.bytes)),
+                    options_.when_full == WhenFull::kSpill ? "are in " + options_.spill_directory
+                                                           : "were dropped"));
+  return remarks;
 }
 
 Console::Counts Relay::counts() const {

@@ -67,7 +67,8 @@ class Relay {
   WorkerStream::Description describe(int rank, Stream stream);
   WorkerStream::Passing passing_of(int rank, const std::string& prefix) const;
   std::string prefix_of(int rank, Stream stream) const;
-  std::unique_ptr<LogFile> make_file(const std::string& directory, const WorkerStream::Description& stream,
+  std::unique_ptr<LogFile> make_file(const std::string& directory,
+                                     const WorkerStream::Description& stream,
                                      std::string_view ending, std::uint64_t limit);
   void tell(const std::string& text) const;
   void watch(WorkerStream& stream);
@@ -76,7 +77,7 @@ class Relay {
   void end(WorkerStream& stream);
   void pause(const Console& console);
   void resume(const Console& console);
-  void tell_overflow(const WorkerStream& stream);
+  void tell_overflow(WorkerStream& stream);
   void arm_flush(const WorkerStream& stream);
   void flush_unfinished();
   void flush_unfinished(WorkerStream& stream, sys::TimePoint now);
@@ -92,7 +93,7 @@ class Relay {
   std::vector<char> buffer_;
   Console::Source next_source_ = 0;
   std::function<void(const std::string& text)> on_trouble_;
-  WorkerStream::Overflow told_;  ///< of all streams together
+  WorkerStream::Overflow overflow_;                            ///< of all streams together
   std::vector<const WorkerStream*> unwatched_;                 ///< that epoll has refused so far
   sys::EventLoop::TimerId flush_timer_ = 0, watch_timer_ = 0;  ///< 0: none
 };

@@ -51,7 +51,8 @@ void WorkerStream::show(std::string_view bytes) {
   if (overflowing_line_) {
     const std::size_t line_end = bytes.find('\n');
     overflowing_line_ = line_end == std::string_view::npos;
-    const std::string_view rest_of_line = bytes.substr(0, overflowing_line_ ? line_end : line_end + 1);
+    const std::string_view rest_of_line =
+        bytes.substr(0, overflowing_line_ ? line_end : line_end + 1);
     overflow(rest_of_line);
     bytes.remove_prefix(rest_of_line.size());
   }

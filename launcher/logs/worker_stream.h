@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "logs/console.h"
 #include "logs/line_splitter.h"
@@ -53,6 +54,8 @@ class WorkerStream {
   };
 
   WorkerStream(Description description, sys::UniqueFd reader, Console& console);
+  WorkerStream(const WorkerStream&) = delete;
+  WorkerStream& operator=(const WorkerStream&) = delete;
 
   /// Passes on what one read into `buffer` gives.
   Pumped pump(std::span<char> buffer);
@@ -75,8 +78,8 @@ class WorkerStream {
   /// The time that the line has to end begins anew.
   void restart_unfinished(sys::TimePoint now) { unfinished_since_ = now; }
 
-  /// What the console did not take, all in all.
-  const Overflow& overflow() const { return overflow_; }
+  /// What the console did not take since this was asked last.
+  Overflow take_overflow() { return std::exchange(overflow_, {}); }
   const LogFile* overflow_file() const { return description_.overflow.get(); }
 
  private:

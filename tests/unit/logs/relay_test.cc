@@ -19,6 +19,12 @@ using logs::WorkerPipes;
 
 namespace {
 
+RelayOptions with_memory(std::size_t bytes) {
+  RelayOptions options;
+  options.memory = bytes;
+  return options;
+}
+
 /// What one worker writes to.
 struct Worker {
   sys::UniqueFd out, err;
@@ -32,14 +38,14 @@ struct Worker {
 /// A relay between workers and two pipes, or one that is both.
 struct TestRelay : TestLoop {
   explicit TestRelay(int workers, bool one_place = false, std::size_t memory = 64 << 20)
-      : relay(loop, workers, options(one_place, memory)) {}
+      : TestRelay(workers, with_memory(memory), one_place) {}
+  TestRelay(int workers, RelayOptions options, bool one_place = false)
+      : relay(loop, workers, with_places(std::move(options), one_place)) {}
 
-  RelayOptions options(bool one_place, std::size_t memory) const {
-    RelayOptions result;
-    result.stdout_fd = out.writer.get();
-    result.stderr_fd = one_place ? out.writer.get() : err.writer.get();
-    result.memory = memory;
-    return result;
+  RelayOptions with_places(RelayOptions options, bool one_place) const {
+    options.stdout_fd = out.writer.get();
+    options.stderr_fd = one_place ? out.writer.get() : err.writer.get();
+    return options;
   }
   Worker add(int rank) {
     WorkerPipes pipes = std::move(*logs::make_worker_pipes(std::nullopt));
@@ -129,12 +135,20 @@ void write_numbered_lines(int rank, const Worker& worker) {
   write_some(err, worker.err.get(), err.size());
 }
 
+/// The lines with their ends.
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    lines.push_back(text.substr(0, text.find('\n') + 1));
+    text.remove_prefix(lines.back().size());
+  }
+  return lines;
+}
+
 /// Checks that `text` has each rank's lines of this stream, whole, in order, and nothing else.
 void check_numbered_lines(std::string_view text, int ranks, const char* stream) {
   std::map<int, int> next;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n') + 1);
-    text.remove_prefix(line.size());
+  for (const std::string_view line : lines_of(text)) {
     const std::size_t space = line.find(' ');
     const bool prefixed = line.starts_with("[rank ");
     const int rank = std::atoi(line.data() + (prefixed ? space + 1 : 0));
@@ -202,10 +216,7 @@ TEST_CASE("when both streams lead to one pipe, their lines and ours do not tear 
   test.take();
   check_ended_well(child);
   std::string out, err;
-  std::string_view rest = test.out_text;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n') + 1);
-    rest.remove_prefix(line.size());
+  for (const std::string_view line : lines_of(test.out_text)) {
     if (line == "trainit: line\n") {
       --said;
     } else {
@@ -473,6 +484,185 @@ TEST_CASE("a relay without workers is drained, and says what we say") {
   test.relay.say("trainit: hello\n");
   test.take();
   CHECK(test.err_text == "trainit: hello\n");
+}
+
+TEST_CASE("the prefix is as it was asked for, also of one worker") {
+  RelayOptions options;
+  options.host = "algo-1";
+  options.first_rank = 8;
+  options.prefix = "{host}/{local_rank}: ";
+  TestRelay test(1, options);
+  Worker nine = test.add(9);
+  write_all(nine.out.get(), "hello\nlast");
+  nine.end();
+  test.drain();
+  CHECK(test.out_text == "algo-1/1: hello\nalgo-1/1: last\n");
+}
+
+TEST_CASE("rank 0 has a prefix when that was asked for") {
+  RelayOptions options;
+  options.prefix = "{rank} {stream} ";
+  options.prefix_rank_zero = true;
+  TestRelay test(2, options);
+  Worker zero = test.add(0);
+  write_all(zero.err.get(), "hello\n");
+  zero.end();
+  test.drain();
+  CHECK(test.err_text == "0 stderr hello\n");
+}
+
+TEST_CASE("prefixes can be off") {
+  RelayOptions options;
+  options.prefix = "";
+  TestRelay test(2, options);
+  Worker one = test.add(1);
+  write_all(one.out.get(), "hello\n");
+  one.end();
+  test.drain();
+  CHECK(test.out_text == "hello\n");
+}
+
+TEST_CASE("with only rank 0 shown the others are still in files and tails") {
+  const TemporaryDirectory directory;
+  RelayOptions options;
+  options.only_rank_zero = true;
+  options.directory = directory.path;
+  TestRelay test(2, options);
+  Worker zero = test.add(0), one = test.add(1);
+  write_all(zero.out.get(), "shown\n");
+  write_all(one.out.get(), "kept\nlast");
+  zero.end();
+  one.end();
+  test.drain();
+  CHECK(test.out_text == "shown\n");
+  CHECK(test.relay.tail(1, Stream::kStdout) == "kept\nlast");
+  CHECK(sys::read_file(directory / "rank-1.stdout.log") == "kept\nlast");
+  CHECK(sys::read_file(directory / "rank-0.stdout.log") == "shown\n");
+  CHECK_FALSE(sys::exists(directory / "rank-0.stderr.log"));
+}
+
+TEST_CASE("a rank's files hold its bytes as they came") {
+  const TemporaryDirectory directory;
+  RelayOptions options;
+  options.directory = directory.path;
+  TestRelay test(2, options);
+  const std::string bytes = random_bytes(1 << 20);
+  Worker one = test.add(1);
+  const pid_t child = in_child(one, [&] { write_all(one.err.get(), bytes); });
+  one.end();
+  test.drain();
+  CHECK((sys::read_file(directory / "rank-1.stderr.log") == bytes));
+  check_ended_well(child);
+}
+
+TEST_CASE("a worker that would have to wait loses whole lines instead, and it is said how many") {
+  for (const int workers : {1, 2}) {
+    CAPTURE(workers);
+    RelayOptions options = with_memory(1 << 20);
+    options.when_full = logs::WhenFull::kDrop;
+    TestRelay test(workers, options);
+    std::string told;
+    test.relay.on_trouble([&](const std::string& text) { told += text + "\n"; });
+    Worker worker = test.add(0);
+    const pid_t child = in_child(worker, [&] { write_numbered_lines(0, worker); });
+    worker.end();
+    test.run_until([&] {
+      test.err_text += read_all(test.err.reader);
+      return test.relay.drained();  // nobody reads stdout meanwhile
+    });
+    check_ended_well(child);
+    test.drain();
+    int whole = 0;
+    for (const std::string_view line : lines_of(test.out_text)) {
+      REQUIRE(line == numbered_line(0, "out", std::atoi(line.data() + 6)));
+      ++whole;
+    }
+    CHECK(whole < kLines);
+    CHECK(whole > 1'000);
+    const std::string dropped = std::to_string(kLines - whole) + " lines (";
+    CHECK(told.starts_with("stdout was not read fast enough: " + dropped));
+    CHECK(told.ends_with("of rank 0 are dropped\n"));
+    REQUIRE(test.relay.remarks().size() == 1);
+    CHECK(test.relay.remarks()[0].starts_with(dropped));
+    CHECK(test.relay.remarks()[0].ends_with("came faster than they were read and were dropped"));
+  }
+}
+
+TEST_CASE("what would be dropped can be kept in files, so that nothing is lost") {
+  const TemporaryDirectory directory;
+  RelayOptions options = with_memory(1 << 20);
+  options.when_full = logs::WhenFull::kSpill;
+  options.spill_directory = directory.path;
+  TestRelay test(2, options);
+  Worker one = test.add(1);
+  const pid_t child = in_child(one, [&] { write_numbered_lines(1, one); });
+  one.end();
+  test.run_until([&] {
+    test.err_text += read_all(test.err.reader);
+    return test.relay.drained();
+  });
+  check_ended_well(child);
+  test.drain();
+  const std::string spilled = *sys::read_file(directory / "rank-1.stdout.spilled.log");
+  CHECK(spilled.size() > 100'000);
+  std::string together = test.out_text;
+  for (const std::string_view line : lines_of(spilled)) together += "[rank 1] " + std::string(line);
+  std::map<int, int> seen;
+  for (const std::string_view line : lines_of(together)) {
+    const int number = std::atoi(line.data() + 15);
+    REQUIRE(line == "[rank 1] " + numbered_line(1, "out", number));
+    ++seen[number];
+  }
+  CHECK(seen.size() == kLines);
+}
+
+TEST_CASE("a line of which a part was dropped loses its rest too") {
+  RelayOptions options = with_memory(256 << 10);
+  options.when_full = logs::WhenFull::kDrop;
+  TestRelay test(2, options);
+  const Worker one = test.add(1), two = test.add(2);
+  fill(test.out.writer.get());
+  write_all(two.out.get(), std::string(200'000, 'b') + "\n");
+  test.run_for(std::chrono::milliseconds(1));
+  write_all(one.out.get(), "dropped ");
+  test.run_for(std::chrono::milliseconds(300));  // long enough to be passed on, or dropped
+  test.run_until([&] {
+    test.take();
+    return test.relay.queued() == 0;
+  });
+  write_all(one.out.get(), "rest\nwhole\n");
+  test.run_until([&] {
+    test.take();
+    return test.out_text.ends_with("whole\n");
+  });
+  CHECK(test.out_text.ends_with("b\n[rank 1] whole\n"));
+}
+
+TEST_CASE("progress bars can be thinned") {
+  RelayOptions options;
+  options.collapse_progress = true;
+  TestRelay test(1, options);
+  Worker zero = test.add(0);
+  write_all(zero.err.get(), "\r1 %\r2 %\r3 %\ndone\n\rlast");
+  zero.end();
+  test.drain();
+  CHECK(test.err_text == "3 %\ndone\nlast\n");
+}
+
+TEST_CASE("what was inserted and lost is remarked on at the end") {
+  TestRelay test(2);
+  CHECK(test.relay.remarks().empty());
+  const Worker one = test.add(1), two = test.add(2);
+  write_all(one.out.get(), "unfinished");
+  test.run_until_out("[rank 1] unfinished");
+  write_all(two.out.get(), "other\n");
+  test.run_until_out("[rank 1] unfinished\n[rank 2] other\n");
+  test.err.reader.reset();
+  write_all(two.err.get(), std::string(2047, 'x') + "\n");
+  test.run_until([&] { return test.relay.counts().lost_bytes > 0; });
+  CHECK(test.relay.remarks() ==
+        std::vector<std::string>{"1 line of the output had no end when another rank's came",
+                                 "2 KB of the output could not be written"});
 }
 
 TEST_CASE(

@@ -83,7 +83,8 @@ def milliseconds(seconds):
 def main():
     options = common.arguments(runs=40)
     job = lay_out_job()
-    env = {"PATH": os.environ["PATH"], "HOME": "/root", "OMPI_MCA_rmaps_base_oversubscribe": "1", **job.env}
+    # The toolkit would wait for the job's host to have an address.
+    env = {"PATH": os.environ["PATH"], "HOME": "/root", "SM_STUDIO_LOCAL_MODE": "true", **job.env}
     sections = []
     for count in WORKERS:
         medians = common.interleaved(commands(count), options.runs if count < 64 else options.runs // 2, env)

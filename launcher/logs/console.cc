@@ -21,8 +21,13 @@ int milliseconds(sys::Duration duration) {
 
 }  // namespace
 
-Console::Console(sys::EventLoop& loop, Outlet outlet, std::string name, std::size_t limit)
-    : loop_(loop), outlet_(std::move(outlet)), name_(std::move(name)), limit_(limit) {}
+Console::Console(sys::EventLoop& loop, Outlet outlet, std::string name, std::size_t limit,
+                 sys::Duration unfinished_line)
+    : loop_(loop),
+      outlet_(std::move(outlet)),
+      name_(std::move(name)),
+      limit_(limit),
+      unfinished_line_(unfinished_line) {}
 
 Console::~Console() {
   if (watched_) loop_.unwatch(outlet_.descriptor());
@@ -46,7 +51,7 @@ void Console::append(Source source, std::string_view prefix, std::string_view by
 
 void Console::say(std::string_view lines) {
   const bool in_progress =
-      open_by_ >= 0 && sys::Clock::now() - opened_at_ < kUnfinishedLine && !gone_;
+      open_by_ >= 0 && sys::Clock::now() - opened_at_ < unfinished_line_ && !gone_;
   if (!held_.empty() || in_progress) {
     hold(lines);
   } else if (queue_.size() > limit_ + kOwnLines) {
@@ -67,7 +72,7 @@ void Console::hold(std::string_view lines) {
   held_ += lines;
   if (held_.size() > kOwnLines) return release_held();
   if (held_timer_ != 0) return;
-  held_timer_ = loop_.after(kUnfinishedLine, [this] { release_held(); });
+  held_timer_ = loop_.after(unfinished_line_, [this] { release_held(); });
 }
 
 void Console::release_held() {

@@ -11,7 +11,8 @@
 
 namespace trainit::logs {
 
-/// How long a line may stay without its end before others may write behind it.
+/// How long a line may stay without its end before others may write behind it, unless said
+/// otherwise.
 inline constexpr sys::Duration kUnfinishedLine = std::chrono::milliseconds(200);
 
 /// Our own stdout or stderr, shared by everybody who writes there: the streams of the workers, and
@@ -29,7 +30,8 @@ class Console {
 
   /// `name` is for people; `limit` in bytes. The outlet's descriptor stays open as long as this
   /// lives.
-  Console(sys::EventLoop& loop, Outlet outlet, std::string name, std::size_t limit);
+  Console(sys::EventLoop& loop, Outlet outlet, std::string name, std::size_t limit,
+          sys::Duration unfinished_line = kUnfinishedLine);
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
   ~Console();
@@ -39,7 +41,7 @@ class Console {
   void append(Source source, std::string_view prefix, std::string_view bytes);
   /// That source writes no more. A line that it left open is ended, if `end_line` says so.
   void source_ended(Source source, bool end_line);
-  /// Writes or queues lines of our own. They wait up to 200 ms for the end of a line in progress.
+  /// Writes or queues lines of our own. They wait, but not long, for the end of a line in progress.
   void say(std::string_view lines);
 
   /// True from when the queue has reached the limit until half of it is gone: no more, please.
@@ -84,6 +86,7 @@ class Console {
   Outlet outlet_;
   std::string name_;
   std::size_t limit_;
+  sys::Duration unfinished_line_;
   ByteQueue queue_;
   std::string held_;
   sys::EventLoop::TimerId held_timer_ = 0, retry_timer_ = 0;  ///< 0: none

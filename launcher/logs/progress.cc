@@ -18,9 +18,9 @@ void ProgressFilter::feed(std::string_view bytes, sys::TimePoint now) {
 
 void ProgressFilter::feed_line(std::string_view line, sys::TimePoint now) {
   const bool ends = line.ends_with('\n');
-  std::string_view states = line.substr(0, line.size() - (line.ends_with("\r\n") ? 2
-                                                          : ends                 ? 1
-                                                                                 : 0));
+  const std::string_view states = line.substr(0, line.size() - (line.ends_with("\r\n") ? 2
+                                                                : ends                 ? 1
+                                                                                       : 0));
   if (!in_progress_ && states.find('\r') == std::string_view::npos) return take_(line);
   in_progress_ = true;
   add_states(states);

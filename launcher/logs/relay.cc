@@ -28,8 +28,11 @@ Relay::Relay(sys::EventLoop& loop, int workers, RelayOptions options)
   Outlet out(options_.stdout_fd), err(options_.stderr_fd);
   const bool one_place = out.leads_where(err);
   const std::size_t limit = one_place ? options_.memory : options_.memory / 2;
-  own_stdout_ = std::make_unique<Console>(loop, std::move(out), "stdout", limit);
-  if (!one_place) own_stderr_ = std::make_unique<Console>(loop, std::move(err), "stderr", limit);
+  own_stdout_ =
+      std::make_unique<Console>(loop, std::move(out), "stdout", limit, options_.unfinished_line);
+  if (!one_place)
+    own_stderr_ =
+        std::make_unique<Console>(loop, std::move(err), "stderr", limit, options_.unfinished_line);
   stdout_ = own_stdout_.get();
   stderr_ = one_place ? stdout_ : own_stderr_.get();
   for (Console* console : {stdout_, stderr_}) {
@@ -176,7 +179,7 @@ void Relay::tell_overflow(WorkerStream& stream) {
 void Relay::arm_flush(const WorkerStream& stream) {
   const auto since = stream.unfinished_since();
   if (flush_timer_ != 0 || !since) return;
-  flush_timer_ = loop_.at(*since + kUnfinishedLine, [this] { flush_unfinished(); });
+  flush_timer_ = loop_.at(*since + options_.unfinished_line, [this] { flush_unfinished(); });
 }
 
 void Relay::flush_unfinished() {
@@ -190,7 +193,7 @@ void Relay::flush_unfinished() {
 }
 
 void Relay::flush_unfinished(WorkerStream& stream, sys::TimePoint now) {
-  const sys::TimePoint limit = now - kUnfinishedLine;
+  const sys::TimePoint limit = now - options_.unfinished_line;
   const auto since = stream.unfinished_since();
   if (!since || *since > limit) return;
   // When we were kept from running, the line's end may be there by now.

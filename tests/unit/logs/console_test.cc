@@ -17,10 +17,17 @@ namespace {
 constexpr std::size_t kLimit = 1 << 20;
 
 struct PipeConsole : TestLoop {
+  explicit PipeConsole(sys::Duration unfinished_line = logs::kUnfinishedLine)
+      : console(loop, Outlet(pipe.writer.get()), "stdout", kLimit, unfinished_line) {}
+
   Pipe pipe;
-  Console console{loop, Outlet(pipe.writer.get()), "stdout", kLimit};
+  Console console;
 
   std::string written() const { return read_all(pipe.reader); }
+};
+
+struct PatientConsole : PipeConsole {
+  PatientConsole() : PipeConsole(std::chrono::seconds(60)) {}
 };
 
 /// Files of this process can be this long, no longer.
@@ -66,7 +73,7 @@ TEST_CASE_FIXTURE(PipeConsole, "another source's open line is ended first, and t
   CHECK(console.counts().inserted_line_ends == 1);
 }
 
-TEST_CASE_FIXTURE(PipeConsole, "a line of our own waits for the end of the line in progress") {
+TEST_CASE_FIXTURE(PatientConsole, "a line of our own waits for the end of the line in progress") {
   console.append(0, "", "half a ");
   console.say("trainit: hello\n");
   CHECK(written() == "half a ");
@@ -85,7 +92,7 @@ TEST_CASE_FIXTURE(PipeConsole, "a line of our own does not wait for a line that 
   CHECK(console.counts().inserted_line_ends == 1);
 }
 
-TEST_CASE_FIXTURE(PipeConsole, "a line of our own does not wait for somebody who has ended") {
+TEST_CASE_FIXTURE(PatientConsole, "a line of our own does not wait for somebody who has ended") {
   console.append(0, "", "last words");
   console.say("trainit: waits\n");
   console.source_ended(0, false);
@@ -220,7 +227,7 @@ TEST_CASE_FIXTURE(PipeConsole,
   CHECK(console.counts().lost_bytes == queued);
 }
 
-TEST_CASE_FIXTURE(PipeConsole, "the end writes the lines that were held back") {
+TEST_CASE_FIXTURE(PatientConsole, "the end writes the lines that were held back") {
   console.append(0, "", "open");
   console.say("trainit: last\n");
   console.finish(std::chrono::seconds(1), sys::Clock::now() + std::chrono::seconds(1));

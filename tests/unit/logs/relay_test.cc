@@ -19,8 +19,15 @@ using logs::WorkerPipes;
 
 namespace {
 
-RelayOptions with_memory(std::size_t bytes) {
+/// On a machine that is busy enough every line would become too old otherwise.
+RelayOptions patient() {
   RelayOptions options;
+  options.unfinished_line = std::chrono::seconds(60);
+  return options;
+}
+
+RelayOptions with_memory(std::size_t bytes) {
+  RelayOptions options = patient();
   options.memory = bytes;
   return options;
 }
@@ -37,8 +44,7 @@ struct Worker {
 
 /// A relay between workers and two pipes, or one that is both.
 struct TestRelay : TestLoop {
-  explicit TestRelay(int workers, bool one_place = false, std::size_t memory = 64 << 20)
-      : TestRelay(workers, with_memory(memory), one_place) {}
+  explicit TestRelay(int workers) : TestRelay(workers, RelayOptions()) {}
   TestRelay(int workers, RelayOptions options, bool one_place = false)
       : relay(loop, workers, with_places(std::move(options), one_place)) {}
 
@@ -183,7 +189,7 @@ TEST_CASE("one worker's question without a line end is seen at once") {
 }
 
 TEST_CASE("of several workers every line of each stream is whole and in order") {
-  TestRelay test(8);
+  TestRelay test(8, patient());
   std::vector<pid_t> children;
   for (int rank = 0; rank < 8; ++rank) {
     const Worker worker = test.add(rank);
@@ -197,7 +203,7 @@ TEST_CASE("of several workers every line of each stream is whole and in order") 
 }
 
 TEST_CASE("when both streams lead to one pipe, their lines and ours do not tear each other") {
-  TestRelay test(1, true, 1 << 20);
+  TestRelay test(1, with_memory(1 << 20), true);
   Worker worker = test.add(0);
   const pid_t child = in_child(worker, [&] { write_numbered_lines(0, worker); });
   worker.end();
@@ -268,7 +274,7 @@ TEST_CASE("an unfinished line is shown after a while, and given an end when anot
 }
 
 TEST_CASE("a line written in two halves at once is not shown in two") {
-  TestRelay test(2);
+  TestRelay test(2, patient());
   const Worker one = test.add(1), two = test.add(2);
   write_all(one.out.get(), "first ");
   test.run_for(std::chrono::milliseconds(10));
@@ -296,7 +302,7 @@ TEST_CASE("a line whose end is in the pipe is not cut, however late we come") {
 }
 
 TEST_CASE("a line over 1 MiB passes whole when nobody else speaks") {
-  TestRelay test(2);
+  TestRelay test(2, patient());
   const std::string line = std::string(5 << 20, 'x') + "\n";
   Worker one = test.add(1);
   const pid_t child = in_child(one, [&] { write_all(one.out.get(), line); });
@@ -317,7 +323,7 @@ TEST_CASE("bytes that are no UTF-8 and NUL pass") {
 }
 
 TEST_CASE("past the limit the workers wait, nothing is lost, and waiting costs no wake-ups") {
-  TestRelay test(2, false, 2 << 20);
+  TestRelay test(2, with_memory(2 << 20));
   const Worker zero = test.add(0), one = test.add(1);
   const std::string line = std::string(99, 'x') + "\n";
   for (std::string* text : {&test.out_text, &test.err_text}) text->clear();
@@ -364,7 +370,9 @@ TEST_CASE("of very many streams none has a line cut because its turn comes late"
 }
 
 TEST_CASE("a line that was held up on its way is not cut for its age") {
-  TestRelay test(2, false, 256 << 10);
+  RelayOptions options = with_memory(256 << 10);
+  options.unfinished_line = std::chrono::seconds(1);
+  TestRelay test(2, options);
   Worker one = test.add(1), two = test.add(2);
   fill(test.out.writer.get());
   write_all(one.out.get(), "first ");
@@ -375,7 +383,7 @@ TEST_CASE("a line that was held up on its way is not cut for its age") {
   // Nobody is read from now on, and the worker waits in the middle of its line.
   const std::string middle(fill(one.out.get()), '#');
   write_all(two.out.get(), "other\n");
-  test.run_for(std::chrono::milliseconds(300));
+  test.run_for(std::chrono::milliseconds(1100));
   test.run_until([&] {
     test.take();
     return test.out_text.find(big) != std::string::npos && test.relay.queued() == 0;
@@ -389,7 +397,7 @@ TEST_CASE("a line that was held up on its way is not cut for its age") {
 }
 
 TEST_CASE("when our reader is gone the workers go on") {
-  TestRelay test(2);
+  TestRelay test(2, patient());
   Worker one = test.add(1);
   std::string told;
   test.relay.on_trouble([&](const std::string& text) { told += text; });
@@ -618,6 +626,7 @@ TEST_CASE("what would be dropped can be kept in files, so that nothing is lost")
 
 TEST_CASE("a line of which a part was dropped loses its rest too") {
   RelayOptions options = with_memory(256 << 10);
+  options.unfinished_line = logs::kUnfinishedLine;
   options.when_full = logs::WhenFull::kDrop;
   TestRelay test(2, options);
   const Worker one = test.add(1), two = test.add(2);

@@ -36,10 +36,12 @@ def commands(count):
     found = {
         "trainit": (trainit(count, true), 10**9),
         "fork and exec": ([str(common.PROGRAMS / "fork_exec"), str(count), true], 10**9),
-        "mpirun": ([program("mpirun"), "--allow-run-as-root", "--oversubscribe", "-n", str(count), true], SLOW_RUNS * 2),
         "torchrun": ([str(cache.peer("torch").parent / "torchrun"), "--nproc-per-node", str(count), "--no-python", true],
                      SLOW_RUNS if count < 64 else 2),
     }
+    if count < 64:  # with 64 processes on two cores Open MPI 4.1 was seen to hang for minutes
+        found["mpirun"] = ([program("mpirun"), "--allow-run-as-root", "--oversubscribe", "-n", str(count), true],
+                           SLOW_RUNS * 2)
     if count == 1:
         found["tini"] = ([program("tini"), "-s", "--", true], 10**9)
         found["Python toolkit"] = ([str(cache.peer("sagemaker-training").parent / "train")], SLOW_RUNS * 2)

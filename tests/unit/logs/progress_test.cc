@@ -88,6 +88,7 @@ TEST_CASE_FIXTURE(Filtered, "what is far too long for a bar passes whole") {
     feed(chunk, 1);
     expected += chunk;
   }
+  CHECK((text == expected));
   feed("\n");
   CHECK((text == expected + "\n"));
 }

@@ -652,10 +652,12 @@ TEST_CASE("progress bars can be thinned") {
   options.collapse_progress = true;
   TestRelay test(1, options);
   Worker zero = test.add(0);
-  write_all(zero.err.get(), "\r1 %\r2 %\r3 %\ndone\n\rlast");
+  write_all(zero.err.get(), "\r1 %\r2 %\r3 %\ndone\n\r4 %");
+  test.run_until([&] { return (test.err_text += read_all(test.err.reader)).ends_with("4 %\n"); });
+  write_all(zero.err.get(), "\r5 %");
   zero.end();
   test.drain();
-  CHECK(test.err_text == "3 %\ndone\nlast\n");
+  CHECK(test.err_text == "3 %\ndone\n4 %\n5 %\n");
 }
 
 TEST_CASE("what was inserted and lost is remarked on at the end") {

@@ -47,7 +47,11 @@ class Console {
   /// True from when the queue has reached the limit until half of it is gone: no more, please.
   /// Bytes that come nevertheless are queued all the same.
   bool full() const { return full_; }
-  /// Called when it is no longer full.
+  /// True while more would only lie in our memory, with a reader that takes what it gets at a good
+  /// speed: little is queued then, so that it stays in the processor's cache. A slow reader makes
+  /// nobody crowd: what it has not taken is kept for it, up to the limit.
+  bool crowded() const { return crowded_; }
+  /// Called when it is neither full nor crowded any more.
   void on_room(std::function<void()> callback) { on_room_ = std::move(callback); }
   /// Called, once for each kind, with a sentence that says why output is being lost.
   void on_trouble(std::function<void(const std::string& text)> callback) {
@@ -75,12 +79,15 @@ class Console {
   void release_held();
 
   void flush();
+  void note_written(std::string_view offered, const Offer& offer);
   bool settle(const Offer& offer);
   void give_up(const Offer& offer);
   void drop_queue();
   void tell(const Offer& offer);
   void wait_for_room();
-  void update_full();
+  void update_room();
+  void start_window();
+  void look_at_reader();
 
   sys::EventLoop& loop_;
   Outlet outlet_;
@@ -89,11 +96,13 @@ class Console {
   sys::Duration unfinished_line_;
   ByteQueue queue_;
   std::string held_;
-  sys::EventLoop::TimerId held_timer_ = 0, retry_timer_ = 0;  ///< 0: none
-  Source open_by_ = kNobody;                                  ///< who left the last line open
+  sys::EventLoop::TimerId held_timer_ = 0, retry_timer_ = 0, window_timer_ = 0;  ///< 0: none
+  Source open_by_ = kNobody;  ///< who left the last line open
   sys::TimePoint opened_at_;
   char last_written_ = '\n';
-  bool full_ = false, gone_ = false, failure_told_ = false, watched_ = false, waiting_ = false;
+  bool full_ = false, crowded_ = false, reader_is_slow_ = false;
+  std::uint64_t written_ = 0, written_before_window_ = 0;
+  bool gone_ = false, failure_told_ = false, watched_ = false, waiting_ = false;
   Counts counts_;
   std::function<void()> on_room_;
   std::function<void(const std::string&)> on_trouble_;

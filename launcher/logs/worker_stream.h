@@ -72,7 +72,9 @@ class WorkerStream {
   const Tail& tail() const { return tail_; }
 
   /// True when it must not be read now.
-  bool held_up() const { return description_.waits_for_room && shown() && console_.full(); }
+  bool held_up() const {
+    return description_.waits_for_room && shown() && (console_.full() || console_.crowded());
+  }
   /// Since when the line that is held back is; nothing when none is.
   std::optional<sys::TimePoint> unfinished_since() const;
   /// The time that the line has to end begins anew.

@@ -132,6 +132,39 @@ TEST_CASE_FIXTURE(PipeConsole, "what the reader does not take is queued, and com
   CHECK(text == expected);
 }
 
+TEST_CASE_FIXTURE(PipeConsole,
+                  "little is queued for a reader that is fast, and a lot for one that is slow") {
+  const std::string block(32 << 10, 'x');
+  std::string taken(64 << 10, '\0');
+  std::size_t most = 0;
+  for (std::size_t sum = 0; sum < 16 << 20;) {
+    if (console.crowded()) {
+      while (::read(pipe.reader.get(), taken.data(), taken.size()) > 0) {
+      }
+      loop.run_once();
+    } else {
+      console.append(0, "", block);
+      sum += block.size();
+      most = std::max(most, console.queued());
+    }
+  }
+  CHECK(most < 512 << 10);
+
+  while (!console.crowded()) console.append(0, "", block);
+  bool room = false;
+  console.on_room([&] { room = true; });
+  run_until([&] { return room; });  // nothing was read meanwhile
+  CHECK_FALSE(console.crowded());
+  while (!console.full()) console.append(0, "", block);
+  CHECK_FALSE(console.crowded());
+  CHECK(console.queued() >= kLimit);
+  run_until([&] {
+    written();
+    return console.queued() == 0;
+  });
+  CHECK_FALSE(console.full());
+}
+
 TEST_CASE_FIXTURE(PipeConsole, "a reader that stands still costs no wake-ups") {
   console.append(0, "", std::string(kLimit, 'x'));
   CHECK(run_for(std::chrono::milliseconds(100)) <= 2);

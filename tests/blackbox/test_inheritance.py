@@ -1,6 +1,7 @@
 """What a worker gets from us and from our caller: descriptors, signals, limits, stdin, terminal, group, port."""
 
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def test_we_do_not_keep_descriptors_of_our_caller(trainit, start, job):
     running = start([trainit, "--", "bash", "-c", script], job=job(), namespace=False, pass_fds=[writer])
     os.close(writer)
     running.wait_for("closed")
-    assert os.read(reader, 1) == b""  # would wait for ever if anybody still had the other end
+    ended, _, _ = select.select([reader], [], [], 30)
+    assert ended and os.read(reader, 1) == b"", "somebody still has the other end"
     os.close(reader)
     running.signal(signal.SIGTERM)
     running.wait()

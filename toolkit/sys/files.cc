@@ -41,6 +41,13 @@ std::string temporary_beside(const std::string& path) {
   return fmt::format("{}.{}.tmp", path, ::getpid());
 }
 
+/// 0 when it is there now, or what errno said.
+int make_directory(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0) return 0;
+  const int failure = errno;
+  return failure == EEXIST && is_directory(path) ? 0 : failure;
+}
+
 }  // namespace
 
 Result<void> write_all(BorrowedFd fd, std::string_view content) {
@@ -119,16 +126,14 @@ Result<bool> write_file_once(const std::string& path, std::string_view content, 
 }
 
 Result<void> make_directories(const std::string& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) == 0 || (errno == EEXIST && is_directory(path))) return {};
-  if (errno != ENOENT)
-    return fail(fmt::format("making the directory {}: {}", path, errno_text(errno)));
+  int failure = make_directory(path, mode);
   const std::size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos || slash == 0) {
-    return fail(fmt::format("making the directory {}: {}", path, errno_text(ENOENT)));
+  if (failure == ENOENT && slash != std::string::npos && slash != 0) {
+    TRAINIT_TRY(make_directories(path.substr(0, slash), mode));
+    failure = make_directory(path, mode);
   }
-  TRAINIT_TRY(make_directories(path.substr(0, slash), mode));
-  if (::mkdir(path.c_str(), mode) == 0 || (errno == EEXIST && is_directory(path))) return {};
-  return fail(fmt::format("making the directory {}: {}", path, errno_text(errno)));
+  if (failure == 0) return {};
+  return fail(fmt::format("making the directory {}: {}", path, errno_text(failure)));
 }
 
 Result<std::vector<std::string>> list_directory(const std::string& path) {

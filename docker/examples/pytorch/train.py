@@ -8,6 +8,7 @@ On SIGTERM it writes a checkpoint and ends well; started again, it goes on from 
 """
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -67,6 +68,7 @@ class Ranks:
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
         self.rank = dist.get_rank() if self.distributed else 0
         self.size = dist.get_world_size() if self.distributed else 1
+        self.amount = torch.zeros((), device=self.device)
 
     def wrap(self, model):
         model = model.to(self.device)
@@ -79,17 +81,21 @@ class Ranks:
 
     def total(self, value):
         """The sum of `value` over all workers."""
-        amount = torch.tensor(float(value), device=self.device)
+        self.amount.fill_(float(value))
         if self.distributed:
-            dist.all_reduce(amount)
-        return amount.item()
+            dist.all_reduce(self.amount)
+        return self.amount.item()
 
     def say(self, text):
         if self.rank == 0:
             print(text, flush=True)
 
     def leave(self):
+        """Together, when rank 0 has written its files, and with nothing left that holds the process group:
+        Python must not end while the group's threads may still let go of a tensor."""
         if self.distributed:
+            dist.barrier()
+            gc.collect()
             dist.destroy_process_group()
 
 
@@ -160,9 +166,7 @@ def save_model(model, directory):
     torch.save(model.state_dict(), directory / "weights.pt")
 
 
-def main():
-    arguments = parse_arguments()
-    ranks = Ranks()
+def run(arguments, ranks):
     stop = StopRequest(ranks)
     torch.manual_seed(1)
     plain = make_model()
@@ -184,13 +188,18 @@ def main():
             if ranks.rank == 0:
                 checkpoint.save(plain, optimizer, epoch - 1)
             ranks.say(f"asked to stop: checkpoint after epoch {epoch - 1} written to {checkpoint.file}")
-            ranks.leave()
             return
         ranks.say(f"epoch {epoch} loss {loss:.2f}")
 
     if ranks.rank == 0:
         ranks.say(f"test_accuracy={accuracy(plain, load_digits(arguments.test), ranks.device):.2f}")
         save_model(plain, arguments.model_dir)
+
+
+def main():
+    arguments = parse_arguments()
+    ranks = Ranks()
+    run(arguments, ranks)
     ranks.leave()
 
 

@@ -104,8 +104,9 @@ def start_daemon(scratch, data, driver):
     socket, log = scratch / "socket", scratch / f"log-{driver}"
     with open(log, "w") as output:
         daemon = subprocess.Popen(
-            # No default bridge, so that another engine of this machine keeps its own.
-            ["dockerd", "--data-root", data, "--exec-root", scratch / "exec", "--pidfile",
+            # It ends with us, also when we are killed. No default bridge, so that another engine of this
+            # machine keeps its own.
+            ["setpriv", "--pdeathsig", "TERM", "--", "dockerd", "--data-root", data, "--exec-root", scratch / "exec", "--pidfile",
              scratch / "pid", "--host", f"unix://{socket}", "--bridge=none",
              f"--storage-driver={driver}"],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)

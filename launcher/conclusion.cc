@@ -141,6 +141,7 @@ double seconds(sys::Duration duration) { return std::chrono::duration<double>(du
 Conclusion conclude(const ConclusionInput& input) {
   Conclusion conclusion;
   add_oddities(input.end, conclusion.lines);
+  for (std::string& remark : input.relay.remarks()) conclusion.lines.push_back(std::move(remark));
   const std::size_t count = input.plan.workers.size();
   if (input.end.success()) {
     conclusion.lines.push_back(fmt::format(

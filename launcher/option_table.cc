@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli.h"
+#include "logs/prefix.h"
 
 namespace trainit {
 namespace {
@@ -91,6 +92,41 @@ Result<void> set_worker_store(bool& field, std::string_view text) {
   return {};
 }
 
+/// "4096", "64K", "100M", "1G": bytes, in powers of 1024.
+Result<void> set_bytes(std::uint64_t& field, std::string_view text) {
+  constexpr std::string_view kUnits = "KMG";
+  int shift = 0;
+  const std::size_t unit = text.empty() ? std::string_view::npos : kUnits.find(text.back());
+  if (unit != std::string_view::npos) {
+    shift = 10 * (static_cast<int>(unit) + 1);
+    text.remove_suffix(1);
+  }
+  const auto number = parse_number<std::uint64_t>(text);
+  if (!number || *number > UINT64_MAX >> shift)
+    return fail("expected a number of bytes such as 4096, 64K, 100M or 1G");
+  field = *number << shift;
+  return {};
+}
+
+Result<void> set_prefix(std::optional<std::string>& field, std::string_view text) {
+  TRAINIT_TRY(logs::render_prefix(text, {}));
+  field = text;
+  return {};
+}
+
+/// "block", "drop" or "spill=DIR".
+Result<void> set_logs_full(Options& options, std::string_view text) {
+  constexpr std::string_view kSpill = "spill=";
+  if (text.starts_with(kSpill) && text.size() > kSpill.size()) {
+    options.logs_full = LogsFull::kSpill;
+    options.spill_directory = text.substr(kSpill.size());
+    return {};
+  }
+  constexpr Choice<LogsFull> kWords[] = {{"block", LogsFull::kBlock}, {"drop", LogsFull::kDrop}};
+  if (choose(options.logs_full, text, kWords)) return {};
+  return fail("expected block, drop or spill=DIR");
+}
+
 Result<void> set_text(std::string& field, std::string_view text) {
   field = text;
   return {};
@@ -118,6 +154,9 @@ constexpr Choice<LogFormat> kLogFormats[] = {{"text", LogFormat::kText},
 constexpr Choice<PlatformArgument> kPlatformArguments[] = {{"auto", PlatformArgument::kAuto},
                                                            {"drop", PlatformArgument::kDrop},
                                                            {"keep", PlatformArgument::kKeep}};
+
+constexpr Choice<bool> kShownRanks[] = {{"all", false}, {"0", true}};
+constexpr Choice<bool> kProgress[] = {{"pass", false}, {"collapse", true}};
 
 constexpr OptionRow kTable[] = {
     {"workers", "N|gpu|cpu|auto", "Workers", "auto",
@@ -166,6 +205,26 @@ constexpr OptionRow kTable[] = {
      [](Options& o, Text text) { return choose(o.log_level, text, kLogLevels); }},
     {"log-format", "text|json", "Logs", "text", "How it says it",
      [](Options& o, Text text) { return choose(o.log_format, text, kLogFormats); }},
+    {"log-prefix", "FORMAT", "Logs", "[rank {rank}] with several workers",
+     "What stands before the lines of every rank but 0, with {rank}, {local_rank}, {host} and "
+     "{stream}",
+     [](Options& o, Text text) { return set_prefix(o.log_prefix, text); }},
+    {"log-prefix-rank-0", "", "Logs", "false", "Rank 0's lines have the prefix too",
+     [](Options& o, Text text) { return set_switch(o.log_prefix_rank_0, text); }},
+    {"log-ranks", "all|0", "Logs", "all", "Whose output is shown",
+     [](Options& o, Text text) { return choose(o.log_rank_0_only, text, kShownRanks); }},
+    {"log-dir", "DIR", "Logs", "", "Keep each worker's output, as it came, in rank-N.stdout.log …",
+     [](Options& o, Text text) { return set_text(o.log_directory, text); }},
+    {"log-file-size", "BYTES", "Logs", "64M",
+     "From when such a file is rotated; three older ones are kept; 0: never",
+     [](Options& o, Text text) { return set_bytes(o.log_file_bytes, text); }},
+    {"logs-full", "block|drop|spill=DIR", "Logs", "block",
+     "When nobody reads the output fast enough: let the workers wait, or drop whole lines, or keep "
+     "them in files",
+     [](Options& o, Text text) { return set_logs_full(o, text); }},
+    {"progress", "pass|collapse", "Logs", "pass",
+     "collapse: show one line a second of a progress bar",
+     [](Options& o, Text text) { return choose(o.collapse_progress, text, kProgress); }},
     {"record", "PATH|none", "Logs", "<output>/data/trainit/<host>.jsonl",
      "The run record: every event as a line of JSON",
      [](Options& o, Text text) { return set_text(o.record, text); }},

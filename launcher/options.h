@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ struct WorkerCount {
 };
 enum class RankEnvironment { kAuto, kAlways, kNever };
 enum class Binding { kNone, kNuma };
+/// What becomes of the workers' output while a reader of ours does not keep up.
+enum class LogsFull { kBlock, kDrop, kSpill };
 enum class PlatformArgument { kAuto, kDrop, kKeep };
 
 /// Everything that a person can choose. Each field is filled by one row of the table in cli.cc.
@@ -42,6 +45,14 @@ struct Options {
   // logs
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
+  LogsFull logs_full = LogsFull::kBlock;
+  bool log_prefix_rank_0 = false;
+  bool log_rank_0_only = false;
+  bool collapse_progress = false;
+  std::optional<std::string> log_prefix;  ///< unset: "[rank {rank}] " with several workers
+  std::string log_directory;              ///< empty: no files
+  std::string spill_directory;            ///< for kSpill
+  std::uint64_t log_file_bytes = std::uint64_t{64} << 20;
   std::string record;  ///< path, "none", or empty for the default place
   // platform
   PlatformArgument platform_argument = PlatformArgument::kAuto;

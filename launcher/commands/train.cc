@@ -14,6 +14,7 @@
 #include "conclusion.h"
 #include "job/directories.h"
 #include "logs/relay.h"
+#include "output.h"
 #include "plan/launch_plan.h"
 #include "preparation.h"
 #include "report/record.h"
@@ -166,6 +167,7 @@ class Train {
 
   Result<int> run() {
     const bool markers = TRAINIT_TRY(prepare_places(context_.job, log_));
+    TRAINIT_TRY(prepare_log_directories(context_.options));
     const Preparation preparation = TRAINIT_TRY(prepare(line_, context_, log_, true));
     const auto user = TRAINIT_TRY(find_worker_user(context_));
     const ErrorDirectory errors(context_.inherited, user);
@@ -185,7 +187,7 @@ class Train {
     sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
     report::RunRecord record = open_record(context_, log_);
     record_start(context_, plan, record);
-    logs::Relay relay(loop, static_cast<int>(plan.workers.size()));
+    logs::Relay relay(loop, static_cast<int>(plan.workers.size()), relay_options(context_, plan));
     const Logger::Sink direct = log_.sink();
     log_.set_sink([&relay](std::string_view text) { relay.say(text); });
     relay.on_trouble([this](const std::string& text) { log_.warning("{}", text); });
@@ -202,7 +204,7 @@ class Train {
                                {"exit_code", Json(code)},
                                {"failure", Json(conclusion.failure)}});
     }
-    relay.finish();
+    finish_output(relay, plan, end ? &*end : nullptr);
     log_.set_sink(direct);
     if (!end) return tl::unexpected(end.error());
     return code;

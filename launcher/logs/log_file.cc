@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "sys/files.h"
@@ -28,18 +29,25 @@ bool LogFile::open() {
 }
 
 void LogFile::append(std::string_view bytes) {
-  if (!open()) return lose(bytes);
-  if (limit_ != 0 && size_ > 0 && size_ + bytes.size() > limit_) {
-    const std::size_t line_end = last_written_ == '\n' ? 0 : bytes.find('\n') + 1;
-    const bool parts_a_line = last_written_ != '\n' && line_end == 0;
-    if (!parts_a_line || size_ > limit_) {
-      write(bytes.substr(0, line_end));
-      bytes.remove_prefix(line_end);
-      rotate();
-      if (!open()) return lose(bytes);
-    }
+  while (!bytes.empty()) {
+    if (!open()) return lose(bytes);
+    const std::size_t count = fitting(bytes);
+    write(bytes.substr(0, count));
+    bytes.remove_prefix(count);
+    if (!bytes.empty()) rotate();
   }
-  write(bytes);
+}
+
+/// How much of it belongs into this file: the lines that fit; but something, if it is empty.
+std::size_t LogFile::fitting(std::string_view bytes) const {
+  if (limit_ == 0 || size_ + bytes.size() <= limit_) return bytes.size();
+  const std::uint64_t room = limit_ - std::min(size_, limit_);
+  const std::size_t whole_lines = bytes.substr(0, room).rfind('\n') + 1;
+  const bool at_line_start = last_written_ == '\n';
+  if (whole_lines > 0 || (at_line_start && size_ > 0)) return whole_lines;
+  const std::size_t line_end = bytes.find('\n') + 1;
+  if (line_end > 0) return line_end;
+  return size_ > limit_ ? 0 : bytes.size();
 }
 
 void LogFile::write(std::string_view bytes) {

@@ -27,6 +27,7 @@ class LogFile {
 
  private:
   bool open();
+  std::size_t fitting(std::string_view bytes) const;
   void write(std::string_view bytes);
   void lose(std::string_view bytes);
   void rotate();

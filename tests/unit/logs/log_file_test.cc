@@ -48,6 +48,15 @@ TEST_CASE_FIXTURE(LogFileFixture, "a log file that is full becomes the first of 
   CHECK(content(".3") == "(none)");
 }
 
+TEST_CASE_FIXTURE(LogFileFixture, "many lines at once are parted between log files at their ends") {
+  LogFile file(path, 10, 3, trouble);
+  file.append("1\n2\n3\n4\n5\n6\n7\n8\na line that is longer\n9\n");
+  CHECK(content(".3") == "1\n2\n3\n4\n5\n");
+  CHECK(content(".2") == "6\n7\n8\n");
+  CHECK(content(".1") == "a line that is longer\n");
+  CHECK(content() == "9\n");
+}
+
 TEST_CASE_FIXTURE(LogFileFixture, "a line is not parted between two log files") {
   LogFile file(path, 10, 3, trouble);
   file.append("12345678");

@@ -1,0 +1,72 @@
+#include "output.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "sys/files.h"
+
+namespace trainit {
+namespace {
+
+using supervise::JobEnd;
+
+/// How long a reader may take nothing.
+constexpr std::chrono::seconds kPatience(2);
+constexpr std::chrono::seconds kWithoutHurry(10);
+/// Between our last write and the platform's SIGKILL.
+constexpr std::chrono::milliseconds kToExit(200);
+
+sys::Duration time_left(const LaunchPlan& plan, const JobEnd& end) {
+  if (end.reason != supervise::StopReason::kPlatform || !end.stop_at) return kWithoutHurry;
+  const sys::Duration left = plan.stop.total - kToExit - (sys::Clock::now() - *end.stop_at);
+  return std::clamp<sys::Duration>(left, sys::Duration::zero(), kWithoutHurry);
+}
+
+logs::WhenFull when_full(LogsFull choice) {
+  switch (choice) {
+    case LogsFull::kDrop:
+      return logs::WhenFull::kDrop;
+    case LogsFull::kSpill:
+      return logs::WhenFull::kSpill;
+    default:
+      return logs::WhenFull::kBlock;
+  }
+}
+
+}  // namespace
+
+Result<void> prepare_log_directories(const Options& options) {
+  for (const std::string& path : {options.log_directory, options.spill_directory}) {
+    if (path.empty()) continue;
+    TRAINIT_TRY(sys::make_directories(path));
+    if (::access(path.c_str(), W_OK) != 0)
+      return fail(fmt::format("keeping logs in {}: {}", path, sys::errno_text(errno)));
+  }
+  return {};
+}
+
+logs::RelayOptions relay_options(const JobContext& context, const LaunchPlan& plan) {
+  const Options& chosen = context.options;
+  logs::RelayOptions options;
+  options.host = context.job.resources.current_host;
+  options.first_rank = plan.workers[0].rank;
+  options.prefix = chosen.log_prefix;
+  options.prefix_rank_zero = chosen.log_prefix_rank_0;
+  options.only_rank_zero = chosen.log_rank_0_only;
+  options.directory = chosen.log_directory;
+  options.file_bytes = chosen.log_file_bytes;
+  options.when_full = when_full(chosen.logs_full);
+  options.spill_directory = chosen.spill_directory;
+  options.collapse_progress = chosen.collapse_progress;
+  return options;
+}
+
+void finish_output(logs::Relay& relay, const LaunchPlan& plan, const JobEnd* end) {
+  const sys::Duration left = end == nullptr ? sys::Duration(kPatience) : time_left(plan, *end);
+  relay.finish(std::min<sys::Duration>(kPatience, left), left);
+}
+
+}  // namespace trainit

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "logs/relay.h"
+#include "plan/launch_plan.h"
+#include "preparation.h"
+#include "supervise/job_machine.h"
+#include "trainit/result.h"
+
+/// Where the workers' output goes, by the options and the plan.
+namespace trainit {
+
+/// Makes the directories of the workers' log files. Error: one cannot be made or written.
+Result<void> prepare_log_directories(const Options& options);
+
+logs::RelayOptions relay_options(const JobContext& context, const LaunchPlan& plan);
+
+/// Waits for the readers of our output, as long as the platform leaves us. `end` is null when the
+/// job was never supervised.
+void finish_output(logs::Relay& relay, const LaunchPlan& plan, const supervise::JobEnd* end);
+
+}  // namespace trainit

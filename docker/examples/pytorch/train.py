@@ -33,8 +33,7 @@ def parse_arguments():
     parser.add_argument("--test", default=os.environ.get("SM_CHANNEL_TEST", "test"))
     parser.add_argument("--model-dir", default=os.environ.get("SM_MODEL_DIR", "model"))
     parser.add_argument("--checkpoint-dir", default=os.environ.get("SM_CHECKPOINT_DIR", f"{output}/checkpoint"))
-    # A real job may be given hyperparameters that this script has no use for.
-    arguments, unknown = parser.parse_known_args()
+    arguments, unknown = parser.parse_known_args()  # a job may have hyperparameters of no use here
     if unknown:
         print("not used:", *unknown, file=sys.stderr)
     return arguments

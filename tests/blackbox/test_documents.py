@@ -185,7 +185,7 @@ def test_the_log_of_a_success_is_what_is_printed(trainit, pid1, digits_job, page
 
 # Rank 1 raises after rank 0 and is still there when rank 0 ends.
 RAISES = r"""
-say() { printf 'Traceback (most recent call last):\n  File "/app/train.py", line 54, in make_optimizer\n' >&2
+say() { printf 'Traceback (most recent call last):\n  File "/app/train.py", line 53, in make_optimizer\n' >&2
         printf '    raise ValueError("learning rate must be positive")\nValueError: learning rate must be positive\n' >&2; }
 if [ "$RANK" = 0 ]; then
   say
@@ -208,7 +208,7 @@ def test_the_log_of_a_failure_is_what_is_printed(trainit, pid1, digits_job, page
     (shown,) = blocks(page, "log of a failure")
     shown = our_shapes(shown, here.base)
     assert shown == our_shapes(end.err, here.base)[-len(shown):]
-    assert "algo-1 rank 0: ValueError: learning rate must be positive (train.py:54, exit code 1" in here.failure
+    assert "algo-1 rank 0: ValueError: learning rate must be positive (train.py:53, exit code 1" in here.failure
 
 
 def seed_files():

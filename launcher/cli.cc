@@ -38,6 +38,8 @@ struct Grammar {
       std::string& text = texts[row.name];
       options[row.name] =
           *row.value == '\0' ? app.add_flag(row.flag(), text) : app.add_option(row.flag(), text);
+      // An option that takes a list may be given once for each item.
+      if (row.takes_list()) options[row.name]->join(',');
     }
     add_command("train");
     add_command("exec");

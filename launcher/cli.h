@@ -29,6 +29,7 @@ struct OptionRow {
   std::string flag() const;
   std::string hyperparameter() const;
   std::string variable() const;
+  bool takes_list() const;
 };
 std::span<const OptionRow> option_table();
 

@@ -18,6 +18,7 @@ namespace {
 
 using diagnose::Evidence;
 using supervise::WorkerEnd;
+using sys::in_seconds;
 
 /// A worker that never ended by any account was beyond even SIGKILL.
 sys::ExitStatus status_of(const WorkerEnd& end) {
@@ -68,7 +69,7 @@ std::vector<report::WorkerSummary> summaries_of(const ConclusionInput& input) {
     report::WorkerSummary summary;
     summary.rank = input.plan.workers[index].rank;
     summary.pid = process.last_pid;
-    summary.ended = !end.status               ? "not at all"
+    summary.ended = !end.status ? (process.last_pid < 0 ? "not started" : "not at all")
                     : end.status->signal != 0 ? sys::signal_name(end.status->signal)
                                               : std::to_string(end.status->code);
     summary.after = end.ended_at - end.started_at;
@@ -76,6 +77,14 @@ std::vector<report::WorkerSummary> summaries_of(const ConclusionInput& input) {
     summaries.push_back(summary);
   }
   return summaries;
+}
+
+/// How much of their time the workers took after a stop signal, most of it for a checkpoint.
+void add_checkpoint_time(const ConclusionInput& input, std::vector<std::string>& lines) {
+  const auto took = checkpoint_time(input.end, input.plan.stop);
+  if (!took) return;
+  lines.push_back(fmt::format("checkpoint took {} of {}", human_seconds(in_seconds(*took)),
+                              human_seconds(in_seconds(input.plan.stop.leaders))));
 }
 
 void add_oddities(const supervise::JobEnd& end, std::vector<std::string>& lines) {
@@ -134,19 +143,26 @@ sys::Duration duration_of(const supervise::JobEnd& end) {
   return last - first;
 }
 
-double seconds(sys::Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 }  // namespace
+
+std::optional<sys::Duration> checkpoint_time(const supervise::JobEnd& end,
+                                             const StopBudget& budget) {
+  const bool stopped = end.reason == supervise::StopReason::kPlatform;
+  if (!stopped || !end.stop_at || !end.leaders_down_at) return std::nullopt;
+  const sys::Duration took = *end.leaders_down_at - *end.stop_at;
+  return took <= budget.leaders ? std::optional(took) : std::nullopt;
+}
 
 Conclusion conclude(const ConclusionInput& input) {
   Conclusion conclusion;
+  add_checkpoint_time(input, conclusion.lines);
   add_oddities(input.end, conclusion.lines);
   for (std::string& remark : input.relay.remarks()) conclusion.lines.push_back(std::move(remark));
   const std::size_t count = input.plan.workers.size();
   if (input.end.success()) {
     conclusion.lines.push_back(fmt::format(
         "{} ended well after {}", count == 1 ? "the worker" : fmt::format("all {} workers", count),
-        human_seconds(seconds(duration_of(input.end)))));
+        human_seconds(in_seconds(duration_of(input.end)))));
   } else {
     std::vector<Evidence> gathered;
     gathered.reserve(count);
@@ -168,6 +184,13 @@ Conclusion conclude(const ConclusionInput& input) {
   for (std::string& line : report::summary_lines(summaries_of(input)))
     conclusion.lines.push_back(std::move(line));
   return conclusion;
+}
+
+int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logger& log) {
+  const auto mapped = exit_codes.find(code);
+  if (mapped == exit_codes.end()) return code;
+  log.info("exit {} instead of {} (--exit-map)", mapped->second, code);
+  return mapped->second;
 }
 
 int leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log) {

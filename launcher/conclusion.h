@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,12 +31,21 @@ struct ConclusionInput {
   std::string error_directory;  ///< where TORCHELASTIC_ERROR_FILE pointed; empty: nowhere
 };
 
+/// From a stop signal to the end of the last worker; nothing when no stop signal found workers
+/// running, and when they did not end in the time that they had.
+std::optional<sys::Duration> checkpoint_time(const supervise::JobEnd& end,
+                                             const StopBudget& budget);
+
 /// Gathers the evidence of every worker and decides. Success only when every worker ended with 0.
 Conclusion conclude(const ConclusionInput& input);
 
 /// Puts the marker there. Exit 0 needs the success marker: a platform that looks for it must not be
 /// left to guess. `markers` is false where there is no platform and no place for them.
 int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers, const Logger& log);
+
+/// What we exit with for a job that ended with `code`, by `--exit-map`; says when it is another
+/// one.
+int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logger& log);
 
 /// A failure before the first worker: the sentence in the log and, where there is an output
 /// directory, in the failure file. Returns the exit code.

@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "cli.h"
 #include "logs/prefix.h"
+#include "sys/files.h"
+#include "sys/signals.h"
 
 namespace trainit {
 namespace {
@@ -77,6 +79,46 @@ Result<void> set_workers(WorkerCount& field, std::string_view text) {
   return {};
 }
 
+/// "FROM<separator>TO,…", each side read by its own function, into a map.
+template <class ReadFrom, class ReadTo>
+Result<void> set_pairs(std::map<int, int>& field, std::string_view text, char separator,
+                       std::string_view expected, ReadFrom read_from, ReadTo read_to) {
+  std::map<int, int> pairs;
+  for (const std::string_view pair : split(text, ',')) {
+    const std::size_t middle = pair.find(separator);
+    if (middle == std::string_view::npos) return fail(std::string(expected));
+    const std::optional<int> from = read_from(pair.substr(0, middle));
+    const std::optional<int> to = read_to(pair.substr(middle + 1));
+    if (!from || !to) return fail(std::string(expected));
+    pairs[*from] = *to;
+  }
+  field = std::move(pairs);
+  return {};
+}
+
+/// "15:3", "HUP:0", "TERM:USR1,INT:USR1".
+Result<void> set_rewrites(std::map<int, int>& field, std::string_view text) {
+  return set_pairs(
+      field, text, ':',
+      "expected FROM:TO with signals such as 15, TERM or RTMIN+1 that can be caught (CHLD cannot "
+      "be rewritten), and 0 for TO to drop FROM",
+      [](std::string_view from) -> std::optional<int> {
+        const auto signal = sys::parse_signal(from);
+        return signal && sys::can_be_rewritten(*signal) ? signal : std::nullopt;
+      },
+      [](std::string_view to) { return to == "0" ? 0 : sys::parse_signal(to); });
+}
+
+/// "143=0", "143=0,130=0".
+Result<void> set_exit_codes(std::map<int, int>& field, std::string_view text) {
+  const auto read_code = [](std::string_view code) -> std::optional<int> {
+    const auto number = parse_number<int>(code);
+    return number && *number >= 0 && *number <= 255 ? number : std::nullopt;
+  };
+  return set_pairs(field, text, '=', "expected CODE=CODE with codes from 0 to 255, such as 143=0",
+                   read_code, read_code);
+}
+
 Result<void> set_port(int& field, std::string_view text) {
   const auto number = parse_number<int>(text);
   if (!number || *number < 0 || *number > 65535)
@@ -119,7 +161,7 @@ Result<void> set_logs_full(Options& options, std::string_view text) {
   constexpr std::string_view kSpill = "spill=";
   if (text.starts_with(kSpill) && text.size() > kSpill.size()) {
     options.logs_full = LogsFull::kSpill;
-    options.spill_directory = text.substr(kSpill.size());
+    options.spill_directory = sys::absolute_path(std::string(text.substr(kSpill.size())));
     return {};
   }
   constexpr Choice<LogsFull> kWords[] = {{"block", LogsFull::kBlock}, {"drop", LogsFull::kDrop}};
@@ -129,6 +171,12 @@ Result<void> set_logs_full(Options& options, std::string_view text) {
 
 Result<void> set_text(std::string& field, std::string_view text) {
   field = text;
+  return {};
+}
+
+/// We leave our working directory later on.
+Result<void> set_directory(std::string& field, std::string_view text) {
+  field = sys::absolute_path(std::string(text));
   return {};
 }
 
@@ -155,6 +203,7 @@ constexpr Choice<PlatformArgument> kPlatformArguments[] = {{"auto", PlatformArgu
                                                            {"drop", PlatformArgument::kDrop},
                                                            {"keep", PlatformArgument::kKeep}};
 
+constexpr Choice<Logs> kLogs[] = {{"relay", Logs::kRelay}, {"inherit", Logs::kInherit}};
 constexpr Choice<bool> kShownRanks[] = {{"all", false}, {"0", true}};
 constexpr Choice<bool> kProgress[] = {{"pass", false}, {"collapse", true}};
 
@@ -200,6 +249,15 @@ constexpr OptionRow kTable[] = {
     {"linger", "DURATION", "Stop", "5 s",
      "What processes that outlive the workers get before they are killed",
      [](Options& o, Text text) { return set_duration(o.linger, text); }},
+    {"sweep", "", "Stop", "false",
+     "trainit exec: end what outlives the command also when trainit is not PID 1",
+     [](Options& o, Text text) { return set_switch(o.sweep, text); }},
+    {"rewrite", "FROM:TO[,…]", "Stop", "",
+     "Take one signal for another, before anything else is made of it: 15:3; TO 0 drops it: 1:0",
+     [](Options& o, Text text) { return set_rewrites(o.rewrites, text); }},
+    {"exit-map", "CODE=CODE[,…]", "Stop", "",
+     "Exit with another code: 143=0; markers and the record stay as they are",
+     [](Options& o, Text text) { return set_exit_codes(o.exit_codes, text); }},
     {"log-level", "debug|info|warning|error|off", "Logs", "info",
      "What trainit itself says on stderr",
      [](Options& o, Text text) { return choose(o.log_level, text, kLogLevels); }},
@@ -214,10 +272,14 @@ constexpr OptionRow kTable[] = {
     {"log-ranks", "all|0", "Logs", "all", "Whose output is shown",
      [](Options& o, Text text) { return choose(o.log_rank_0_only, text, kShownRanks); }},
     {"log-dir", "DIR", "Logs", "", "Keep each worker's output, as it came, in rank-N.stdout.log …",
-     [](Options& o, Text text) { return set_text(o.log_directory, text); }},
+     [](Options& o, Text text) { return set_directory(o.log_directory, text); }},
     {"log-file-size", "BYTES", "Logs", "64M",
      "From when such a file is rotated; three older ones are kept; 0: never",
      [](Options& o, Text text) { return set_bytes(o.log_file_bytes, text); }},
+    {"logs", "relay|inherit", "Logs", "relay",
+     "inherit: workers write to trainit's own stdout and stderr, which nobody keeps in lines or "
+     "looks into for errors",
+     [](Options& o, Text text) { return choose(o.logs, text, kLogs); }},
     {"logs-full", "block|drop|spill=DIR", "Logs", "block",
      "When nobody reads the output fast enough: let the workers wait, or drop whole lines, or keep "
      "them in files",
@@ -250,6 +312,7 @@ std::string spelled(std::string_view prefix, std::string_view name, bool upper) 
 
 std::string OptionRow::flag() const { return std::string("--") + name; }
 std::string OptionRow::hyperparameter() const { return spelled("trainit_", name, false); }
+bool OptionRow::takes_list() const { return std::string_view(value).ends_with("[,…]"); }
 std::string OptionRow::variable() const { return spelled("TRAINIT_", name, true); }
 
 std::span<const OptionRow> option_table() { return kTable; }

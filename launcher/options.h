@@ -21,6 +21,8 @@ enum class RankEnvironment { kAuto, kAlways, kNever };
 enum class Binding { kNone, kNuma };
 /// What becomes of the workers' output while a reader of ours does not keep up.
 enum class LogsFull { kBlock, kDrop, kSpill };
+/// Who writes the workers' output to our stdout and stderr: our relay, or the workers themselves.
+enum class Logs { kRelay, kInherit };
 enum class PlatformArgument { kAuto, kDrop, kKeep };
 
 /// Everything that a person can choose. Each field is filled by one row of the table in cli.cc.
@@ -42,9 +44,14 @@ struct Options {
   std::optional<std::chrono::milliseconds> stop_budget;  ///< unset: by platform
   std::chrono::milliseconds failure_grace{20'000};
   std::chrono::milliseconds linger{5'000};
+  bool sweep = false;             ///< for `exec`: end what outlives the command also elsewhere than
+                                  ///< as PID 1
+  std::map<int, int> rewrites;    ///< a signal that we get → what it is taken for; 0: dropped
+  std::map<int, int> exit_codes;  ///< our exit code → what we exit with instead
   // logs
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
+  Logs logs = Logs::kRelay;
   LogsFull logs_full = LogsFull::kBlock;
   bool log_prefix_rank_0 = false;
   bool log_rank_0_only = false;

@@ -39,6 +39,11 @@ logs::WhenFull when_full(LogsFull choice) {
 }  // namespace
 
 Result<void> prepare_log_directories(const Options& options) {
+  if (options.logs == Logs::kInherit && !options.log_directory.empty()) {
+    return fail(
+        "--logs inherit lets the workers write to trainit's own stdout and stderr, so there is "
+        "nothing to keep in --log-dir: give one of the two");
+  }
   for (const std::string& path : {options.log_directory, options.spill_directory}) {
     if (path.empty()) continue;
     TRAINIT_TRY(sys::make_directories(path));

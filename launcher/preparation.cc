@@ -8,6 +8,7 @@
 #include "base/python_text.h"
 #include "base/text.h"
 #include "hardware/describe.h"
+#include "sys/files.h"
 
 namespace trainit {
 namespace {
@@ -89,7 +90,10 @@ Result<Command> command_of(const CommandLine& line, const JobContext& context, c
         context.options.contract));
     return none;
   }
-  return find_command(typed, context.job, context.options, context.inherited);
+  Command command =
+      TRAINIT_TRY(find_command(typed, context.job, context.options, context.inherited));
+  if (command.directory.empty()) command.directory = sys::working_directory();
+  return command;
 }
 
 }  // namespace

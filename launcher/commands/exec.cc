@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include "commands/commands.h"
+#include "conclusion.h"
 #include "logs/relay.h"
 #include "plan/launch_plan.h"
 #include "report/record.h"
 #include "supervise/supervisor.h"
+#include "sys/files.h"
 
 namespace trainit::commands {
 namespace {
@@ -22,11 +24,13 @@ Result<LaunchPlan> plan_for(const CommandLine& line, const Options& options,
   plan.stop = stop_budget(options, TrainingJob(), environment);
   plan.linger = options.linger;
   // Elsewhere than as PID 1, what a command leaves running is its caller's to keep.
-  plan.sweep = ::getpid() == 1;
+  plan.sweep = ::getpid() == 1 || options.sweep;
+  plan.signals = SignalRules(SignalRules::Stops::kTermOnly, options.rewrites);
   WorkerSpec worker;
   worker.argv = line.worker_command;
   worker.environment = environment;
   worker.stdio = Stdio::kInherit;
+  worker.directory = sys::working_directory();
   worker.executable = TRAINIT_TRY(find_worker_executable(worker, {}));
   plan.workers.push_back(std::move(worker));
   return plan;
@@ -38,6 +42,7 @@ Result<int> run(const CommandLine& line, sys::Inheritance& inheritance, Logger& 
   log.set_level(line.flags.contains("log-level") ? options.log_level : LogLevel::kWarning);
   log.set_format(options.log_format);
   const LaunchPlan plan = TRAINIT_TRY(plan_for(line, options, environment));
+  for (const int signal : plan.signals.dropped()) sys::drop_signal(inheritance.signals, signal);
   sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
   logs::Relay relay(loop, 1);
   report::RunRecord record;
@@ -46,7 +51,8 @@ Result<int> run(const CommandLine& line, sys::Inheritance& inheritance, Logger& 
   const supervise::WorkerEnd& worker = end.workers[0];
   if (worker.spawn_error)
     return fail(supervisor.workers()[0].spawn_text, worker.spawn_error->exit_code());
-  return worker.status.value_or(sys::ExitStatus::killed(SIGKILL)).shell_code();
+  const int code = worker.status.value_or(sys::ExitStatus::killed(SIGKILL)).shell_code();
+  return mapped_exit_code(code, options.exit_codes, log);
 }
 
 }  // namespace

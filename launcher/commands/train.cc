@@ -200,6 +200,10 @@ class Train {
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       code = leave_marker(conclusion, context_.job.paths, markers, log_);
+      if (const auto took = checkpoint_time(*end, plan.stop)) {
+        record.write("checkpoint", {{"seconds", Json(sys::in_seconds(*took))},
+                                    {"of", Json(sys::in_seconds(plan.stop.leaders))}});
+      }
       record.write("outcome", {{"success", Json(code == 0)},
                                {"exit_code", Json(code)},
                                {"failure", Json(conclusion.failure)}});
@@ -207,7 +211,7 @@ class Train {
     finish_output(relay, plan, end ? &*end : nullptr);
     log_.set_sink(direct);
     if (!end) return tl::unexpected(end.error());
-    return code;
+    return mapped_exit_code(code, context_.options.exit_codes, log_);
   }
 
   const CommandLine& line_;
@@ -228,6 +232,8 @@ int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
     return leave_set_up_failure(context.error(), paths, log);
   }
   configure(log, *context);
+  for (const int signal : SignalRules({}, context->options.rewrites).dropped())
+    sys::drop_signal(inheritance.signals, signal);
   const Result<int> code = Train(line, std::move(inheritance), *context, log).run();
   if (code) return *code;
   if (const auto signal = sys::pending_stop_signal())

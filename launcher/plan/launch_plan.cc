@@ -23,8 +23,9 @@ milliseconds platform_budget(const TrainingJob& job, const Environment& inherite
 }
 
 Stdio stdio_of(const PlanInput& input) {
-  if (input.workers > 1) return Stdio::kRelay;
-  return input.terminal ? Stdio::kInherit : Stdio::kRelayWithStdin;
+  const bool inherit = input.options.logs == Logs::kInherit;
+  if (input.workers > 1) return inherit ? Stdio::kInheritOutput : Stdio::kRelay;
+  return inherit || input.terminal ? Stdio::kInherit : Stdio::kRelayWithStdin;
 }
 
 /// What the workers of this host have in common.
@@ -124,6 +125,7 @@ Result<LaunchPlan> make_plan(const PlanInput& input) {
   plan.stop = stop_budget(input.options, input.job, input.inherited);
   plan.failure_grace = input.options.failure_grace;
   plan.linger = input.options.linger;
+  plan.signals = SignalRules(SignalRules::Stops::kTermAndInt, input.options.rewrites);
   plan.user = input.user;
   const Common common = common_of(input);
   plan.notes = common.notes;

@@ -10,6 +10,7 @@
 #include "code/command.h"
 #include "environment/rank_environment.h"
 #include "options.h"
+#include "plan/signal_rules.h"
 #include "sys/process.h"
 #include "trainit/cluster.h"
 #include "trainit/hardware.h"
@@ -21,8 +22,16 @@ namespace trainit {
 enum class Stdio {
   kRelay,           ///< stdin /dev/null, both outputs through our relay
   kRelayWithStdin,  ///< our stdin, both outputs through our relay
+  kInheritOutput,   ///< stdin /dev/null, our own stdout and stderr
   kInherit,         ///< our own three: a terminal, or whatever `exec` was given
 };
+
+constexpr bool has_our_stdin(Stdio stdio) {
+  return stdio == Stdio::kRelayWithStdin || stdio == Stdio::kInherit;
+}
+constexpr bool is_relayed(Stdio stdio) {
+  return stdio == Stdio::kRelay || stdio == Stdio::kRelayWithStdin;
+}
 
 struct WorkerSpec {
   int rank = 0;
@@ -48,6 +57,7 @@ struct LaunchPlan {
   std::chrono::milliseconds failure_grace{20'000};  ///< what siblings of a failed worker get
   std::chrono::milliseconds linger{5'000};  ///< what survivors of the workers' natural end get
   bool sweep = true;                        ///< false: such survivors are left alone
+  SignalRules signals;                      ///< what the signals mean that we get
   std::optional<sys::Credentials> user;
   std::vector<std::string> notes;  ///< for the log: what was set, and why
 };

@@ -22,6 +22,7 @@ namespace trainit::report {
 ///   signal    signal, sender: it came; or signal, to: it was passed on to the workers
 ///   stop      signal, to: workers, groups or tree; processes: how many the tree had
 ///   ended     rank, status, max_memory_kib
+///   checkpoint  seconds, of: what the workers took of their time after a stop signal
 ///   outcome   success, exit_code, failure
 class RunRecord {
  public:

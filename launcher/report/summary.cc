@@ -29,7 +29,7 @@ std::string memory_text(long kib) {
 }
 
 Row row_of(const WorkerSummary& worker) {
-  return {std::to_string(worker.rank), worker.pid == 0 ? "-" : std::to_string(worker.pid),
+  return {std::to_string(worker.rank), worker.pid <= 0 ? "-" : std::to_string(worker.pid),
           worker.ended, clock_text(worker.after), memory_text(worker.max_memory_kib)};
 }
 

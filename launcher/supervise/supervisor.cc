@@ -38,17 +38,6 @@ Limits limits_of(const LaunchPlan& plan) {
   return limits;
 }
 
-bool asks_to_stop(int signal) { return signal == SIGTERM || signal == SIGINT; }
-
-/// Signals that mean something to the workers. Faults, SIGPIPE and timers are the receiver's own
-/// affair.
-bool is_forwarded(int signal) {
-  constexpr int kForwarded[] = {SIGHUP,  SIGQUIT,  SIGUSR1, SIGUSR2,
-                                SIGCONT, SIGWINCH, SIGXCPU, SIGPWR};
-  return std::find(std::begin(kForwarded), std::end(kForwarded), signal) != std::end(kForwarded) ||
-         (signal >= SIGRTMIN && signal <= SIGRTMAX);
-}
-
 }  // namespace
 
 Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
@@ -75,8 +64,24 @@ Result<void> Supervisor::prepare() {
   TRAINIT_TRY(
       parts_.loop.watch(signal_fd_.borrow(), EPOLLIN, [this](std::uint32_t) { read_signals(); }));
   null_.reset(posix::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  owns_terminal_ = ::isatty(STDIN_FILENO) == 1 && ::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
+  terminal_.look();
+  open_files_ = sys::raise_open_files();  // each worker takes three
+  warn_of_caller();
   return {};
+}
+
+/// What the workers inherit from a caller with odd habits. We are not hurt: take_over_signals.
+void Supervisor::warn_of_caller() const {
+  const sys::InheritedSignals& inherited = parts_.inheritance.signals;
+  for (const int signal : {SIGTERM, SIGCHLD}) {
+    const bool ignored = sigismember(&inherited.ignored, signal) == 1;
+    if (!ignored && sigismember(&inherited.mask, signal) != 1) continue;
+    parts_.log.warning("the caller of trainit {} {}, and the workers inherit that: {}",
+                       ignored ? "ignores" : "blocks", sys::signal_name(signal),
+                       signal == SIGTERM
+                           ? "one that does not change it will end only by SIGKILL"
+                           : "one that does not change it may not notice when its children end");
+  }
 }
 
 Result<JobEnd> Supervisor::run() {
@@ -84,7 +89,9 @@ Result<JobEnd> Supervisor::run() {
   post(event::Agreed{});
   handle_events();
   parts_.inheritance.descriptors.clear();
-  reap();  // a child that our caller left may have ended before the signalfd was there
+  [[maybe_unused]] const int moved =
+      ::chdir("/");  // ours would keep a file system from being unmounted
+  reap();            // a child that our caller left may have ended before the signalfd was there
   while (!machine_.finished()) {
     handle_events();
     if (!machine_.finished()) parts_.loop.run_once();
@@ -115,9 +122,10 @@ sys::SpawnRequest Supervisor::request_for(const WorkerSpec& spec,
   request.cpus = spec.cpus;
   // As PID 1 our death takes the namespace along; elsewhere the workers must not outlive us.
   request.death_signal = ::getpid() == 1 ? 0 : SIGKILL;
-  request.foreground = spec.stdio != Stdio::kRelay && owns_terminal_;
-  if (spec.stdio == Stdio::kRelay) request.stdin_fd = null_.get();
-  if (spec.stdio != Stdio::kInherit) {
+  request.open_files = open_files_;
+  request.foreground = has_our_stdin(spec.stdio) && terminal_.ours_to_give();
+  if (!has_our_stdin(spec.stdio)) request.stdin_fd = null_.get();
+  if (is_relayed(spec.stdio)) {
     request.stdout_fd = pipes.stdout_writer.get();
     request.stderr_fd = pipes.stderr_writer.get();
   }
@@ -132,7 +140,7 @@ void Supervisor::perform(const action::Spawn& action) {
     post(event::SpawnFailed{action.worker, error});
   };
   logs::WorkerPipes pipes;
-  if (spec.stdio != Stdio::kInherit) {
+  if (is_relayed(spec.stdio)) {
     Result<logs::WorkerPipes> made = logs::make_worker_pipes(plan_.user);
     if (!made) return failed({sys::SpawnStage::kFork, errno}, {});
     pipes = std::move(*made);
@@ -142,7 +150,7 @@ void Supervisor::perform(const action::Spawn& action) {
   if (!child) return failed(child.error(), request);
   worker.pid = worker.last_pid = child->pid;
   worker.exec_result = std::move(child->exec_result);
-  if (spec.stdio != Stdio::kInherit) parts_.relay.add_worker(spec.rank, std::move(pipes));
+  if (is_relayed(spec.stdio)) parts_.relay.add_worker(spec.rank, std::move(pipes));
   parts_.record.write("spawned",
                       {{"rank", Json(spec.rank)}, {"pid", Json(static_cast<int>(child->pid))}});
   post(event::Spawned{action.worker});
@@ -159,11 +167,12 @@ void Supervisor::say_who_failed() const {
   for (std::size_t index = 0; index < workers_.size(); ++index) {
     const WorkerEnd& worker = end.workers[index];
     if (!worker.status || (worker.status->success() && !worker.spawn_error)) continue;
-    const std::chrono::duration<double> after = worker.ended_at - worker.started_at;
-    parts_.log.info("rank {} (pid {}) {} after {}: stopping the others", plan_.workers[index].rank,
-                    workers_[index].last_pid, sys::describe(*worker.status),
-                    human_seconds(after.count()));
-    return;
+    const int rank = plan_.workers[index].rank;
+    if (workers_[index].last_pid < 0)
+      return parts_.log.info("rank {} could not be started: stopping the others", rank);
+    return parts_.log.info("rank {} (pid {}) {} after {}: stopping the others", rank,
+                           workers_[index].last_pid, sys::describe(*worker.status),
+                           human_seconds(sys::in_seconds(worker.ended_at - worker.started_at)));
   }
 }
 
@@ -185,9 +194,9 @@ void Supervisor::perform(const action::SignalGroups& action) {
   if (!sees_processes_) return signal_groups(action.signal);
   for (const pid_t pid : tree()) {
     const pid_t group = ::getpgid(pid);
-    const bool ours =
-        std::any_of(workers_.begin(), workers_.end(),
-                    [&](const WorkerProcess& worker) { return worker.last_pid == group; });
+    const bool ours = std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+      return worker.pid == pid || worker.last_pid == group;
+    });
     if (ours) end_process(pid, action.signal);
   }
 }
@@ -264,17 +273,27 @@ void Supervisor::read_signals() {
 }
 
 void Supervisor::on_signal(int signal, pid_t sender) {
-  if (signal == SIGCHLD) {
-    reap();
-  } else if (asks_to_stop(signal)) {
-    parts_.log.info("{} came: stopping {} worker{}", sys::signal_name(signal), workers_.size(),
-                    workers_.size() == 1 ? "" : "s");
-    parts_.record.write("signal", {{"signal", Json(sys::signal_name(signal))},
-                                   {"sender", Json(static_cast<int>(sender))}});
-    post(event::StopRequested{signal});
-  } else if (is_forwarded(signal)) {
-    forward(signal);
+  const int meant = plan_.signals.rewrite(signal);
+  switch (plan_.signals.fate(meant)) {
+    case SignalFate::kReap:
+      return on_child();
+    case SignalFate::kStop:
+      return stop(meant, sender);
+    case SignalFate::kForward:
+      return forward(meant);
+    case SignalFate::kSuspend:
+      return suspend();
+    case SignalFate::kNothing:
+      return;
   }
+}
+
+void Supervisor::stop(int signal, pid_t sender) {
+  parts_.log.info("{} came: stopping {} worker{}", sys::signal_name(signal), workers_.size(),
+                  workers_.size() == 1 ? "" : "s");
+  parts_.record.write("signal", {{"signal", Json(sys::signal_name(signal))},
+                                 {"sender", Json(static_cast<int>(sender))}});
+  post(event::StopRequested{signal});
 }
 
 void Supervisor::forward(int signal) {
@@ -282,6 +301,42 @@ void Supervisor::forward(int signal) {
   parts_.record.write("signal",
                       {{"signal", Json(sys::signal_name(signal))}, {"to", Json("workers")}});
   for (const WorkerProcess& worker : workers_) signal_leader(worker, signal);
+  if (signal == SIGCONT && suspended_) resume();
+}
+
+void Supervisor::on_child() {
+  reap();
+  if (terminal_.ours_to_give() && has_our_stdin(plan_.workers[0].stdio)) follow_suspended_worker();
+}
+
+/// Ctrl-Z reached the worker alone, because it leads the terminal's foreground group. The shell
+/// that started us waits for us, not for it.
+void Supervisor::follow_suspended_worker() {
+  const pid_t pid = workers_[0].pid;
+  if (pid <= 0 || !sys::take_stopped(pid)) return;
+  suspended_ = true;
+  terminal_.take_back();
+  if (Terminal::suspend_ourselves()) return resume();
+  terminal_.give_to(pid);
+  parts_.log.info("the worker is stopped; SIGCONT to process {} continues it", ::getpid());
+}
+
+/// Ctrl-Z reached us: the workers are in groups of their own.
+void Supervisor::suspend() {
+  suspended_ = true;
+  for (const WorkerProcess& worker : workers_) {
+    if (worker.pid > 0) posix::kill(-worker.pid, SIGTSTP);
+  }
+  if (Terminal::suspend_ourselves()) resume();
+}
+
+void Supervisor::resume() {
+  suspended_ = false;
+  for (const WorkerProcess& worker : workers_) {
+    if (worker.pid <= 0) continue;
+    if (has_our_stdin(plan_.workers[0].stdio)) terminal_.give_to(worker.pid);
+    posix::kill(-worker.pid, SIGCONT);
+  }
 }
 
 void Supervisor::reap() {
@@ -314,8 +369,7 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
   const WorkerSpec& spec = plan_.workers[static_cast<std::size_t>(index)];
   worker.pid = -1;
   worker.max_memory_kib = reaped.max_memory_kib;
-  // It may have been the terminal's foreground group; SIGTTOU is blocked, so this does not stop us.
-  if (spec.stdio != Stdio::kRelay && owns_terminal_) ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+  if (has_our_stdin(spec.stdio)) terminal_.take_back();
   if (const auto error = sys::read_exec_result(worker.exec_result.borrow())) {
     worker.spawn_text = sys::describe(*error, request_for(spec, {}));
     post(event::SpawnFailed{index, *error});

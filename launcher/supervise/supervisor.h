@@ -10,6 +10,7 @@
 #include "plan/launch_plan.h"
 #include "report/record.h"
 #include "supervise/job_machine.h"
+#include "supervise/terminal.h"
 #include "sys/event_loop.h"
 #include "sys/inheritance.h"
 #include "sys/process.h"
@@ -48,6 +49,7 @@ class Supervisor {
 
  private:
   Result<void> prepare();
+  void warn_of_caller() const;
   void post(const Event& event) { events_.push_back(event); }
   void handle_events();
 
@@ -63,7 +65,12 @@ class Supervisor {
 
   void read_signals();
   void on_signal(int signal, pid_t sender);
+  void stop(int signal, pid_t sender);
   void forward(int signal);
+  void on_child();
+  void follow_suspended_worker();
+  void suspend();
+  void resume();
   void say_who_failed() const;
   void look_for_drained_output();
   void reap();
@@ -83,7 +90,9 @@ class Supervisor {
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   std::optional<sys::EventLoop::TimerId> timer_;
-  bool owns_terminal_ = false;    ///< our process group is the foreground group of stdin's terminal
+  Terminal terminal_;
+  rlimit open_files_ = {};        ///< our caller's limit, for the workers
+  bool suspended_ = false;        ///< workers were stopped by Ctrl-Z and not continued yet
   bool sees_processes_ = false;   ///< there is a /proc of our pid namespace
   int tree_signal_ = 0;           ///< the last that the tree was sent
   std::vector<pid_t> strangers_;  ///< children that our caller left us: not of this job

@@ -1,11 +1,11 @@
 // signal_witness: prints which signals reach it.
 //
-//   signal_witness [-c] [-e] [-i NAME]… [-x CODE]
+//   signal_witness [-c] [-e] [-i NAME]… [-x CODE] [-z]
 //
 // The program itself is the "leader"; -c adds a "child" in its process group, -e an "escapee": a
 // grandchild whose parent is gone and that leads a session of its own. Each prints "NAME ready PID"
 // and then "NAME got N" for each signal. At SIGTERM and SIGINT each exits, the leader with CODE
-// (0); those that -i names go on.
+// (0); those that -i names go on. With -z SIGTSTP stops them, as it does most programs.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 
 static const char* ignoring[8];
 static int ignoring_count;
+static sigset_t watched;
 
 static int ignores(const char* name) {
   for (int i = 0; i < ignoring_count; ++i) {
@@ -29,11 +30,9 @@ static void say(const char* name, const char* what, int number) {
 }
 
 static void witness(const char* name, int code) {
-  sigset_t all;
-  sigfillset(&all);
   say(name, "ready", getpid());
   for (;;) {
-    const int number = sigwaitinfo(&all, NULL);
+    const int number = sigwaitinfo(&watched, NULL);
     if (number <= 0 || number == SIGCHLD) continue;
     say(name, "got", number);
     if ((number == SIGTERM || number == SIGINT) && !ignores(name)) _exit(code);
@@ -58,14 +57,17 @@ static void fork_escapee(void) {
 int main(int argc, char** argv) {
   int child = 0, escapee = 0, code = 0, option;
   // Before anything is printed: from "ready" on no signal may be lost.
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_BLOCK, &all, NULL);
-  while ((option = getopt(argc, argv, "cei:x:")) != -1) {
+  sigfillset(&watched);
+  sigprocmask(SIG_BLOCK, &watched, NULL);
+  while ((option = getopt(argc, argv, "cei:x:z")) != -1) {
     if (option == 'c') child = 1;
     if (option == 'e') escapee = 1;
     if (option == 'x') code = atoi(optarg);
     if (option == 'i' && ignoring_count < 8) ignoring[ignoring_count++] = optarg;
+    if (option == 'z') {
+      sigdelset(&watched, SIGTSTP);
+      sigprocmask(SIG_SETMASK, &watched, NULL);
+    }
     if (option == '?') return 2;
   }
   if (child) fork_child();

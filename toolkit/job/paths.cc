@@ -1,23 +1,8 @@
 #include "trainit/paths.h"
 
-#include <unistd.h>
-
-#include <climits>
-
 #include "sys/files.h"
 
 namespace trainit {
-namespace {
-
-/// Workers may start in another directory than ours, where a relative path would lead elsewhere.
-std::string absolute(const std::string& path) {
-  if (path.starts_with('/')) return path;
-  char directory[PATH_MAX];
-  if (::getcwd(directory, sizeof directory) == nullptr) return path;
-  return sys::join_path(directory, path);
-}
-
-}  // namespace
 
 Paths Paths::below(std::string base) {
   while (base.size() > 1 && base.ends_with('/')) base.pop_back();
@@ -40,7 +25,8 @@ Paths Paths::below(std::string base) {
 }
 
 Paths Paths::from(const Environment& environment) {
-  return below(absolute(environment.get_or("SAGEMAKER_BASE_DIR", "/opt/ml")));
+  // Workers may start in another directory than ours, where a relative path would lead elsewhere.
+  return below(sys::absolute_path(environment.get_or("SAGEMAKER_BASE_DIR", "/opt/ml")));
 }
 
 }  // namespace trainit

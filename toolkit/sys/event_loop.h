@@ -16,6 +16,10 @@ using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using Duration = Clock::duration;
 
+inline double in_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
 /// One thread's wait for descriptors and points in time. Callbacks may watch, unwatch, set and
 /// cancel anything, their own entry too: what was removed is never called again, and is destroyed
 /// only after the round of dispatch that removed it.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <memory>
 
@@ -155,6 +156,17 @@ std::string join_path(std::string_view directory, std::string_view name) {
   if (path.back() != '/') path += '/';
   path += name;
   return path;
+}
+
+std::string working_directory() {
+  char directory[PATH_MAX];
+  return ::getcwd(directory, sizeof directory) == nullptr ? std::string() : directory;
+}
+
+std::string absolute_path(const std::string& path) {
+  if (path.empty() || path.starts_with('/')) return path;
+  const std::string directory = working_directory();
+  return directory.empty() ? path : join_path(directory, path);
 }
 
 }  // namespace trainit::sys

@@ -44,4 +44,9 @@ Result<std::vector<std::string>> list_directory(const std::string& path);
 /// "a/b" of "a" and "b"; `name` alone when it is absolute.
 std::string join_path(std::string_view directory, std::string_view name);
 
+/// Where we are; empty when that directory is gone.
+std::string working_directory();
+/// `path` from the root, by where we are now; unchanged when it is empty.
+std::string absolute_path(const std::string& path);
+
 }  // namespace trainit::sys

@@ -18,7 +18,8 @@ std::vector<int> open_descriptors() {
   if (const auto names = list_directory("/proc/self/fd")) {
     for (const std::string& name : *names) {
       const auto fd = parse_number<int>(name);
-      if (fd && is_open(*fd)) found.push_back(*fd);  // the listing's own descriptor is closed by now
+      if (fd && is_open(*fd))
+        found.push_back(*fd);  // the listing's own descriptor is closed by now
     }
     return found;
   }
@@ -28,7 +29,8 @@ std::vector<int> open_descriptors() {
   return found;
 }
 
-/// Something to read that is at its end, or to write that goes nowhere, also where there is no /dev.
+/// Something to read that is at its end, or to write that goes nowhere, also where there is no
+/// /dev.
 int open_nothing() {
   const int null = ::open("/dev/null", O_RDWR);
   if (null >= 0) return null;

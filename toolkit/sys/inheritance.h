@@ -10,13 +10,13 @@ namespace trainit::sys {
 /// What our caller left to this process, which is really meant for the workers.
 struct Inheritance {
   InheritedSignals signals;
-  /// Every descriptor from 3 on that was open. The workers get them; we keep none, so that a pipe of
-  /// the caller's ends when the workers end.
+  /// Every descriptor from 3 on that was open. The workers get them; we keep none, so that a pipe
+  /// of the caller's ends when the workers end.
   std::vector<UniqueFd> descriptors;
 };
 
-/// First thing in main, before anything is opened: takes signals over, notes the descriptors, and opens
-/// what is closed of 0, 1 and 2 on nothing, so that no file of ours gets these numbers.
+/// First thing in main, before anything is opened: takes signals over, notes the descriptors, and
+/// opens what is closed of 0, 1 and 2 on nothing, so that no file of ours gets these numbers.
 Inheritance take_inheritance();
 
 }  // namespace trainit::sys

@@ -6,7 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstring>
 
 #include "base/text.h"
 #include "sys/files.h"
@@ -38,9 +41,10 @@ class ChildSetup {
         signals_(signals),
         parent_(parent),
         argv_(pointers_to(request.argv)),
-        environment_(pointers_to(request.environment)) {}
+        environment_(pointers_to(request.environment)),
+        named_by_listen_pid_(find_listen_pid(request.environment, parent)) {}
 
-  [[noreturn]] void run(int result_fd) const {
+  [[noreturn]] void run(int result_fd) {
     const StageAndErrno failure{prepare_and_exec(), errno};
     [[maybe_unused]] const ssize_t written = ::write(result_fd, &failure, sizeof failure);
     ::_exit(SpawnError{failure.stage, failure.errno_value}.exit_code());
@@ -48,7 +52,7 @@ class ChildSetup {
 
  private:
   /// Returns only when a stage has failed, with errno set.
-  SpawnStage prepare_and_exec() const {
+  SpawnStage prepare_and_exec() {
     if (request_.lead_process_group && ::setpgid(0, 0) != 0) return SpawnStage::kGroup;
     if (request_.foreground && ::tcsetpgrp(request_.stdin_fd, ::getpid()) != 0)
       return SpawnStage::kTerminal;
@@ -57,9 +61,11 @@ class ChildSetup {
       return SpawnStage::kAffinity;
     }
     if (request_.user && !become(*request_.user)) return SpawnStage::kUser;
+    if (request_.open_files) ::setrlimit(RLIMIT_NOFILE, &*request_.open_files);
     if (!request_.directory.empty() && ::chdir(request_.directory.c_str()) != 0)
       return SpawnStage::kDirectory;
     die_with_parent();
+    pass_listen_pid_on();
     restore_signals(signals_);
     if (request_.executable_fd >= 0) {
       ::syscall(SYS_execveat, request_.executable_fd, "", argv_.data(), environment_.data(),
@@ -96,10 +102,31 @@ class ChildSetup {
     if (::getppid() != parent_) ::_exit(128 + request_.death_signal);
   }
 
+  /// Socket activation passes descriptors to the process that LISTEN_PID names. When that is us,
+  /// the child is meant.
+  void pass_listen_pid_on() {
+    if (!named_by_listen_pid_) return;
+    char* end = listen_pid_ + sizeof kListenPid - 1;
+    std::memcpy(listen_pid_, kListenPid, sizeof kListenPid - 1);
+    *std::to_chars(end, listen_pid_ + sizeof listen_pid_ - 1, ::getpid()).ptr = '\0';
+    environment_[*named_by_listen_pid_] = listen_pid_;
+  }
+
+  static constexpr char kListenPid[] = "LISTEN_PID=";
+  static std::optional<std::size_t> find_listen_pid(const std::vector<std::string>& environment,
+                                                    pid_t ours) {
+    const auto found =
+        std::find(environment.begin(), environment.end(), kListenPid + std::to_string(ours));
+    if (found == environment.end()) return std::nullopt;
+    return found - environment.begin();
+  }
+
   const SpawnRequest& request_;
   const InheritedSignals& signals_;
   pid_t parent_;
   std::vector<char*> argv_, environment_;
+  std::optional<std::size_t> named_by_listen_pid_;  ///< its place in the environment
+  char listen_pid_[sizeof kListenPid + 20] = {};
 };
 
 bool is_executable_file(const std::string& path) {
@@ -115,6 +142,14 @@ int SpawnError::exit_code() const {
   return errno_value == ENOENT || errno_value == ENOTDIR ? 127 : 126;
 }
 
+rlimit raise_open_files() {
+  rlimit inherited = {};
+  ::getrlimit(RLIMIT_NOFILE, &inherited);
+  const rlimit raised = {inherited.rlim_max, inherited.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &raised);
+  return inherited;
+}
+
 tl::expected<Child, SpawnError> spawn(const SpawnRequest& request,
                                       const InheritedSignals& signals) {
   const auto failed = [] { return tl::unexpected(SpawnError{SpawnStage::kFork, errno}); };
@@ -122,7 +157,7 @@ tl::expected<Child, SpawnError> spawn(const SpawnRequest& request,
   if (posix::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return failed();
   UniqueFd read_end(ends[0]);
   const UniqueFd write_end(ends[1]);
-  const ChildSetup setup(request, signals, ::getpid());
+  ChildSetup setup(request, signals, ::getpid());
   const pid_t pid = posix::fork();
   if (pid < 0) return failed();
   if (pid == 0) setup.run(write_end.get());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -33,6 +34,7 @@ struct SpawnRequest {
   bool lead_process_group = true;
   bool foreground = false;  ///< its group becomes the terminal's (stdin_fd) foreground group
   int death_signal = 0;     ///< sent to it when we die (PR_SET_PDEATHSIG); 0: none
+  std::optional<rlimit> open_files;  ///< its RLIMIT_NOFILE; unset: ours
   std::optional<Credentials> user;
   std::optional<cpu_set_t> cpus;
 };
@@ -90,6 +92,12 @@ struct Reaped {
 enum class ReapResult { kReaped, kNoneEnded, kNoChildren };
 /// Reaps one ended child, own or adopted, without waiting.
 ReapResult reap_one(Reaped& reaped);
+
+/// True once for each time that a signal has stopped this child (Ctrl-Z, SIGSTOP).
+bool take_stopped(pid_t pid);
+
+/// Raises our limit of open files as far as it goes, and returns what it was.
+rlimit raise_open_files();
 
 /// Every process below `root` in the tree, by /proc, but those `without` and what is below them;
 /// empty when /proc is not there.

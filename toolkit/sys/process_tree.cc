@@ -124,6 +124,12 @@ ReapResult reap_one(Reaped& reaped) {
   return ReapResult::kReaped;
 }
 
+bool take_stopped(pid_t pid) {
+  siginfo_t info = {};
+  return posix::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOHANG) == 0 &&
+         info.si_pid == pid;
+}
+
 bool has_children() {
   siginfo_t info = {};
   return posix::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
@@ -155,6 +161,7 @@ Result<std::string> run_and_capture(SpawnRequest request, int deadline_ms) {
   InheritedSignals signals = {};
   sigemptyset(&signals.mask);
   sigemptyset(&signals.ignored);
+  sigemptyset(&signals.dropped);
   const auto child = spawn(request, signals);
   if (!child) return fail(describe(child.error(), request));
   input.reset();

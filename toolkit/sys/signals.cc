@@ -109,9 +109,12 @@ std::optional<int> parse_signal(std::string_view text) {
   return std::nullopt;
 }
 
+bool can_be_rewritten(int signal) { return can_be_taken_over(signal) && signal != SIGCHLD; }
+
 InheritedSignals take_over_signals() {
   InheritedSignals inherited;
   sigemptyset(&inherited.ignored);
+  sigemptyset(&inherited.dropped);
   struct sigaction by_default = {};
   by_default.sa_handler = SIG_DFL;
   sigset_t taken;
@@ -130,11 +133,20 @@ InheritedSignals take_over_signals() {
   return inherited;
 }
 
-void restore_signals(const InheritedSignals& inherited) {
+void drop_signal(InheritedSignals& inherited, int signal) {
+  if (sigismember(&inherited.ignored, signal) != 1) sigaddset(&inherited.dropped, signal);
   struct sigaction ignore = {};
   ignore.sa_handler = SIG_IGN;
+  sigaction(signal, &ignore, nullptr);
+}
+
+void restore_signals(const InheritedSignals& inherited) {
+  struct sigaction ignore = {}, by_default = {};
+  ignore.sa_handler = SIG_IGN;
+  by_default.sa_handler = SIG_DFL;
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
     if (sigismember(&inherited.ignored, signal) == 1) sigaction(signal, &ignore, nullptr);
+    if (sigismember(&inherited.dropped, signal) == 1) sigaction(signal, &by_default, nullptr);
   }
   sigprocmask(SIG_SETMASK, &inherited.mask, nullptr);
 }

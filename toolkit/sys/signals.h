@@ -21,17 +21,25 @@ std::string_view signal_meaning(int signal);
 /// The number of "TERM", "SIGTERM", "15" or "RTMIN+2"; nothing when there is no such signal.
 std::optional<int> parse_signal(std::string_view text);
 
+/// Whether a signal can be taken for another when it comes to us: it arrives, and is not SIGCHLD,
+/// by which we know of our children's ends.
+bool can_be_rewritten(int signal);
+
 /// The signal mask and the dispositions that this process got from its caller, so that its children
 /// can be given the same.
 struct InheritedSignals {
   sigset_t mask;
   sigset_t ignored;  ///< signals that were SIG_IGN
+  sigset_t dropped;  ///< signals that we ignore, and that were not
 };
 
 /// From here on signals are data: blocks every signal that can be blocked except the synchronous
 /// faults, resets what the caller ignored to the default (so that it arrives), and returns what was
 /// there before. Called once, first thing in main.
 InheritedSignals take_over_signals();
+
+/// From here on the kernel drops this signal when it comes to us; our children do not inherit that.
+void drop_signal(InheritedSignals& inherited, int signal);
 
 /// In a child between fork and exec: gives it the caller's mask and dispositions.
 /// Async-signal-safe.

@@ -93,14 +93,23 @@ std::string why_exec_failed(int errno_value, const SpawnRequest& request) {
   }
 }
 
+std::string_view limit_behind(int errno_value) {
+  switch (errno_value) {
+    case EAGAIN:
+      return "; the limit of processes (pids.max, RLIMIT_NPROC) is reached";
+    case EMFILE:
+      return "; the limit of open files (RLIMIT_NOFILE) is reached: each worker takes three";
+    default:
+      return "";
+  }
+}
+
 std::string stage_sentence(const SpawnError& error, const SpawnRequest& request) {
   const std::string reason = errno_text(error.errno_value);
   switch (error.stage) {
     case SpawnStage::kFork:
       return fmt::format("cannot start another process: {}{}", reason,
-                         error.errno_value == EAGAIN
-                             ? "; the limit of processes (pids.max, RLIMIT_NPROC) is reached"
-                             : "");
+                         limit_behind(error.errno_value));
     case SpawnStage::kGroup:
       return fmt::format("cannot make a process group: {}", reason);
     case SpawnStage::kTerminal:

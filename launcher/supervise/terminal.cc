@@ -1,0 +1,36 @@
+#include "supervise/terminal.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "sys/posix.h"
+
+namespace trainit::supervise {
+
+void Terminal::look() {
+  ours_ = posix::isatty(STDIN_FILENO) == 1 && ::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
+}
+
+void Terminal::give_to(pid_t group) const {
+  if (ours_ && ::tcgetpgrp(STDIN_FILENO) == ::getpgrp()) ::tcsetpgrp(STDIN_FILENO, group);
+}
+
+void Terminal::take_back() const {
+  // From the background this raises SIGTTOU, which is blocked, and so it does not stop us.
+  if (ours_) ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+}
+
+bool Terminal::suspend_ourselves() {
+  if (::getpid() == 1 || ::getsid(0) == ::getpid()) return false;
+  // Pending until it is let through; the kernel drops it when our group is orphaned, so that nobody
+  // could continue it.
+  posix::kill(0, SIGTSTP);
+  sigset_t suspend;
+  sigemptyset(&suspend);
+  sigaddset(&suspend, SIGTSTP);
+  ::sigprocmask(SIG_UNBLOCK, &suspend, nullptr);
+  ::sigprocmask(SIG_BLOCK, &suspend, nullptr);
+  return true;
+}
+
+}  // namespace trainit::supervise

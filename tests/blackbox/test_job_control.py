@@ -1,0 +1,164 @@
+"""What a person at a terminal does with Ctrl-C and Ctrl-Z, and what a caller with odd habits leaves us."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+#: Ignores SIGTERM or SIGCHLD, or blocks one of them, and becomes its arguments, as some callers do.
+ODD_CALLER = """
+import os, signal, sys
+habit, number, *command = sys.argv[1:]
+if habit == "ignores":
+    signal.signal(int(number), signal.SIG_IGN)
+else:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [int(number)])
+os.execv(command[0], command)
+"""
+
+
+def state_of(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def wait_for_state(pid, states, timeout=30):
+    deadline = time.monotonic() + timeout
+    while state_of(pid) not in states:
+        assert time.monotonic() < deadline, f"process {pid} is in state {state_of(pid)!r}, never in {states}"
+        time.sleep(0.005)
+
+
+# ---- a terminal
+
+#: A shell with job control on a terminal; it tells what it sees of its job.
+SHELL = "set -m; {command}; echo code $?; jobs -r; fg; echo end $?"
+
+
+def test_ctrl_z_gives_the_shell_back_and_fg_goes_on(trainit, start, program):
+    command = f"{trainit} exec -- {program('signal_witness')} -c -z"
+    running = start(["bash", "-c", SHELL.format(command=command)], tty=True, namespace=False)
+    running.wait_for("child ready")
+    running.wait_for("leader ready")
+    running.type("\x1a")
+    running.wait_for("code 14[0-9]")  # 128 and the signal that stopped it
+    running.wait_for("leader got 18")  # fg continued it
+    running.type("\x03")
+    running.wait_for("leader got 2")  # and gave it the terminal back
+    running.signal(signal.SIGKILL)
+
+
+def test_ctrl_z_stops_the_worker_and_what_it_started(trainit, start, program):
+    script = f"set -m; {trainit} exec -- {program('signal_witness')} -c -z; echo stopped; sleep 1000"
+    running = start(["bash", "-c", script], tty=True, namespace=False)
+    worker = int(running.wait_for(r"leader ready (\d+)")[1])
+    child = int(running.wait_for(r"child ready (\d+)")[1])
+    running.type("\x1a")
+    running.wait_for("stopped")
+    wait_for_state(worker, "T")
+    wait_for_state(child, "T")
+    running.signal(signal.SIGKILL)
+
+
+def test_ctrl_z_of_several_workers_stops_all_of_them_and_fg_continues_them(trainit, start, program, job):
+    command = f"{trainit} --workers 2 -- {program('signal_witness')} -z"
+    running = start(["bash", "-c", SHELL.format(command=command)], tty=True, namespace=False, job=job())
+    running.wait_for("leader ready", count=2)
+    running.type("\x1a")
+    running.wait_for("code 14[0-9]")
+    running.wait_for("leader got 18", count=2)
+    running.type("\x03")
+    running.wait_for("end 0")
+    assert running.out.count("leader got 2\r") == 2
+
+
+def test_where_nobody_could_continue_us_only_the_worker_stops(trainit, start, program):
+    running = start([trainit, "--log-level", "info", "exec", "--", program("signal_witness"), "-z"], tty=True)
+    running.wait_for("leader ready")
+    worker = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
+    running.type("\x1a")
+    running.wait_for("the worker is stopped")
+    wait_for_state(worker, "T")
+    assert state_of(running.pid) in "SR"
+    running.signal(signal.SIGCONT)
+    running.wait_for("leader got 18")
+    running.type("\x03")
+    running.wait_for("leader got 2")
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 0
+
+
+def test_a_worker_that_comes_back_from_the_background_can_read_the_terminal(trainit, start):
+    command = f"{trainit} exec -- sh -c 'echo ready; read a; echo got $a'"
+    running = start(["bash", "-c", SHELL.format(command=command)], tty=True, namespace=False)
+    running.wait_for("ready")
+    running.type("\x1a")
+    running.wait_for("code 14[0-9]")
+    running.type("word\n")
+    running.wait_for("got word")
+    running.wait_for("end 0")
+
+
+# ---- the caller
+
+@pytest.mark.parametrize("habit", ["ignores", "blocks"])
+@pytest.mark.parametrize("number", [signal.SIGCHLD, signal.SIGTERM])
+@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
+def test_a_caller_with_odd_habits_does_not_break_us(trainit, start, program, job, habit, number, namespace):
+    here = job()
+    command = ["python3", "-c", ODD_CALLER, habit, str(int(number)), trainit, "--", program("signal_witness")]
+    running = start(command, job=here, namespace=namespace)
+    running.wait_for("leader ready")
+    running.wait_for(f"{habit} {signal.Signals(number).name}", stream="err")
+    running.signal(signal.SIGUSR1)
+    running.wait_for("leader got 10")
+    running.signal(signal.SIGTERM)
+    end = running.wait()
+    assert end.code == 0 and here.success
+
+
+@pytest.mark.parametrize("habit", ["ignores", "blocks"])
+def test_workers_inherit_the_habits_of_our_caller(trainit, pid1, job, habit):
+    field = {"ignores": "SigIgn", "blocks": "SigBlk"}[habit]
+    end = pid1(["python3", "-c", ODD_CALLER, habit, str(int(signal.SIGTERM)), trainit, "--",
+                "grep", field, "/proc/self/status"], job=job())
+    assert int(end.out.split()[1], 16) & (1 << (signal.SIGTERM - 1))
+
+
+def test_a_worker_gets_the_limit_of_open_files_of_our_caller(trainit, pid1, job):
+    end = pid1(["prlimit", "--nofile=77:999", trainit, "--", "sh", "-c", "ulimit -Sn; ulimit -Hn"], job=job())
+    assert end.out.split() == ["77", "999"]
+
+
+def test_a_limit_of_64_open_files_is_enough_for_16_workers(trainit, pid1, job):
+    here = job()
+    end = pid1(["prlimit", "--nofile=64", trainit, "--workers", "16", "--", "true"], job=here)
+    assert end.code == 0 and here.success
+
+
+def test_too_few_open_files_is_a_sentence_and_a_failure_file(trainit, pid1, job):
+    here = job()
+    end = pid1(["prlimit", "--nofile=64", trainit, "--workers", "40", "--", "sleep", "1000"], job=here)
+    assert end.code == 125 and not here.success
+    assert "open files" in here.failure_reason and "RLIMIT_NOFILE" in here.failure_reason
+
+
+def test_descriptors_that_socket_activation_passed_are_meant_for_the_worker(trainit, pid1, job):
+    script = f'exec env LISTEN_PID=$$ LISTEN_FDS=1 {trainit} -- sh -c \'test "$LISTEN_PID" = $$ && echo for me\''
+    assert pid1(["sh", "-c", script], job=job()).out == "for me\n"
+    other = pid1(["env", "LISTEN_PID=12345", trainit, "--", "sh", "-c", "echo $LISTEN_PID"], job=job())
+    assert other.out == "12345\n"
+
+
+def test_the_launcher_keeps_no_directory_of_its_caller(trainit, start, program, job, tmp_path):
+    running = start([trainit, "--", program("signal_witness")], job=job(), cwd=tmp_path)
+    running.wait_for("leader ready")
+    worker = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
+    assert os.readlink(f"/proc/{running.pid}/cwd") == "/"
+    assert os.readlink(f"/proc/{worker}/cwd") == str(tmp_path)
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 0

@@ -55,6 +55,9 @@ Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
   evidence.spawn_text = input.processes[index].spawn_text;
   evidence.stopped_by_us = end.told_to_stop;
   if (end.told_to_stop && input.end.stop_at) evidence.told_at = *input.end.stop_at;
+  evidence.killed_by_us = input.end.kill_at && end.ended_at >= *input.end.kill_at;
+  evidence.memory_limit = input.hardware.memory_limit;
+  evidence.shared_memory = input.hardware.shm_size;
   evidence.after = end.ended_at - end.started_at;
   evidence.exited_at = end.ended_at;
   if (!evidence.status.success()) add_words(input, evidence);
@@ -77,6 +80,14 @@ std::vector<report::WorkerSummary> summaries_of(const ConclusionInput& input) {
     summaries.push_back(summary);
   }
   return summaries;
+}
+
+/// A job may go on although the kernel took, say, a helper that its script started again.
+void add_oom_kills(const ConclusionInput& input, std::vector<std::string>& lines) {
+  const std::int64_t kills = input.oom_kills.value_or(0);
+  if (kills <= 0) return;
+  lines.push_back(fmt::format("the kernel killed {} process{} of this container for want of memory",
+                              kills, kills == 1 ? "" : "es"));
 }
 
 /// How much of their time the workers took after a stop signal, most of it for a checkpoint.
@@ -156,6 +167,7 @@ std::optional<sys::Duration> checkpoint_time(const supervise::JobEnd& end,
 Conclusion conclude(const ConclusionInput& input) {
   Conclusion conclusion;
   add_checkpoint_time(input, conclusion.lines);
+  add_oom_kills(input, conclusion.lines);
   add_oddities(input.end, conclusion.lines);
   for (std::string& remark : input.relay.remarks()) conclusion.lines.push_back(std::move(remark));
   const std::size_t count = input.plan.workers.size();
@@ -168,6 +180,7 @@ Conclusion conclude(const ConclusionInput& input) {
     gathered.reserve(count);
     for (std::size_t index = 0; index < count; ++index)
       gathered.push_back(evidence_of(input, index));
+    diagnose::attribute_oom_kills(gathered, input.oom_kills);
     const diagnose::FirstCause cause = diagnose::decide(gathered);
     if (cause.evidence != nullptr) {
       fail_with_cause(cause, gathered, conclusion);

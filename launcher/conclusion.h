@@ -28,7 +28,9 @@ struct ConclusionInput {
   const supervise::JobEnd& end;
   const std::vector<supervise::WorkerProcess>& processes;
   const logs::Relay& relay;
-  std::string error_directory;  ///< where TORCHELASTIC_ERROR_FILE pointed; empty: nowhere
+  const Hardware& hardware;
+  std::optional<std::int64_t> oom_kills;  ///< see Supervisor::oom_kills
+  std::string error_directory;            ///< where TORCHELASTIC_ERROR_FILE pointed; empty: nowhere
 };
 
 /// From a stop signal to the end of the last worker; nothing when no stop signal found workers

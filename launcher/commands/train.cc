@@ -179,11 +179,12 @@ class Train {
     log_plan(plan, preparation, log_);
     if (const auto signal = sys::pending_stop_signal())
       return fail_stopped(*signal, context_.job.paths, log_);
-    return supervise(plan, errors.path(), markers);
+    return supervise(plan, preparation.hardware, errors.path(), markers);
   }
 
  private:
-  Result<int> supervise(const LaunchPlan& plan, const std::string& error_directory, bool markers) {
+  Result<int> supervise(const LaunchPlan& plan, const Hardware& hardware,
+                        const std::string& error_directory, bool markers) {
     sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
     report::RunRecord record = open_record(context_, log_);
     record_start(context_, plan, record);
@@ -195,8 +196,8 @@ class Train {
     const Result<supervise::JobEnd> end = supervisor.run();
     int code = kSetUpFailed;
     if (end) {
-      const Conclusion conclusion =
-          conclude({context_, plan, *end, supervisor.workers(), relay, error_directory});
+      const Conclusion conclusion = conclude({context_, plan, *end, supervisor.workers(), relay,
+                                              hardware, supervisor.oom_kills(), error_directory});
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       code = leave_marker(conclusion, context_.job.paths, markers, log_);

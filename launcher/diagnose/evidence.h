@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,12 +22,16 @@ struct Evidence {
   int rank = 0;
   sys::ExitStatus status;
   std::optional<sys::SpawnError> spawn_error;
-  std::string spawn_text;                        ///< the sentence that goes with spawn_error
-  bool stopped_by_us = false;                    ///< it ended after we had told it to
-  sys::TimePoint told_at;                      ///< when we told it to; the epoch: never
-  bool oom = false;                              ///< the kernel's OOM killer took a process of it
-  std::optional<ErrorText> error;                ///< its own words
-  sys::Duration after{};                         ///< from its start to its end
+  std::string spawn_text;           ///< the sentence that goes with spawn_error
+  bool stopped_by_us = false;       ///< it ended after we had told it to
+  bool killed_by_us = false;        ///< it ended after we had sent SIGKILL
+  sys::TimePoint told_at;           ///< when we told it to; the epoch: never
+  bool oom = false;                 ///< the kernel's OOM killer took a process of it
+  bool oom_ruled_out = false;       ///< the kernel counted no such kill
+  std::uint64_t memory_limit = 0;   ///< bytes that the container may use; 0: not known, or no limit
+  std::uint64_t shared_memory = 0;  ///< bytes of /dev/shm; 0: not known
+  std::optional<ErrorText> error;   ///< its own words
+  sys::Duration after{};            ///< from its start to its end
   sys::TimePoint first_error_at, exited_at;  ///< the epoch: not known
 };
 
@@ -56,6 +61,12 @@ struct FirstCause {
 /// or crashed while it was being stopped explains them better. Workers that ended with 0 are passed
 /// over.
 FirstCause decide(std::span<const Evidence> gathered);
+
+/// Finds the workers that the kernel's OOM killer took a process of, and marks them; `kills` is how
+/// many it took while the job ran, or nothing when it does not count. A worker that SIGKILL ended
+/// and not we is one. If there is none, the kernel took a child, perhaps a data loader, and the
+/// worker whose own error came first is the one, rather than one that only missed a peer.
+void attribute_oom_kills(std::span<Evidence> gathered, std::optional<std::int64_t> kills);
 
 /// "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after 48
 /// s)": the first line of the failure file and of the log's "first cause". At most 200 bytes of

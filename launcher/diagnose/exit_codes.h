@@ -15,8 +15,8 @@ std::string_view exit_code_meaning(int code);
 /// 128 + the signal; 0 for every other code, and for signals that a program sends to itself.
 int signal_behind(const sys::ExitStatus& status);
 
-/// "exit code 1", "exit code 127: command not found", "SIGSEGV: segmentation fault", "SIGKILL, not
-/// by us: perhaps out of memory".
+/// "exit code 1", "exit code 127: command not found", "SIGSEGV: segmentation fault", "SIGKILL: from
+/// outside, perhaps out of memory".
 std::string explain(const sys::ExitStatus& status);
 
 }  // namespace trainit::diagnose

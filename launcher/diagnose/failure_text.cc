@@ -1,5 +1,7 @@
 #include <fmt/core.h>
+#include <signal.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/text.h"
@@ -41,7 +43,7 @@ std::string plain(std::string_view text) {
   return result;
 }
 
-double seconds(sys::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+std::string bytes_text(std::uint64_t bytes) { return human_bytes(static_cast<double>(bytes)); }
 
 std::string name_of(const Evidence& evidence) {
   constexpr std::size_t kHostBytes = 64;
@@ -65,10 +67,36 @@ std::string fit(std::string_view head, std::string_view middle, std::string_view
   return shorten(line, kSummaryBytes);
 }
 
+/// "SIGKILL from outside, perhaps out of memory" guesses; the kernel may know better, and so may
+/// we.
+std::string with_facts(std::string meaning, const Evidence& evidence) {
+  const auto replace = [&](std::string_view guess, const std::string& fact) {
+    const std::size_t at = meaning.find(guess);
+    if (at != std::string::npos) meaning.replace(at, guess.size(), fact);
+  };
+  if (evidence.oom_ruled_out) replace("perhaps out of memory", "not for want of memory");
+  if (evidence.shared_memory > 0)
+    replace("perhaps /dev/shm is full", "/dev/shm is " + bytes_text(evidence.shared_memory));
+  return meaning;
+}
+
+/// "; /dev/shm is 64 MB", when the worker's words speak of shared memory.
+std::string shared_memory_note(const Evidence& evidence) {
+  if (evidence.shared_memory == 0 || !evidence.error) return {};
+  constexpr std::string_view kWords[] = {"bus error", "Bus error", "shared memory", "/dev/shm"};
+  const bool speaks_of_it =
+      std::any_of(std::begin(kWords), std::end(kWords), [&](std::string_view words) {
+        return evidence.error->summary.find(words) != std::string::npos ||
+               evidence.error->detail.find(words) != std::string::npos;
+      });
+  return speaks_of_it ? "; /dev/shm is " + bytes_text(evidence.shared_memory) : "";
+}
+
 /// "exit code 137 after 48 s: SIGKILL from outside, perhaps out of memory"
 std::string end_with_time(const Evidence& evidence) {
-  const std::string time = human_seconds(seconds(evidence.after));
-  const std::string_view meaning = exit_code_meaning(evidence.status.code);
+  const std::string time = human_seconds(sys::in_seconds(evidence.after));
+  const std::string meaning =
+      with_facts(std::string(exit_code_meaning(evidence.status.code)), evidence);
   // It had raised its error before we told it to stop; how it ended then is our doing, not news.
   if (evidence.stopped_by_us && signal_behind(evidence.status) != 0) return "stopped after " + time;
   if (evidence.status.signal != 0) {
@@ -79,10 +107,11 @@ std::string end_with_time(const Evidence& evidence) {
 }
 
 std::string sentence_without_error(const Evidence& evidence) {
-  const std::string time = human_seconds(seconds(evidence.after));
+  const std::string time = human_seconds(sys::in_seconds(evidence.after));
   const std::string explained = explain(evidence.status);
   const std::size_t colon = explained.find(": ");
-  const std::string meaning = colon == std::string::npos ? "" : explained.substr(colon);
+  const std::string meaning =
+      colon == std::string::npos ? "" : with_facts(explained.substr(colon), evidence);
   if (evidence.status.signal == 0) {
     return fmt::format("ended with code {} after {}{}", evidence.status.code, time, meaning);
   }
@@ -96,6 +125,14 @@ std::string said(const Evidence& evidence) {
   const std::string summary = plain(evidence.error->summary);
   return evidence.error->only_last_lines ? fmt::format("; its last line: \"{}\"", summary)
                                          : "; it had printed: " + summary;
+}
+
+/// "out of memory: the kernel killed a process of this worker; the container has 16.0 GB"
+std::string out_of_memory(const Evidence& evidence) {
+  const bool itself = signal_behind(evidence.status) == SIGKILL;
+  return fmt::format(
+      "out of memory: the kernel killed {}{}", itself ? "this worker" : "a process of this worker",
+      evidence.memory_limit == 0 ? "" : "; the container has " + bytes_text(evidence.memory_limit));
 }
 
 bool leads_with_error(const Evidence& evidence) {
@@ -160,8 +197,7 @@ std::string summarize(const Evidence& evidence) {
   const std::string head = name_of(evidence) + ": ";
   if (evidence.spawn_error) return fit(head, plain(evidence.spawn_text), "");
   if (evidence.oom) {
-    return fit(head + "out of memory: the kernel killed a process of this worker (" +
-                   end_with_time(evidence) + ")",
+    return fit(head + out_of_memory(evidence) + " (" + end_with_time(evidence) + ")",
                said(evidence), "");
   }
   if (!leads_with_error(evidence))
@@ -169,7 +205,8 @@ std::string summarize(const Evidence& evidence) {
   constexpr std::size_t kLocationBytes = 60;
   const std::string& location = evidence.error->location;
   const std::string where = location.empty() ? "" : shorten(plain(location), kLocationBytes) + ", ";
-  return fit(head, plain(evidence.error->summary), " (" + where + end_with_time(evidence) + ")");
+  return fit(head, plain(evidence.error->summary),
+             " (" + where + end_with_time(evidence) + shared_memory_note(evidence) + ")");
 }
 
 std::string describe_consequence(const Evidence& cause, const Evidence& consequence) {
@@ -178,7 +215,7 @@ std::string describe_consequence(const Evidence& cause, const Evidence& conseque
     return evidence.first_error_at != sys::TimePoint{} ? evidence.first_error_at
                                                        : evidence.exited_at;
   };
-  const double later = seconds(moment(consequence) - moment(cause));
+  const double later = sys::in_seconds(moment(consequence) - moment(cause));
   const std::string time = distance(later);
   const bool same_host = cause.host == consequence.host;
   const std::string who =
@@ -202,7 +239,7 @@ std::string stop_text(std::string_view host, int signal, sys::Duration after,
   const std::string where = host.empty() ? "" : plain(host) + ": ";
   std::vector<std::string> lines{where + fmt::format("stopped by the platform with {} after {}",
                                                      sys::signal_name(signal),
-                                                     human_seconds(seconds(after)))};
+                                                     human_seconds(sys::in_seconds(after)))};
   std::map<std::string, std::vector<int>> silent;  // ranks by how they ended
   for (const Evidence& evidence : gathered) {
     if (!evidence.spawn_error && evidence.status.success()) continue;

@@ -153,6 +153,7 @@ void JobMachine::end_groups(TimePoint now, Actions& out) {
 
 void JobMachine::kill_tree(TimePoint now, Actions& out) {
   phase_ = Phase::kKill;
+  end_.kill_at = now;
   kill_until_ = now + (end_.stop_signal != 0 ? limits_.stop_kill : limits_.kill);
   repeat_kill(now, out);
 }

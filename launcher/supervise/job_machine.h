@@ -69,10 +69,11 @@ struct JobEnd {
   int stop_signal = 0;               ///< what asked for the stop; 0: nothing did
   std::optional<TimePoint> stop_at;  ///< when stopping began
   std::optional<TimePoint> leaders_down_at;
-  std::vector<WorkerEnd> workers;  ///< by local rank
-  bool survivors = false;          ///< processes outlived their worker and were ended
-  bool output_cut = false;         ///< the pipes were still held open at the drain deadline
-  bool stuck = false;              ///< a process did not go even after SIGKILL
+  std::optional<TimePoint> kill_at;  ///< when everything was first sent KILL
+  std::vector<WorkerEnd> workers;    ///< by local rank
+  bool survivors = false;            ///< processes outlived their worker and were ended
+  bool output_cut = false;           ///< the pipes were still held open at the drain deadline
+  bool stuck = false;                ///< a process did not go even after SIGKILL
 
   bool success() const;  ///< every worker ended with 0
 };

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "sys/cgroup.h"
 #include "sys/files.h"
 #include "sys/posix.h"
 
@@ -67,7 +68,14 @@ Result<void> Supervisor::prepare() {
   terminal_.look();
   open_files_ = sys::raise_open_files();  // each worker takes three
   warn_of_caller();
+  oom_kills_before_ = sys::count_oom_kills(sys::ControlGroups::of_process());
   return {};
+}
+
+std::optional<std::int64_t> Supervisor::oom_kills() const {
+  const auto now = sys::count_oom_kills(sys::ControlGroups::of_process());
+  if (!now || !oom_kills_before_) return std::nullopt;
+  return *now - *oom_kills_before_;
 }
 
 /// What the workers inherit from a caller with odd habits. We are not hurt: take_over_signals.

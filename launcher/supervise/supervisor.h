@@ -46,6 +46,9 @@ class Supervisor {
   Result<JobEnd> run();
 
   const std::vector<WorkerProcess>& workers() const { return workers_; }
+  /// How many processes the kernel has killed for want of memory since the job began; nothing where
+  /// it does not count them.
+  std::optional<std::int64_t> oom_kills() const;
 
  private:
   Result<void> prepare();
@@ -89,6 +92,7 @@ class Supervisor {
   std::vector<WorkerProcess> workers_;
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
+  std::optional<std::int64_t> oom_kills_before_;
   std::optional<sys::EventLoop::TimerId> timer_;
   Terminal terminal_;
   rlimit open_files_ = {};        ///< our caller's limit, for the workers

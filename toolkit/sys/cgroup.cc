@@ -9,6 +9,8 @@
 namespace trainit::sys {
 namespace {
 
+constexpr std::string_view kOomKill = "oom_kill ";
+
 /// One mounted hierarchy: which part of it (`root`) is to be seen where (`point`).
 struct Mount {
   std::string root, point;
@@ -111,6 +113,20 @@ std::vector<std::string> ControlGroups::directories(std::string_view controller)
     }
   }
   return directories;
+}
+
+std::optional<std::int64_t> count_oom_kills(const ControlGroups& groups) {
+  for (const std::string& directory : groups.directories("memory")) {
+    for (const char* file : {"/memory.events", "/memory.oom_control"}) {
+      const Result<std::string> content = read_file(directory + file);
+      if (!content) continue;
+      for (const std::string_view line : split(*content, '\n')) {
+        if (line.starts_with(kOomKill))
+          return parse_number<std::int64_t>(line.substr(kOomKill.size()));
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace trainit::sys

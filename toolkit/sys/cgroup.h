@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,5 +24,10 @@ class ControlGroups {
   std::string mounts_;  ///< mountinfo
   std::string groups_;
 };
+
+/// How many processes the kernel has killed for want of memory in the group of this process and
+/// below it, since that was made ("oom_kill" of memory.events, or in version 1 of
+/// memory.oom_control). Nothing where the kernel does not count them.
+std::optional<std::int64_t> count_oom_kills(const ControlGroups& groups);
 
 }  // namespace trainit::sys

@@ -118,12 +118,38 @@ TEST_CASE("exit codes that people misread are explained") {
   CHECK(explain(ExitStatus::exited(1)) == "exit code 1");
 }
 
+TEST_CASE("what the kernel counted is said instead of a guess") {
+  Evidence killed = evidence_of(ExitStatus::killed(SIGKILL));
+  killed.oom_ruled_out = true;
+  CHECK(summarize(killed) ==
+        "algo-2 rank 5: killed by SIGKILL after 48 s: from outside, not for want of memory");
+}
+
+TEST_CASE("the size of /dev/shm is said when a bus error hits, or the worker speaks of it") {
+  Evidence bus = evidence_of(ExitStatus::killed(SIGBUS));
+  bus.shared_memory = std::uint64_t{64} << 20;
+  CHECK(summarize(bus) ==
+        "algo-2 rank 5: killed by SIGBUS after 48 s: bus error, /dev/shm is 64 MB");
+  Evidence loader = value_error();
+  loader.shared_memory = bus.shared_memory;
+  CHECK(summarize(loader).find("/dev/shm") == std::string::npos);
+  loader.error->detail =
+      "ERROR: Unexpected bus error encountered in worker. This might be caused by insufficient "
+      "shared memory (shm).";
+  CHECK(summarize(loader) ==
+        "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
+        "48 s; /dev/shm is 64 MB)");
+}
+
 TEST_CASE("the kernel's OOM kill is said first") {
   Evidence oom = evidence_of(ExitStatus::killed(SIGKILL));
   oom.oom = true;
   CHECK(summarize(oom) ==
-        "algo-2 rank 5: out of memory: the kernel killed a process of this worker (SIGKILL after "
-        "48 s)");
+        "algo-2 rank 5: out of memory: the kernel killed this worker (SIGKILL after 48 s)");
+  oom.memory_limit = std::uint64_t{16} << 30;
+  CHECK(summarize(oom) ==
+        "algo-2 rank 5: out of memory: the kernel killed this worker; the container has 16.0 GB "
+        "(SIGKILL after 48 s)");
   Evidence child = value_error();
   child.oom = true;
   CHECK(

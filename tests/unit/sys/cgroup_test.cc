@@ -20,6 +20,10 @@ class Fixture {
   }
   void make(const std::string& directory) { REQUIRE(make_directories(root_ / directory)); }
   std::string operator/(std::string_view name) const { return root_ / name; }
+  void write(const std::string& file, std::string_view content) { root_.write(file, content); }
+  std::optional<std::int64_t> oom_kills() const {
+    return count_oom_kills(ControlGroups::of_process(root_ / "proc"));
+  }
   Directories of(std::string_view controller) const {
     return ControlGroups::of_process(root_ / "proc").directories(controller);
   }
@@ -81,4 +85,24 @@ TEST_CASE("without control groups, or without /proc, there are no directories") 
   Fixture fixture("", "25 24 0:23 / /dev/shm rw - tmpfs tmpfs rw\n36 25 broken line\n");
   CHECK(fixture.of("cpu").empty());
   CHECK(ControlGroups::of_process(fixture / "nowhere").directories("cpu").empty());
+}
+
+TEST_CASE("the kernel's count of out-of-memory kills is that of the process's own group") {
+  Fixture fixture("0::/job\n", "31 23 0:28 / @/cgroup rw - cgroup2 cgroup2 rw\n");
+  fixture.make("cgroup/job");
+  CHECK_FALSE(fixture.oom_kills());
+  fixture.write("cgroup/memory.events", "low 0\noom 7\noom_kill 7\n");
+  CHECK(fixture.oom_kills() == 7);  // where the own group has none, the next one has
+  fixture.write("cgroup/job/memory.events",
+                "low 0\nhigh 0\nmax 5\noom 4\noom_kill 3\noom_group_kill 1\n");
+  CHECK(fixture.oom_kills() == 3);
+}
+
+TEST_CASE("version 1 counts out-of-memory kills in another file, and old kernels do not at all") {
+  Fixture fixture("4:memory:/a\n", "35 31 0:32 / @/memory rw - cgroup cgroup rw,memory\n");
+  fixture.make("memory/a");
+  fixture.write("memory/a/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n");
+  CHECK_FALSE(fixture.oom_kills());
+  fixture.write("memory/a/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+  CHECK(fixture.oom_kills() == 2);
 }

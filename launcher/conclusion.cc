@@ -98,9 +98,15 @@ void add_checkpoint_time(const ConclusionInput& input, std::vector<std::string>&
                               human_seconds(in_seconds(input.plan.stop.leaders))));
 }
 
-void add_oddities(const supervise::JobEnd& end, std::vector<std::string>& lines) {
-  if (end.survivors) lines.emplace_back("processes outlived their worker and were ended");
-  if (end.stuck)
+void add_oddities(const supervise::JobEnd& end, bool sees_processes,
+                  std::vector<std::string>& lines) {
+  if (end.survivors && !end.stuck)
+    lines.emplace_back("processes outlived their worker and were ended");
+  if (end.stuck && !sees_processes)
+    lines.emplace_back(
+        "processes that left their worker's process group may still run: without /proc they cannot "
+        "be found");
+  if (end.stuck && sees_processes)
     lines.emplace_back(
         "a process did not end even after SIGKILL: it is in uninterruptible sleep, most likely in "
         "a driver");
@@ -168,7 +174,7 @@ Conclusion conclude(const ConclusionInput& input) {
   Conclusion conclusion;
   add_checkpoint_time(input, conclusion.lines);
   add_oom_kills(input, conclusion.lines);
-  add_oddities(input.end, conclusion.lines);
+  add_oddities(input.end, input.sees_processes, conclusion.lines);
   for (std::string& remark : input.relay.remarks()) conclusion.lines.push_back(std::move(remark));
   const std::size_t count = input.plan.workers.size();
   if (input.end.success()) {

@@ -30,6 +30,7 @@ struct ConclusionInput {
   const logs::Relay& relay;
   const Hardware& hardware;
   std::optional<std::int64_t> oom_kills;  ///< see Supervisor::oom_kills
+  bool sees_processes;                    ///< see Supervisor::sees_processes
   std::string error_directory;            ///< where TORCHELASTIC_ERROR_FILE pointed; empty: nowhere
 };
 

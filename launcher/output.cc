@@ -20,8 +20,8 @@ constexpr std::chrono::seconds kWithoutHurry(10);
 constexpr std::chrono::milliseconds kToExit(200);
 
 sys::Duration time_left(const LaunchPlan& plan, const JobEnd& end) {
-  if (end.reason != supervise::StopReason::kPlatform || !end.stop_at) return kWithoutHurry;
-  const sys::Duration left = plan.stop.total - kToExit - (sys::Clock::now() - *end.stop_at);
+  if (!end.stop_asked_at) return kWithoutHurry;
+  const sys::Duration left = plan.stop.total - kToExit - (sys::Clock::now() - *end.stop_asked_at);
   return std::clamp<sys::Duration>(left, sys::Duration::zero(), kWithoutHurry);
 }
 

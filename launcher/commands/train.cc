@@ -196,8 +196,9 @@ class Train {
     const Result<supervise::JobEnd> end = supervisor.run();
     int code = kSetUpFailed;
     if (end) {
-      const Conclusion conclusion = conclude({context_, plan, *end, supervisor.workers(), relay,
-                                              hardware, supervisor.oom_kills(), error_directory});
+      const Conclusion conclusion =
+          conclude({context_, plan, *end, supervisor.workers(), relay, hardware,
+                    supervisor.oom_kills(), supervisor.sees_processes(), error_directory});
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       code = leave_marker(conclusion, context_.job.paths, markers, log_);

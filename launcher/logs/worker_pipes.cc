@@ -2,7 +2,6 @@
 
 #include <cerrno>
 
-#include "sys/files.h"
 #include "sys/posix.h"
 
 namespace trainit::logs {
@@ -26,13 +25,14 @@ bool make_pipe(const std::optional<sys::Credentials>& user, sys::UniqueFd& reade
 
 }  // namespace
 
-Result<WorkerPipes> make_worker_pipes(const std::optional<sys::Credentials>& user) {
+tl::expected<WorkerPipes, sys::SpawnError> make_worker_pipes(
+    const std::optional<sys::Credentials>& user) {
   WorkerPipes pipes;
   if (make_pipe(user, pipes.stdout_reader, pipes.stdout_writer) &&
       make_pipe(user, pipes.stderr_reader, pipes.stderr_writer)) {
     return pipes;
   }
-  return fail("making the pipes for a worker's output: " + sys::errno_text(errno));
+  return tl::unexpected(sys::SpawnError{sys::SpawnStage::kPipes, errno});
 }
 
 }  // namespace trainit::logs

@@ -4,7 +4,6 @@
 
 #include "sys/process.h"
 #include "sys/unique_fd.h"
-#include "trainit/result.h"
 
 namespace trainit::logs {
 
@@ -15,7 +14,8 @@ struct WorkerPipes {
 };
 
 /// `user` becomes the owner, so that a worker that runs as that user can open /dev/stdout again.
-/// `errno` says why when it fails.
-Result<WorkerPipes> make_worker_pipes(const std::optional<sys::Credentials>& user);
+/// To make them is the first stage of starting a worker, and its error is that stage's.
+tl::expected<WorkerPipes, sys::SpawnError> make_worker_pipes(
+    const std::optional<sys::Credentials>& user);
 
 }  // namespace trainit::logs

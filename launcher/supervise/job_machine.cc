@@ -53,7 +53,8 @@ void JobMachine::handle(const event::Spawned& event, TimePoint now, Actions& out
 void JobMachine::handle(const event::SpawnFailed& event, TimePoint now, Actions& out) {
   WorkerEnd& failed = worker(event.worker);
   failed.spawn_error = event.error;
-  if (event.error.stage != sys::SpawnStage::kFork) return;
+  // From the fork on there is a process, and an Exited follows.
+  if (event.error.stage > sys::SpawnStage::kFork) return;
   failed.status = sys::ExitStatus::exited(event.error.exit_code());
   failed.started_at = now;
   worker_down(failed, now, out);
@@ -107,6 +108,7 @@ void JobMachine::handle(const event::TreeNotEmpty&, TimePoint now, Actions& out)
 void JobMachine::handle(const event::StopRequested& event, TimePoint now, Actions& out) {
   if (end_.stop_signal != 0) return next_step(now, out);
   end_.stop_signal = event.signal;
+  end_.stop_asked_at = now;
   if (phase_ == Phase::kRunning) {
     begin_stop(StopReason::kPlatform, event.signal, limits_.stop_leaders, now, out);
   } else {

@@ -66,8 +66,9 @@ struct WorkerEnd {
 /// All that the machine knows when it is finished.
 struct JobEnd {
   StopReason reason = StopReason::kNone;
-  int stop_signal = 0;               ///< what asked for the stop; 0: nothing did
-  std::optional<TimePoint> stop_at;  ///< when stopping began
+  int stop_signal = 0;                     ///< what asked for the stop; 0: nothing did
+  std::optional<TimePoint> stop_asked_at;  ///< when the first stop signal came
+  std::optional<TimePoint> stop_at;        ///< when stopping began, be it for that or a failure
   std::optional<TimePoint> leaders_down_at;
   std::optional<TimePoint> kill_at;  ///< when everything was first sent KILL
   std::vector<WorkerEnd> workers;    ///< by local rank

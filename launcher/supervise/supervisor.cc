@@ -64,7 +64,7 @@ Result<void> Supervisor::prepare() {
   signal_fd_ = TRAINIT_TRY(sys::open_signal_fd());
   TRAINIT_TRY(
       parts_.loop.watch(signal_fd_.borrow(), EPOLLIN, [this](std::uint32_t) { read_signals(); }));
-  null_.reset(posix::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  null_ = sys::open_nothing();
   terminal_.look();
   open_files_ = sys::raise_open_files();  // each worker takes three
   warn_of_caller();
@@ -105,6 +105,7 @@ Result<JobEnd> Supervisor::run() {
     if (!machine_.finished()) parts_.loop.run_once();
   }
   parts_.loop.unwatch(signal_fd_.borrow());
+  if (reap_timer_) parts_.loop.cancel(*reap_timer_);
   return machine_.end();
 }
 
@@ -149,8 +150,8 @@ void Supervisor::perform(const action::Spawn& action) {
   };
   logs::WorkerPipes pipes;
   if (is_relayed(spec.stdio)) {
-    Result<logs::WorkerPipes> made = logs::make_worker_pipes(plan_.user);
-    if (!made) return failed({sys::SpawnStage::kFork, errno}, {});
+    auto made = logs::make_worker_pipes(plan_.user);
+    if (!made) return failed(made.error(), request_for(spec, pipes));
     pipes = std::move(*made);
   }
   const sys::SpawnRequest request = request_for(spec, pipes);
@@ -212,8 +213,10 @@ void Supervisor::perform(const action::SignalGroups& action) {
 void Supervisor::perform(const action::SignalTree& action) {
   const std::vector<pid_t> left = tree();
   if (std::exchange(tree_signal_, action.signal) != action.signal) {
-    parts_.log.info("{} for what is left: {} process{}", sys::signal_name(action.signal),
-                    left.size(), left.size() == 1 ? "" : "es");
+    parts_.log.info("{} for what is left{}", sys::signal_name(action.signal),
+                    sees_processes_
+                        ? fmt::format(": {} process{}", left.size(), left.size() == 1 ? "" : "es")
+                        : "");
     parts_.record.write("stop", {{"signal", Json(sys::signal_name(action.signal))},
                                  {"to", Json("tree")},
                                  {"processes", Json(left.size())}});
@@ -232,10 +235,13 @@ void Supervisor::end_process(pid_t pid, int signal) {
   if (signal != SIGKILL) posix::kill(pid, SIGCONT);
 }
 
-/// By number alone. A leader that was reaped may have left its number to somebody else.
+/// By number alone. A leader that was reaped may have left its number to somebody else, unless an
+/// orphan of its group is our child by now.
 void Supervisor::signal_groups(int signal) const {
   for (const WorkerProcess& worker : workers_) {
-    if (worker.pid > 0) end_process(-worker.pid, signal);
+    const bool ours =
+        worker.pid > 0 || (worker.last_pid > 0 && sys::has_children_in_group(worker.last_pid));
+    if (ours) end_process(-worker.last_pid, signal);
   }
 }
 
@@ -351,10 +357,20 @@ void Supervisor::reap() {
   sys::Reaped reaped;
   sys::ReapResult result;
   while ((result = sys::reap_one(reaped)) == sys::ReapResult::kReaped) on_reaped(reaped);
+  if (result == sys::ReapResult::kFailed) reap_again();
   if (awaits_empty_tree_ && tree_is_empty(result)) {
     awaits_empty_tree_ = false;
     post(event::TreeEmpty{});
   }
+}
+
+/// The signal that told us of an end has been taken, and no other may come.
+void Supervisor::reap_again() {
+  if (reap_timer_) return;
+  reap_timer_ = parts_.loop.after(20ms, [this] {
+    reap_timer_.reset();
+    reap();
+  });
 }
 
 std::vector<pid_t> Supervisor::tree() const {

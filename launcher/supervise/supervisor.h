@@ -49,6 +49,9 @@ class Supervisor {
   /// How many processes the kernel has killed for want of memory since the job began; nothing where
   /// it does not count them.
   std::optional<std::int64_t> oom_kills() const;
+  /// False where there is no /proc of our pid namespace, and so no way to find a process that has
+  /// left its worker's group.
+  bool sees_processes() const { return sees_processes_; }
 
  private:
   Result<void> prepare();
@@ -80,6 +83,7 @@ class Supervisor {
   void on_reaped(const sys::Reaped& reaped);
   std::vector<pid_t> tree() const;
   bool tree_is_empty(sys::ReapResult reaped) const;
+  void reap_again();
   static void end_process(pid_t pid, int signal);
   void signal_groups(int signal) const;
   void signal_leader(const WorkerProcess& worker, int signal) const;
@@ -93,7 +97,7 @@ class Supervisor {
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   std::optional<std::int64_t> oom_kills_before_;
-  std::optional<sys::EventLoop::TimerId> timer_;
+  std::optional<sys::EventLoop::TimerId> timer_, reap_timer_;
   Terminal terminal_;
   rlimit open_files_ = {};        ///< our caller's limit, for the workers
   bool suspended_ = false;        ///< workers were stopped by Ctrl-Z and not continued yet

@@ -1,8 +1,8 @@
 #include "hardware/tool.h"
 
-#include <fcntl.h>
 #include <signal.h>
 
+#include "sys/files.h"
 #include "sys/unique_fd.h"
 
 namespace trainit::hardware {
@@ -36,7 +36,7 @@ Result<std::string> run_tool(const Environment& environment, const std::string& 
 
 Result<std::string> run_quietly(sys::SpawnRequest request, const Environment& environment,
                                 int deadline_ms) {
-  const sys::UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const sys::UniqueFd nothing = sys::open_nothing();
   request.environment = environment.to_strings();
   request.stdin_fd = request.stderr_fd = nothing.get();
   request.death_signal = SIGKILL;

@@ -158,6 +158,15 @@ std::string join_path(std::string_view directory, std::string_view name) {
   return path;
 }
 
+UniqueFd open_nothing() {
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null >= 0) return UniqueFd(null);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return UniqueFd();
+  ::close(ends[1]);
+  return UniqueFd(ends[0]);
+}
+
 std::string working_directory() {
   char directory[PATH_MAX];
   return ::getcwd(directory, sizeof directory) == nullptr ? std::string() : directory;

@@ -44,6 +44,10 @@ Result<std::vector<std::string>> list_directory(const std::string& path);
 /// "a/b" of "a" and "b"; `name` alone when it is absolute.
 std::string join_path(std::string_view directory, std::string_view name);
 
+/// Something to read that is at its end: /dev/null, for writing too, or a pipe that nobody writes
+/// to, where there is no /dev. Close-on-exec. Invalid when the kernel has no descriptor left.
+UniqueFd open_nothing();
+
 /// Where we are; empty when that directory is gone.
 std::string working_directory();
 /// `path` from the root, by where we are now; unchanged when it is empty.

@@ -29,24 +29,14 @@ std::vector<int> open_descriptors() {
   return found;
 }
 
-/// Something to read that is at its end, or to write that goes nowhere, also where there is no
-/// /dev.
-int open_nothing() {
-  const int null = ::open("/dev/null", O_RDWR);
-  if (null >= 0) return null;
-  int ends[2];
-  if (::pipe(ends) != 0) return -1;
-  ::close(ends[1]);
-  return ends[0];
-}
-
 void fill_standard_streams() {
   for (int fd = 0; fd < 3; ++fd) {
     if (is_open(fd)) continue;
-    const int opened = open_nothing();
-    if (opened >= 0 && opened != fd) {
-      ::dup2(opened, fd);
-      ::close(opened);
+    UniqueFd opened = open_nothing();
+    if (opened.get() == fd) {
+      ::fcntl(opened.release(), F_SETFD, 0);
+    } else if (opened) {
+      ::dup2(opened.get(), fd);
     }
   }
 }

@@ -41,6 +41,7 @@ struct SpawnRequest {
 
 /// Where between fork and exec a child failed, and why.
 enum class SpawnStage : int {
+  kPipes,
   kFork,
   kGroup,
   kTerminal,
@@ -89,8 +90,9 @@ struct Reaped {
   ExitStatus status;
   long max_memory_kib;  ///< largest resident set of it and the children it waited for
 };
-enum class ReapResult { kReaped, kNoneEnded, kNoChildren };
-/// Reaps one ended child, own or adopted, without waiting.
+enum class ReapResult { kReaped, kNoneEnded, kNoChildren, kFailed };
+/// Reaps one ended child, own or adopted, without waiting. kFailed: the kernel did not tell; try
+/// again.
 ReapResult reap_one(Reaped& reaped);
 
 /// True once for each time that a signal has stopped this child (Ctrl-Z, SIGSTOP).
@@ -104,6 +106,8 @@ rlimit raise_open_files();
 std::vector<pid_t> descendants_of(pid_t root, const std::vector<pid_t>& without = {});
 /// True when this process has a child, ended or not.
 bool has_children();
+/// The same for a child in a process group; then the group's number is nobody else's.
+bool has_children_in_group(pid_t group);
 
 /// Runs a short-lived helper to its end and returns its stdout (at most 1 MiB). Error: it could not
 /// be run, it did not end with 0, or `deadline_ms` passed or a stop signal came (then it was

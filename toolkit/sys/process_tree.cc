@@ -117,7 +117,7 @@ ReapResult reap_one(Reaped& reaped) {
   rusage usage = {};
   // The raw call: only it gives the resource usage together with WNOHANG for any child.
   if (::syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG, &usage) != 0) {
-    return errno == ECHILD ? ReapResult::kNoChildren : ReapResult::kNoneEnded;
+    return errno == ECHILD ? ReapResult::kNoChildren : ReapResult::kFailed;
   }
   if (info.si_pid == 0) return ReapResult::kNoneEnded;
   reaped = Reaped{info.si_pid, status_of(info), usage.ru_maxrss};
@@ -133,6 +133,11 @@ bool take_stopped(pid_t pid) {
 bool has_children() {
   siginfo_t info = {};
   return posix::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+bool has_children_in_group(pid_t group) {
+  siginfo_t info = {};
+  return posix::waitid(P_PGID, static_cast<id_t>(group), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 std::vector<pid_t> descendants_of(pid_t root, const std::vector<pid_t>& without) {

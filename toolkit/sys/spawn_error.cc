@@ -98,6 +98,7 @@ std::string_view limit_behind(int errno_value) {
     case EAGAIN:
       return "; the limit of processes (pids.max, RLIMIT_NPROC) is reached";
     case EMFILE:
+    case ENFILE:
       return "; the limit of open files (RLIMIT_NOFILE) is reached: each worker takes three";
     default:
       return "";
@@ -107,6 +108,9 @@ std::string_view limit_behind(int errno_value) {
 std::string stage_sentence(const SpawnError& error, const SpawnRequest& request) {
   const std::string reason = errno_text(error.errno_value);
   switch (error.stage) {
+    case SpawnStage::kPipes:
+      return fmt::format("cannot make the pipes for its output: {}{}", reason,
+                         limit_behind(error.errno_value));
     case SpawnStage::kFork:
       return fmt::format("cannot start another process: {}{}", reason,
                          limit_behind(error.errno_value));

@@ -112,7 +112,8 @@ void configure(Logger& log, const JobContext& context) {
   log.set_level(context.options.log_level);
   log.set_format(context.options.log_format);
   log.set_dim(::isatty(STDERR_FILENO) == 1 && !context.inherited.has("NO_COLOR"));
-  log.set_mask([&secrets = context.secrets](std::string_view text) { return secrets.mask(text); });
+  // The logger outlives the context.
+  log.set_mask([secrets = context.secrets](std::string_view text) { return secrets.mask(text); });
 }
 
 Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,

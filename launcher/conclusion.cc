@@ -27,22 +27,28 @@ sys::ExitStatus status_of(const WorkerEnd& end) {
 
 /// The worker's own words, best first: the file it wrote for this purpose, a recognised error in
 /// its stderr, in its stdout, and then just its last lines.
+///
+/// Masked before anything is looked for in them: a secret that was cut is not known any more.
 void add_words(const ConclusionInput& input, Evidence& evidence) {
+  const environment::Secrets& secrets = input.context.secrets;
   if (!input.error_directory.empty()) {
     const auto file = sys::read_file(error_file(input.error_directory, evidence.rank));
-    if (file) evidence.error = diagnose::read_error_file(*file);
+    if (file) evidence.error = diagnose::read_error_file(secrets.mask(*file));
     if (evidence.error) {
       evidence.first_error_at = input.relay.first_error_at(evidence.rank);
       return;
     }
   }
   for (const logs::Stream stream : {logs::Stream::kStderr, logs::Stream::kStdout}) {
-    evidence.error = diagnose::find_error(input.relay.tail(evidence.rank, stream));
+    const environment::MaskedText tail = secrets.apply(input.relay.tail(evidence.rank, stream));
+    evidence.error = diagnose::find_error(tail.text);
     if (!evidence.error) continue;
-    evidence.first_error_at = input.relay.arrived_at(evidence.rank, stream, evidence.error->offset);
+    evidence.first_error_at =
+        input.relay.arrived_at(evidence.rank, stream, tail.original_offset(evidence.error->offset));
     return;
   }
-  evidence.error = diagnose::last_lines(input.relay.tail(evidence.rank, logs::Stream::kStderr));
+  evidence.error =
+      diagnose::last_lines(secrets.mask(input.relay.tail(evidence.rank, logs::Stream::kStderr)));
 }
 
 Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
@@ -52,7 +58,7 @@ Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
   evidence.rank = input.plan.workers[index].rank;
   evidence.status = status_of(end);
   evidence.spawn_error = end.spawn_error;
-  evidence.spawn_text = input.processes[index].spawn_text;
+  evidence.spawn_text = input.context.secrets.mask(input.processes[index].spawn_text);
   evidence.stopped_by_us = end.told_to_stop;
   if (end.told_to_stop && input.end.stop_at) evidence.told_at = *input.end.stop_at;
   evidence.killed_by_us = input.end.kill_at && end.ended_at >= *input.end.kill_at;
@@ -198,8 +204,6 @@ Conclusion conclude(const ConclusionInput& input) {
       conclusion.lines.push_back(conclusion.failure.substr(0, conclusion.failure.find('\n')));
     }
   }
-  // It goes to the platform's console, where more people look than into the job's own output.
-  conclusion.failure = input.context.secrets.mask(conclusion.failure);
   for (std::string& line : report::summary_lines(summaries_of(input)))
     conclusion.lines.push_back(std::move(line));
   return conclusion;
@@ -215,7 +219,7 @@ int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logge
 int leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log) {
   Conclusion conclusion;
   conclusion.exit_code = error.exit_code;
-  conclusion.failure = error.message;
+  conclusion.failure = log.masked(error.message);
   log.error("{}", error.message);
   return leave_marker(conclusion, paths, sys::is_directory(paths.output), log);
 }

@@ -18,7 +18,7 @@ namespace trainit {
 /// How a job ended, as everybody outside is told.
 struct Conclusion {
   int exit_code = 0;
-  std::string failure;             ///< for the failure file; empty: success
+  std::string failure;             ///< for the failure file, masked; empty: success
   std::vector<std::string> lines;  ///< for the log, in order
 };
 
@@ -40,6 +40,8 @@ std::optional<sys::Duration> checkpoint_time(const supervise::JobEnd& end,
                                              const StopBudget& budget);
 
 /// Gathers the evidence of every worker and decides. Success only when every worker ended with 0.
+/// No text in it shows a secret: the failure file goes to the platform's console, where more people
+/// look than into the job's own output.
 Conclusion conclude(const ConclusionInput& input);
 
 /// Puts the marker there. Exit 0 needs the success marker: a platform that looks for it must not be

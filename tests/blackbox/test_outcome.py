@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 
 
 def python(text):
@@ -78,6 +79,61 @@ def test_a_secret_on_the_command_line_is_masked_too(trainit, pid1, job):
     end = pid1([trainit, "--", "echo", "--token", SECRET], job=job())
     assert end.out == f"--token {SECRET}\n"
     assert SECRET not in end.err
+
+
+UNLIKE_ANY_WORD = "Zq7!Xw9#Kv3@Jp5%Ym8&"
+
+
+def assert_nothing_left_of_it(text):
+    for at in range(len(UNLIKE_ANY_WORD) - 2):
+        assert UNLIKE_ANY_WORD[at:at + 3] not in text, text
+
+
+@pytest.mark.parametrize("lengths, text", [
+    (range(90, 200, 5), "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nValueError: {filler}{secret}"),
+    (range(90, 200, 5), "{filler}{secret}"),
+    (range(795, 820, 4), "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nValueError: {secret}{filler}"),
+], ids=["summary", "last line", "front of the block"])
+def test_a_secret_is_masked_before_anything_is_cut(trainit, pid1, job, tmp_path, lengths, text):
+    """Of a half of it nobody would know that it is one."""
+    for length in lengths:
+        (tmp_path / "said").write_text(text.format(filler="x" * length, secret=UNLIKE_ANY_WORD))
+        here = job(hyperparameters={"api_key": UNLIKE_ANY_WORD})
+        end = pid1([trainit, "--", "sh", "-c", f"cat {tmp_path}/said >&2; exit 3"], job=here)
+        assert end.code == 3
+        assert_nothing_left_of_it(here.failure)
+        assert_nothing_left_of_it("\n".join(end.ours))
+
+
+@pytest.mark.parametrize("secret", [
+    "".join(f"<{number:04}>" for number in range(1500)),  # longer than what is kept of an error
+    "\n".join(f"-----<{number:04}>-----" for number in range(30)),
+], ids=["long", "of lines"])
+def test_a_secret_longer_than_a_line_or_than_an_error_is_masked_whole(trainit, pid1, job, tmp_path, secret):
+    (tmp_path / "said").write_text(f"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: {secret}\n")
+    here = job()
+    end = pid1([trainit, "--", "sh", "-c", f"cat {tmp_path}/said >&2; exit 3"], job=here, env={"SIGNING_KEY": secret})
+    assert end.code == 3 and "ValueError: ***" in here.failure
+    assert not re.search(r"<\d{4}>", here.failure + "\n".join(end.ours))
+
+
+def test_a_secret_in_an_error_file_is_masked_before_anything_is_cut(trainit, pid1, job, tmp_path):
+    for length in range(110, 150, 5):
+        here = job(hyperparameters={"api_key": UNLIKE_ANY_WORD})
+        message = "ValueError: " + "x" * length + UNLIKE_ANY_WORD
+        (tmp_path / "error.json").write_text(json.dumps({"message": {"message": message}}))
+        script = f'cp {tmp_path}/error.json "$TORCHELASTIC_ERROR_FILE"; exit 3'
+        end = pid1([trainit, "--", "sh", "-c", script], job=here)
+        assert end.code == 3 and "ValueError: xxx" in here.failure
+        assert_nothing_left_of_it(here.failure)
+        assert_nothing_left_of_it("\n".join(end.ours))
+
+
+def test_a_secret_in_an_error_of_our_own_is_masked(trainit, pid1, job):
+    here = job(hyperparameters={"sagemaker_program": f"{SECRET}.py"}, code={"train.py": ""})
+    end = pid1([trainit], job=here, env={"DB_PASSWORD": SECRET})
+    assert end.code == 127 and SECRET not in end.err
+    assert "***.py (sagemaker_program) does not exist" in here.failure
 
 
 def test_the_record_has_a_line_for_each_event(trainit, pid1, job):

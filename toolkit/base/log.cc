@@ -58,7 +58,7 @@ std::string text_line(LogLevel level, const std::string& text, bool dim) {
 Logger::Logger() : sink_(write_to_stderr) {}
 
 void Logger::write(LogLevel level, std::string text) const {
-  if (mask_) text = mask_(text);
+  text = masked(std::move(text));
   sink_(format_ == LogFormat::kJson ? json_line(level, text) : text_line(level, text, dim_));
 }
 

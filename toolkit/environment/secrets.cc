@@ -1,9 +1,11 @@
 #include "environment/secrets.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "base/python_text.h"
+#include "base/text.h"
 
 namespace trainit::environment {
 namespace {
@@ -63,6 +65,25 @@ struct Option {
       0;  ///< of "--name=value" and "name=value"; 0: the value is the next argument
 };
 
+/// What stands below a secret's name is judged as if it had a secret's name itself.
+bool is_secret_leaf(std::string_view name, std::string_view text, bool inside_secret) {
+  return is_secret(name, text) || (inside_secret && is_secret("token", text));
+}
+
+bool is_json_container(std::string_view text) {
+  return text.starts_with('{') || text.starts_with('[');
+}
+
+/// The items, when all of them are strings.
+std::optional<std::vector<std::string>> texts_of(const Json::Array& items) {
+  std::vector<std::string> texts;
+  for (const Json& item : items) {
+    if (item.string() == nullptr) return std::nullopt;
+    texts.push_back(*item.string());
+  }
+  return texts;
+}
+
 Option option_of(std::string_view argument) {
   const std::size_t equals = argument.find('=');
   const std::string_view head = argument.substr(0, equals);
@@ -93,7 +114,7 @@ Secrets Secrets::collect(const Environment& environment, const Hyperparameters& 
 
 void Secrets::add_named(std::string_view name, std::string_view value) {
   if (is_secret(name, value)) add(value);
-  if (!value.starts_with('{') && !value.starts_with('[')) return;
+  if (!is_json_container(value)) return;
   if (const auto json = Json::parse(value)) add_json(name, *json, false);
 }
 
@@ -105,8 +126,7 @@ void Secrets::add_json(std::string_view name, const Json& value, bool inside_sec
     return;
   }
   const std::string text = python::str(value);
-  // What stands below a secret's name is judged as if it had a secret's name itself.
-  if (is_secret(name, text) || (inside_secret && is_secret("token", text))) add(text);
+  if (is_secret_leaf(name, text, secret)) add(text);
 }
 
 void Secrets::add_members(const Json::Object& members, bool inside_secret) {
@@ -115,25 +135,73 @@ void Secrets::add_members(const Json::Object& members, bool inside_secret) {
 
 void Secrets::add(std::string_view value) {
   if (value.size() < kShortestInText) return;
-  const auto forms = all_forms(value);
-  values_.insert(values_.end(), forms.begin(), forms.end());
+  for (const std::string& form : all_forms(value)) {
+    values_[static_cast<unsigned char>(form[0])].push_back(form);
+  }
 }
 
 void Secrets::sort() {
-  std::sort(values_.begin(), values_.end(), [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() > b.size() : a < b;
-  });
-  values_.erase(std::unique(values_.begin(), values_.end()), values_.end());
+  for (std::vector<std::string>& values : values_) {
+    std::sort(values.begin(), values.end(), [](const std::string& a, const std::string& b) {
+      return a.size() != b.size() ? a.size() > b.size() : a < b;
+    });
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+  }
 }
 
-std::string Secrets::mask(std::string_view text) const {
-  std::string result(text);
-  for (const std::string& value : values_) replace_all(result, value, kMask);
-  return result;
+/// The length of the longest secret that `text` begins with; 0: with none.
+std::size_t Secrets::length_at(std::string_view text) const {
+  for (const std::string& value : values_[static_cast<unsigned char>(text[0])]) {
+    if (text.starts_with(value)) return value.size();
+  }
+  return 0;
+}
+
+/// The same, with what overlaps it.
+std::size_t Secrets::run_length_at(std::string_view text) const {
+  std::size_t end = length_at(text);
+  for (std::size_t at = 1; at < end; ++at) end = std::max(end, at + length_at(text.substr(at)));
+  return end;
+}
+
+MaskedText Secrets::apply(std::string_view text) const {
+  MaskedText masked;
+  std::size_t copied = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = run_length_at(text.substr(at));
+    if (length > 0) {
+      masked.text += text.substr(copied, at - copied);
+      masked.cuts.push_back({at, length, masked.text.size()});
+      masked.text += kMask;
+      copied = at + length;
+    }
+    at += std::max<std::size_t>(length, 1);
+  }
+  masked.text += text.substr(copied);
+  return masked;
+}
+
+std::size_t MaskedText::original_offset(std::size_t offset) const {
+  std::size_t original = offset;
+  for (const Cut& cut : cuts) {
+    if (offset < cut.masked_at) break;
+    if (offset < cut.masked_at + kMask.size()) return cut.original_at;
+    original = offset - (cut.masked_at + kMask.size()) + cut.original_at + cut.original_length;
+  }
+  return original;
 }
 
 std::string Secrets::mask_variable(std::string_view name, std::string_view value) const {
-  return is_secret(name, value) ? std::string(kMask) : mask(value);
+  if (is_secret(name, value)) return std::string(kMask);
+  std::string text = mask(value);
+  if (!is_json_container(text)) return text;
+  const auto json = Json::parse(text);
+  if (!json) return text;
+  // What holds no short secret keeps its form.
+  const Json shown = mask_json(name, *json);
+  if (shown == *json) return text;
+  return dump_json(shown,
+                   dump_json(*json) == text ? JsonStyle::kCompactSorted : JsonStyle::kPython);
 }
 
 std::vector<std::string> Secrets::mask_arguments(const std::vector<std::string>& arguments) const {
@@ -146,11 +214,56 @@ std::vector<std::string> Secrets::mask_arguments(const std::vector<std::string>&
     } else if (option.value_at > 0 && is_secret(option.name, option.value)) {
       result.push_back(argument.substr(0, option.value_at) + std::string(kMask));
     } else {
-      result.push_back(mask(argument));
+      result.push_back(mask_pairs(argument));
     }
     expecting = option.value_at > 0 ? "" : option.name;
   }
   return result;
+}
+
+/// Of "user=bob,password=x", as the toolkit writes an object, each pair by its own name.
+std::string Secrets::mask_pairs(std::string_view argument) const {
+  const std::string text = mask(argument);
+  std::vector<std::string> shown;
+  for (const std::string_view pair : split(text, ',')) {
+    const Option option = option_of(pair);
+    const bool secret = option.value_at > 0 && is_secret(option.name, option.value);
+    shown.push_back(secret ? std::string(pair.substr(0, option.value_at)) + std::string(kMask)
+                           : std::string(pair));
+  }
+  return join(shown, ",");
+}
+
+Json Secrets::mask_json(std::string_view name, const Json& value) const {
+  return mask_below(name, value, false);
+}
+
+Json Secrets::mask_below(std::string_view name, const Json& value, bool inside_secret) const {
+  const bool secret = inside_secret || looks_secret(name);
+  if (const auto* members = value.object()) {
+    Json::Object shown;
+    for (const auto& [key, inner] : *members)
+      shown.push_back({key, mask_below(key, inner, secret)});
+    return shown;
+  }
+  if (const auto* items = value.array()) return mask_items(name, *items, secret);
+  const std::string text = python::str(value);
+  if (is_secret_leaf(name, text, secret)) return kMask;
+  const std::string masked = mask(text);
+  return masked == text ? value : Json(masked);
+}
+
+/// A list of texts may be one of arguments.
+Json Secrets::mask_items(std::string_view name, const Json::Array& items,
+                         bool inside_secret) const {
+  Json::Array shown;
+  const auto texts = inside_secret ? std::nullopt : texts_of(items);
+  if (texts) {
+    for (std::string& text : mask_arguments(*texts)) shown.emplace_back(std::move(text));
+  } else {
+    for (const Json& item : items) shown.push_back(mask_below(name, item, inside_secret));
+  }
+  return shown;
 }
 
 Environment mask_environment(const Environment& environment, const Secrets& secrets) {

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "trainit/environment.h"
 #include "trainit/hyperparameters.h"
+#include "trainit/json.h"
 
 namespace trainit::environment {
 
@@ -20,24 +23,43 @@ bool looks_secret(std::string_view name);
 /// absolute path not under a name that says it is one (`SSH_AUTH_SOCK`, `PASSWORD_FILE`).
 bool is_secret(std::string_view name, std::string_view value);
 
+/// A text in which "***" stands for each secret.
+struct MaskedText {
+  /// One secret: where it stood before, and where its mask stands now.
+  struct Cut {
+    std::size_t original_at, original_length, masked_at;
+  };
+
+  /// Where the byte at `offset` of `text` stood before; of a mask, where the secret began.
+  std::size_t original_offset(std::size_t offset) const;
+
+  std::string text;
+  std::vector<Cut> cuts;  ///< in order
+};
+
 /// Masks the *values* of secrets wherever they stand in a text: in an aggregate such as SM_HPS, in
 /// an argument list, in a message. It knows each value raw and as it appears in JSON (nested up to
-/// three times), in Python's repr and in a shell's single quotes.
+/// three times), in Python's repr and in a shell's single quotes. Whole values only, so a text is
+/// masked before anything is cut from it.
 class Secrets {
  public:
   /// Collects the secrets of the variables, of the hyperparameters and of the options in
-  /// `arguments`
-  /// ("--password", "x"; "--token=x"), nested ones too. A value shorter than 4 bytes is masked only
-  /// where it stands alone as a secret's own value, never inside other text.
+  /// `arguments` ("--password", "x"; "--token=x"), nested ones too. A value shorter than 4 bytes
+  /// stands in too many innocent texts: it is masked only where its name tells it (`mask_variable`,
+  /// `mask_arguments`, `mask_json`), never inside other text.
   static Secrets collect(const Environment& environment, const Hyperparameters& hyperparameters,
                          const std::vector<std::string>& arguments = {});
 
-  /// `text` with each secret value replaced by "***".
-  std::string mask(std::string_view text) const;
-  /// The variable's value, fit to be shown.
+  /// `text` with each secret value replaced by "***"; of values that overlap there, all together by
+  /// one. The time grows with its length.
+  MaskedText apply(std::string_view text) const;
+  std::string mask(std::string_view text) const { return apply(text).text; }
+  /// The variable's value, fit to be shown; of JSON each member by its own name.
   std::string mask_variable(std::string_view name, std::string_view value) const;
   /// The arguments, fit to be shown.
   std::vector<std::string> mask_arguments(const std::vector<std::string>& arguments) const;
+  /// The value of `name`, fit to be shown; each member by its own name, too.
+  Json mask_json(std::string_view name, const Json& value) const;
 
  private:
   void add_named(std::string_view name, std::string_view value);
@@ -45,8 +67,14 @@ class Secrets {
   void add_members(const Json::Object& members, bool inside_secret);
   void add(std::string_view value);
   void sort();
+  std::size_t length_at(std::string_view text) const;
+  std::size_t run_length_at(std::string_view text) const;
+  std::string mask_pairs(std::string_view argument) const;
+  Json mask_below(std::string_view name, const Json& value, bool inside_secret) const;
+  Json mask_items(std::string_view name, const Json::Array& items, bool inside_secret) const;
 
-  std::vector<std::string> values_;  ///< in each form, longest first
+  /// In each form, by their first byte; longest first.
+  std::array<std::vector<std::string>, 256> values_;
 };
 
 /// Every variable, fit to be shown.

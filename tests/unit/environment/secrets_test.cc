@@ -131,12 +131,47 @@ TEST_CASE("the longer of two secrets is masked whole") {
   CHECK(of(R"({"a_key": "abcd", "b_key": "abcdef"})").mask("abcdef abcd") == "*** ***");
 }
 
+TEST_CASE("secrets that overlap in a text are masked together, with nothing left of either") {
+  const Secrets secrets = of(R"({"a_key": "abcd", "b_key": "cdef"})");
+  CHECK(secrets.mask("xabcdefx") == "x***x");
+  CHECK(secrets.mask("abcdcdef") == "******");
+}
+
+TEST_CASE("a place in a masked text is known in the text as it was") {
+  const Secrets secrets = of(R"({"a_key": "hunter2-swordfish", "b_key": "abcd"})");
+  const std::string original = "one abcd two\nhunter2-swordfish\nthree";
+  const MaskedText masked = secrets.apply(original);
+  REQUIRE(masked.text == "one *** two\n***\nthree");
+  CHECK(masked.original_offset(0) == 0);
+  CHECK(masked.original_offset(masked.text.find("***") + 2) == original.find("abcd"));
+  CHECK(masked.original_offset(masked.text.find("two")) == original.find("two"));
+  CHECK(masked.original_offset(masked.text.find("***\n")) == original.find("hunter2"));
+  CHECK(masked.original_offset(masked.text.find("three")) == original.find("three"));
+  CHECK(masked.original_offset(masked.text.size()) == original.size());
+}
+
 TEST_CASE("a short secret is masked only where it stands alone") {
   const Secrets secrets = of(R"({"key": "abc"})");
   CHECK(secrets.mask("abcdef abc") == "abcdef abc");
   CHECK(secrets.mask_variable("SM_HP_KEY", "abc") == "***");
   CHECK(secrets.mask_arguments({"--key", "abc", "--name", "abc"}) ==
         std::vector<std::string>{"--key", "***", "--name", "abc"});
+  CHECK(secrets.mask_arguments({"--db", "user=abc,key=abc"}) ==
+        std::vector<std::string>{"--db", "user=abc,key=***"});
+}
+
+TEST_CASE("inside JSON a short secret stands alone as a member or as an option's value") {
+  const Secrets secrets = of(R"({"key": "abc", "password": 12})");
+  CHECK(secrets.mask_variable("SM_HPS", R"({"a":{"key":"abc"},"name":"abc","password":12})") ==
+        R"({"a":{"key":"***"},"name":"abc","password":"***"})");
+  CHECK(secrets.mask_variable("SM_HPS", R"({"key": "abc", "name": [1, 2]})") ==
+        R"({"key": "***", "name": [1, 2]})");
+  CHECK(secrets.mask_variable("SM_USER_ARGS", R"(["--key","abc","--name","abc"])") ==
+        R"(["--key","***","--name","abc"])");
+  CHECK(secrets.mask_variable("LIST", R"({"tokens": 1,  "secrets": ["abc", true]})") ==
+        R"({"tokens": 1, "secrets": ["***", true]})");
+  CHECK(secrets.mask_variable("NONE", R"({ "name":"abc" })") == R"({ "name":"abc" })");
+  CHECK(secrets.mask_variable("BROKEN", R"({"key":"abc")") == R"({"key":"abc")");
 }
 
 TEST_CASE("masking leaves names and origins alone") {

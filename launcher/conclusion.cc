@@ -241,8 +241,8 @@ int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
     log.error("{} does not go away: {}", paths.success, sys::errno_text(errno));
   const Result<void> written = markers ? write_failure(paths, conclusion.failure) : Result<void>();
   if (!written) {
-    log.error("the failure file could not be written: {}; its text:\n{}", written.error().message,
-              conclusion.failure);
+    log.error("the failure file could not be written: {}; its text:", written.error().message);
+    for (const std::string_view text : split(conclusion.failure, '\n')) log.error("{}", text);
   } else if (markers) {
     log.info("failure written to {}; exit {}", paths.failure, conclusion.exit_code);
   } else {

@@ -39,18 +39,9 @@ std::string json_line(LogLevel level, const std::string& text) {
 }
 
 std::string text_line(LogLevel level, const std::string& text, bool dim) {
-  std::string line;
-  std::string_view lines = text;
-  if (lines.ends_with('\n')) lines.remove_suffix(1);
-  for (const std::string_view part : split(lines, '\n')) {
-    if (dim) line += "\x1b[2m";
-    line += "trainit: ";
-    if (level == LogLevel::kWarning) line += "warning: ";
-    line += part;
-    if (dim) line += "\x1b[0m";
-    line += '\n';
-  }
-  return line;
+  const std::string line = fmt::format(
+      "trainit: {}{}", level == LogLevel::kWarning ? "warning: " : "", escape_controls(text));
+  return dim ? "\x1b[2m" + line + "\x1b[0m\n" : line + "\n";
 }
 
 }  // namespace

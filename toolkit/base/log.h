@@ -6,8 +6,9 @@
 #include <string>
 #include <string_view>
 
-/// What trainit itself says: whole lines on stderr that begin with "trainit:". One logger is made
-/// in main and passed to whoever speaks; there is no global one.
+/// What trainit itself says: whole lines on stderr that begin with "trainit:". Whatever a message
+/// quotes, it is one line: control characters are escaped. One logger is made in main and passed to
+/// whoever speaks; there is no global one.
 namespace trainit {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
@@ -15,8 +16,7 @@ enum class LogFormat { kText, kJson };
 
 class Logger {
  public:
-  /// Takes one finished line, or several that belong together, each with its end of line. It never
-  /// fails and never blocks.
+  /// Takes one finished line, with its end. It never fails and never blocks.
   using Sink = std::function<void(std::string_view line)>;
   /// Gives a text with every secret in it masked.
   using Mask = std::function<std::string(std::string_view text)>;

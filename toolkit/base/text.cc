@@ -6,8 +6,15 @@
 #include <cmath>
 #include <limits>
 
+#include "base/utf8.h"
+
 namespace trainit {
 namespace {
+
+/// Of the C0 and C1 sets, and DEL.
+bool is_control(std::uint32_t code_point) {
+  return code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0);
+}
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -51,6 +58,23 @@ std::string_view trim(std::string_view text) {
   const std::size_t first = text.find_first_not_of(kSpace);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+std::string escape_controls(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const utf8::Decoded character = utf8::decode(text);
+    if (character.code_point == '\n') {
+      result += "\\n";
+    } else if (character.valid && is_control(character.code_point) &&
+               character.code_point != '\t') {
+      result += fmt::format("\\x{:02x}", character.code_point);
+    } else {
+      result += text.substr(0, character.length);
+    }
+    text.remove_prefix(character.length);
+  }
+  return result;
 }
 
 std::string to_lower_ascii(std::string_view text) {

@@ -33,10 +33,11 @@ TEST_CASE("a line is ours by its first word, and a warning says so") {
         "trainit: cannot run x\n");
 }
 
-TEST_CASE("every line of a longer text is ours, and a line end of its own adds no empty one") {
+TEST_CASE("what a message quotes cannot make a line of ours, or give orders to a terminal") {
   Recorded recorded;
-  recorded.log.info("first\n  second\n");
-  CHECK(recorded.said == "trainit: first\ntrainit:   second\n");
+  recorded.log.info("a={}", "1\ntrainit: success\n");
+  recorded.log.info("a={}", std::string_view("x\0y\x1b[2K", 7));
+  CHECK(recorded.said == "trainit: a=1\\ntrainit: success\\n\ntrainit: a=x\\x00y\\x1b[2K\n");
 }
 
 TEST_CASE("only what is at least as grave as the level is said") {
@@ -63,11 +64,11 @@ TEST_CASE("the mask sees every text before anybody else does") {
   CHECK(recorded.said == "trainit: ***\n{\"level\":\"info\",\"message\":\"***\"}\n");
 }
 
-TEST_CASE("each line is dimmed by itself") {
+TEST_CASE("a line is dimmed up to its end") {
   Recorded recorded;
   recorded.log.set_dim(true);
-  recorded.log.info("a\nb");
-  CHECK(recorded.said == "\x1b[2mtrainit: a\x1b[0m\n\x1b[2mtrainit: b\x1b[0m\n");
+  recorded.log.info("a");
+  CHECK(recorded.said == "\x1b[2mtrainit: a\x1b[0m\n");
 }
 
 TEST_CASE("as JSON a text is one line that any reader takes") {

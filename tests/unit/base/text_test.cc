@@ -11,6 +11,15 @@ TEST_CASE("split gives at least one piece and keeps empty ones") {
   CHECK(split("a,,b", ',') == std::vector<std::string_view>{"a", "", "b"});
 }
 
+TEST_CASE("control characters are shown as what they are, and everything else stays") {
+  CHECK(escape_controls(std::string_view("a\nb\r\0c\x1b[2J\x7f", 11)) ==
+        "a\\nb\\x0d\\x00c\\x1b[2J\\x7f");
+  CHECK(escape_controls("\xc2\x9b"
+                        "2J") == "\\x9b2J");
+  CHECK(escape_controls("a\tb \\ \"ö\" – 😀 \xff\x9b") == "a\tb \\ \"ö\" – 😀 \xff\x9b");
+  CHECK(escape_controls("").empty());
+}
+
 TEST_CASE("a number is the whole text or none") {
   CHECK(parse_number<int>("42") == 42);
   CHECK(parse_number<int>("-1") == -1);

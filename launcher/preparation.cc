@@ -27,11 +27,11 @@ std::string describe_job(const JobContext& context) {
   return text;
 }
 
-std::string describe_inputs(const TrainingJob& job) {
+std::string describe_inputs(const JobContext& context) {
   std::vector<std::string> channels, hyperparameters;
-  for (const Channel& channel : job.channels) channels.push_back(channel.name);
-  for (const Json::Member& member : job.hyperparameters.user()) {
-    hyperparameters.push_back(member.name + "=" + python::str(member.value));
+  for (const Channel& channel : context.job.channels) channels.push_back(channel.name);
+  for (const auto& [name, value] : context.job.hyperparameters.user()) {
+    hyperparameters.push_back(name + "=" + python::str(context.secrets.mask_json(name, value)));
   }
   return fmt::format("channels: {} · hyperparameters: {}",
                      channels.empty() ? "none" : join(channels, ", "),
@@ -132,7 +132,7 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
     log.warning("{}", warning);
   }
   TRAINIT_TRY(check_gpus(context, preparation.hardware));
-  log.info("{}", describe_inputs(job));
+  log.info("{}", describe_inputs(context));
   preparation.command = TRAINIT_TRY(command_of(line, context, log, need_command));
   for (const std::string& warning : preparation.command.warnings) log.warning("{}", warning);
   preparation.cluster = Cluster::of(job.resources, job.hyperparameters);

@@ -99,9 +99,10 @@ Result<std::optional<sys::Credentials>> find_worker_user(const JobContext& conte
   return user;
 }
 
-void log_plan(const LaunchPlan& plan, const Preparation& preparation, const Logger& log) {
+void log_plan(const JobContext& context, const LaunchPlan& plan, const Preparation& preparation,
+              const Logger& log) {
   const std::size_t count = plan.workers.size();
-  const std::string command = join(plan.workers[0].argv, " ");
+  const std::string command = join(context.secrets.mask_arguments(plan.workers[0].argv), " ");
   if (preparation.ranks) {
     log.info("{} worker{}, rank{} of {}: {}", count, count == 1 ? "" : "s",
              count == 1 ? " 0" : fmt::format("s 0–{}", count - 1), preparation.agreement.world_size,
@@ -138,7 +139,8 @@ void record_start(const JobContext& context, const LaunchPlan& plan, report::Run
   Json::Array workers;
   for (const WorkerSpec& worker : plan.workers) {
     Json::Array argv;
-    for (const std::string& argument : worker.argv) argv.emplace_back(argument);
+    for (std::string& argument : context.secrets.mask_arguments(worker.argv))
+      argv.emplace_back(std::move(argument));
     workers.emplace_back(
         Json::Object{{"rank", Json(worker.rank)}, {"argv", Json(std::move(argv))}});
   }
@@ -176,7 +178,7 @@ class Train {
     input.terminal = has_terminal();
     input.error_directory = errors.path();
     const LaunchPlan plan = TRAINIT_TRY(make_plan(input));
-    log_plan(plan, preparation, log_);
+    log_plan(context_, plan, preparation, log_);
     if (const auto signal = sys::pending_stop_signal())
       return fail_stopped(*signal, context_.job.paths, log_);
     return supervise(plan, preparation.hardware, errors.path(), markers);

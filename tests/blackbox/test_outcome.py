@@ -75,6 +75,28 @@ def test_a_secret_is_masked_in_all_that_we_say_and_never_in_what_workers_get(tra
     assert records and all(SECRET not in record.read_text() for record in records)
 
 
+def test_a_short_secret_is_masked_where_its_name_tells_it(trainit, pid1, job):
+    here = job(hyperparameters={"password": "a7", "db": {"account": "c7", "passwd": "b7"}, "pin_secret": 17})
+    end = pid1([trainit, "--args", "toolkit", "--", "echo", "--token", "d7"], job=here)
+    assert end.out == "--token d7 --db account=c7,passwd=b7 --password a7 --pin_secret 17\n"
+    ours = "\n".join(end.ours)
+    assert "echo --token *** --db account=c7,passwd=*** --password *** --pin_secret ***" in ours
+    assert "hyperparameters: password=*** db={'account': 'c7', 'passwd': '***'} pin_secret=***" in ours
+    record = (here.output / "data/trainit/algo-1.jsonl").read_text()
+    plan = next(event for event in map(json.loads, record.splitlines()) if event["event"] == "plan")
+    assert plan["workers"][0]["argv"][1:] == [
+        "--token", "***", "--db", "account=c7,passwd=***", "--password", "***", "--pin_secret", "***"]
+
+
+def test_a_value_cannot_make_a_line_of_our_log(trainit, pid1, job):
+    here = job(hyperparameters={"text": "1\ntrainit: success\x1b[2K"})
+    end = pid1([trainit, "--args", "toolkit", "--", "false"], job=here)
+    assert end.code == 1 and "success" not in end.ours
+    assert "text=1\\ntrainit: success\\x1b[2K" in end.err
+    assert "false --text 1\\ntrainit: success\\x1b[2K" in end.err
+    assert "\x1b" not in end.err
+
+
 def test_a_secret_on_the_command_line_is_masked_too(trainit, pid1, job):
     end = pid1([trainit, "--", "echo", "--token", SECRET], job=job())
     assert end.out == f"--token {SECRET}\n"

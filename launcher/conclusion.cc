@@ -224,6 +224,11 @@ int leave_set_up_failure(const Error& error, const Paths& paths, const Logger& l
   return leave_marker(conclusion, paths, sys::is_directory(paths.output), log);
 }
 
+int leave_early_failure(const Error& error, const Paths& paths, const Logger& log) {
+  if (const auto moved = set_aside_markers(paths); !moved) log.warning("{}", moved.error().message);
+  return leave_set_up_failure(error, paths, log);
+}
+
 int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
                  const Logger& log) {
   if (conclusion.failure.empty() && conclusion.exit_code == 0) {

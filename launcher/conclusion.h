@@ -55,5 +55,8 @@ int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logge
 /// A failure before the first worker: the sentence in the log and, where there is an output
 /// directory, in the failure file. Returns the exit code.
 int leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log);
+/// The same, before an earlier job's markers were moved away: they are now, so that the failure
+/// file is this job's own.
+int leave_early_failure(const Error& error, const Paths& paths, const Logger& log);
 
 }  // namespace trainit

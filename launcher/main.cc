@@ -24,7 +24,7 @@ int refuse(const Error& error, const Logger& log) {
   const Environment environment = Environment::of_process();
   const Paths paths = Paths::from(environment);
   const bool on_platform = environment.has("TRAINING_JOB_NAME") || sys::exists(paths.input_config);
-  if (on_platform) return leave_set_up_failure(error, paths, log);
+  if (on_platform) return leave_early_failure(error, paths, log);
   log.error("{}", error.message);
   return error.exit_code;
 }

@@ -74,9 +74,10 @@ std::string record_path(const JobContext& context) {
                      context.job.resources.current_host);
 }
 
-/// Makes the job's directories and moves an earlier job's markers away. False: there is no platform
-/// and no place for them, so this job goes without markers.
+/// Moves an earlier job's markers away, before anything can fail, and makes the job's directories.
+/// False: there is no platform and no place for them, so this job goes without markers.
 Result<bool> prepare_places(const TrainingJob& job, const Logger& log) {
+  const Result<void> moved = set_aside_markers(job.paths);
   const Result<void> made = job::prepare_directories(job);
   if (!made && job.on_platform) return tl::unexpected(made.error());
   if (!made) {
@@ -86,7 +87,7 @@ Result<bool> prepare_places(const TrainingJob& job, const Logger& log) {
         made.error().message);
     return false;
   }
-  TRAINIT_TRY(set_aside_markers(job.paths));
+  TRAINIT_TRY(moved);
   return true;
 }
 
@@ -229,12 +230,7 @@ class Train {
 int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   const Environment environment = Environment::of_process();
   const Result<JobContext> context = read_context(line, environment);
-  if (!context) {
-    const Paths paths = Paths::from(environment);
-    if (const auto moved = set_aside_markers(paths); !moved)
-      log.warning("{}", moved.error().message);
-    return leave_set_up_failure(context.error(), paths, log);
-  }
+  if (!context) return leave_early_failure(context.error(), Paths::from(environment), log);
   configure(log, *context);
   for (const int signal : SignalRules({}, context->options.rewrites).dropped())
     sys::drop_signal(inheritance.signals, signal);

@@ -92,6 +92,27 @@ def test_markers_of_an_earlier_job_are_set_aside(trainit, pid1, job):
     assert "of yesterday" not in (here.output / "failure.previous").read_text()
 
 
+@pytest.mark.parametrize("argv, words", [(["--bogus"], "--bogus"), (["serve"], "inference")])
+def test_a_mistake_on_the_command_line_is_not_told_by_an_earlier_jobs_file(trainit, pid1, job, argv, words):
+    here = job()
+    (here.output / "failure").write_text("of yesterday")
+    (here.output / "success").write_text("")
+    assert pid1([trainit, *argv], job=here).code == 125
+    assert words in here.failure and not here.success
+    assert (here.output / "failure.previous").read_text() == "of yesterday"
+
+
+def test_a_directory_that_cannot_be_made_is_not_told_by_an_earlier_jobs_file(trainit, pid1, job):
+    here = job()
+    here.model.rmdir()
+    here.model.write_text("a file")
+    (here.output / "failure").write_text("of yesterday")
+    (here.output / "success").write_text("")
+    assert pid1([trainit, "--", "true"], job=here).code == 125
+    assert str(here.model) in here.failure and not here.success
+    assert (here.output / "failure.previous").read_text() == "of yesterday"
+
+
 def test_a_set_up_that_fails_leaves_a_failure_and_no_success(trainit, pid1, job):
     here = job(raw_hyperparameters='{"epochs": 3,')
     (here.output / "success").write_text("")

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "sys/files.h"
+#include "sys/first_line.h"
 #include "sys/process.h"
 
 namespace trainit {
@@ -17,11 +18,6 @@ constexpr std::string_view kUsualPythons[] = {"/opt/venv/bin/python", "/venv/bin
                                               "/opt/conda/bin/python"};
 
 bool is_executable(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
-
-bool has_interpreter_line(const std::string& path) {
-  const Result<std::string> content = sys::read_file(path);
-  return content && content->starts_with("#!");
-}
 
 std::string first_names(const std::string& directory) {
   const auto names = sys::list_directory(directory);
@@ -39,7 +35,7 @@ std::string first_names(const std::string& directory) {
 EntryPoint entry_point_kind(const std::string& code_directory, const std::string& program) {
   const std::string path = sys::join_path(code_directory, program);
   if (program.ends_with(".sh")) {
-    return has_interpreter_line(path) ? EntryPoint::kExecutable : EntryPoint::kShell;
+    return sys::read_first_line(path).script ? EntryPoint::kExecutable : EntryPoint::kShell;
   }
   if (sys::exists(sys::join_path(code_directory, "setup.py"))) return EntryPoint::kModule;
   if (program.ends_with(".py")) return EntryPoint::kPython;
@@ -133,11 +129,22 @@ Result<void> check_program(const std::string& directory, const std::string& prog
               127);
 }
 
+/// A shell takes the CR of a Windows line end for a part of the last word, and may run half of the
+/// script before it stumbles over that.
+Result<void> check_line_ends(const std::string& path, EntryPoint kind) {
+  const sys::FirstLine line = sys::read_first_line(path);
+  const bool text = line.script || kind == EntryPoint::kShell;
+  if (!text || !line.windows_line_end) return {};
+  return fail(fmt::format("cannot run {}: {}", path, line.windows_complaint()), 127);
+}
+
 Result<std::vector<std::string>> script_argv(const std::string& directory,
                                              const std::string& program, const Options& options,
                                              const Environment& inherited) {
   const std::string local = program.starts_with('/') ? program : "./" + program;
   const EntryPoint kind = entry_point_kind(directory, program);
+  const bool by_itself = kind == EntryPoint::kShell || kind == EntryPoint::kExecutable;
+  if (by_itself) TRAINIT_TRY(check_line_ends(sys::join_path(directory, program), kind));
   if (kind == EntryPoint::kShell) return std::vector<std::string>{"/bin/sh", local};
   if (kind == EntryPoint::kExecutable) {
     make_executable(sys::join_path(directory, program));

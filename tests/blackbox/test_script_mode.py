@@ -128,9 +128,22 @@ def test_a_script_that_is_not_there_is_named_with_what_is(trainit, pid1, job):
     fails(pid1([trainit], job=here), here, 127, "trian.py", "it has train.py")
 
 
-def test_windows_line_ends_in_a_shell_script_are_named(trainit, pid1, job):
-    here = script_job(job, program="train.sh", code={"train.sh": "#!/bin/bash\r\necho x\r\n"})
-    fails(pid1([trainit], job=here), here, 127, "/bin/bash\\r: the file has Windows line ends; save it with LF")
+@pytest.mark.parametrize("program, text, words", [
+    ("train.sh", "#!/bin/bash\r\n", "its first line names /bin/bash\\r: the file has"),
+    ("train.sh", "#!/usr/bin/env bash\r\n", "its first line names /usr/bin/env bash\\r: the file has"),
+    ("train.sh", "# no interpreter\r\n", "train.sh: the file has"),
+    ("launch", "#!/usr/bin/env python3\r\n", "its first line names /usr/bin/env python3\\r: the file has"),
+])
+def test_windows_line_ends_in_a_script_are_named_before_any_of_it_runs(trainit, pid1, job, program, text, words):
+    here = script_job(job, program=program, code={program: f"{text}touch ran\r\n"})
+    end = pid1([trainit], job=here)
+    fails(end, here, 127, f"cannot run {here.code}/{program}: ", f"{words} Windows line ends; save it with LF")
+    assert [file.name for file in here.code.iterdir()] == [program]
+
+
+def test_windows_line_ends_of_a_python_script_do_no_harm(trainit, pid1, job):
+    end = pid1([trainit], job=script_job(job, code={"train.py": "#!/usr/bin/env python3\r\nprint('fine')\r\n"}))
+    assert (end.code, end.out) == (0, "fine\n")
 
 
 def test_python_is_missed_only_where_it_is_needed(trainit, pid1, job, tmp_path):

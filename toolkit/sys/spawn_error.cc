@@ -7,35 +7,18 @@
 
 #include "base/text.h"
 #include "sys/files.h"
+#include "sys/first_line.h"
 #include "sys/process.h"
 
 namespace trainit::sys {
 namespace {
 
-/// The interpreter that a script's first line names, with everything up to the line end; empty when
-/// the file is no script.
-std::string interpreter_of(const std::string& path) {
-  const Result<std::string> content = read_file(path, 1 << 20);
-  if (!content || !content->starts_with("#!")) return {};
-  std::string line = content->substr(2, content->find('\n') - 2);
-  line.erase(0, line.find_first_not_of(" \t"));
-  const std::size_t end = line.find_first_of(" \t");
-  const bool windows_line_end = line.ends_with('\r');
-  line = line.substr(0, end);
-  if (windows_line_end && !line.ends_with('\r')) line += '\r';
-  return line;
-}
-
 std::string why_not_found(const std::string& path) {
   if (!exists(path)) return "there is no such file";
-  const std::string interpreter = interpreter_of(path);
-  if (interpreter.ends_with('\r')) {
-    return fmt::format(
-        "its first line names {}\\r: the file has Windows line ends; save it with LF",
-        interpreter.substr(0, interpreter.size() - 1));
-  }
-  if (!interpreter.empty()) {
-    return fmt::format("its first line names {}, which is not in this image", interpreter);
+  const FirstLine line = read_first_line(path);
+  if (line.script && line.windows_line_end) return line.windows_complaint();
+  if (line.script) {
+    return fmt::format("its first line names {}, which is not in this image", line.interpreter());
   }
   return "the dynamic loader that it was linked for is not in this image; link it statically, or "
          "use the "

@@ -47,9 +47,28 @@ constexpr std::string_view kPhrases[] = {
     "socketPollConnect",
     "socketProgress",
     "socketFinalizeConnect",
+    // Go's and Julia's words for the same
+    "connection refused",
+    "connection reset by peer",
+    "broken pipe",
+    // Java's
+    "SocketException: Connection reset",
+    // Open MPI's and MPICH's
+    "Communication error with rank",
+    "MPI_ERR_PROC_FAILED",
+    "lost communication with a remote daemon",
 };
 
 }  // namespace
+
+bool reports_child(std::string_view message) {
+  constexpr std::string_view kOfChild[] = {
+      "exit code",  "exit status", "exited with",        "non-zero exit",
+      "exit value", "return code", "returned with code", "failed process: Process("};
+  return std::any_of(std::begin(kOfChild), std::end(kOfChild), [&](std::string_view phrase) {
+    return message.find(phrase) != std::string_view::npos;
+  });
+}
 
 bool speaks_of_communication(std::string_view message) {
   // A download that failed is an error of its own: no worker was at the other end.

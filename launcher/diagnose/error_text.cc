@@ -12,23 +12,69 @@ namespace {
 
 /// In order: the first that knows a line gets it.
 constexpr Recogniser kRecognisers[] = {
-    python_exception_group, python_traceback, python_rich_traceback, python_fatal_error,
-    cpp_terminate,          libc_abort,       sanitizer_report,      gpu_error_line,
+    python_exception_group,
+    python_traceback,
+    python_rich_traceback,
+    python_fatal_error,
+    cpp_terminate,
+    libc_abort,
+    sanitizer_report,
+    java_exception,
+    java_machine_error,
+    go_panic,
+    rust_panic,
+    r_error,
+    julia_error,
+    mpi_error,
+    mpi_report,
+    gpu_error_line,
 };
 
 // A native message this soon after an error is what the error led to, or more of it.
 constexpr std::size_t kWakeLines = 20;
-// A line that only speaks of an error explains nothing when the program printed more than this
-// after it.
+// How many lines before the end a line that only speaks of an error still counts.
 constexpr std::size_t kLineReach = 50;
 // The longest block that is kept; the failure file shows 1,024 bytes of it.
 constexpr std::size_t kLongestDetail = 16 * 1024;
 
+/// A report that the kernel, or somebody, ended a process explains why others lost their peer.
+bool explains_loss(const Candidate& report, const Candidate& other) {
+  return report.killed && other.error.communication;
+}
+
+/// True for what is printed so soon after an error that it may be of its making.
+bool in_wake(const Candidate& next, const Candidate& best) {
+  return next.first - std::max(best.last, best.dump_end) <= kWakeLines;
+}
+
+/// True where a launcher's prefixes show that two errors are of two ranks, and only the second says
+/// that a peer is gone: then the first, whichever came first, is what happened to that peer.
+bool is_lost_peer_of(const Candidate& error, const Candidate& other) {
+  const std::string_view mine = trim(error.prefix), others = trim(other.prefix);
+  const bool ranks = !mine.empty() && !others.empty() && mine != others;
+  return ranks && error.weight == Weight::kFatal && !error.error.communication &&
+         other.error.communication;
+}
+
 /// Of two errors the heavier explains the end, else the later.
-bool replaces(const Candidate& next, const std::optional<Candidate>& best) {
-  if (!best || next.weight > best->weight) return true;
-  if (next.weight < best->weight) return false;
-  return next.exception || next.first - best->last > kWakeLines;
+bool replaces(const Candidate& next, const Candidate& best) {
+  if (explains_loss(next, best) || is_lost_peer_of(next, best)) return true;
+  if (explains_loss(best, next) || is_lost_peer_of(best, next)) return false;
+  const bool wake = in_wake(next, best);
+  if (wake && best.weight > Weight::kLine && reports_child(next.error.summary)) return false;
+  if (next.weight != best.weight) return next.weight > best.weight;
+  return next.exception || !wake;
+}
+
+/// Takes the next error as the best one, or as a consequence of that, after which others may
+/// follow.
+void consider(Candidate next, std::size_t end, std::optional<Candidate>& best) {
+  if (!best || replaces(next, *best)) {
+    best = std::move(next);
+    return;
+  }
+  const bool consequence = next.weight == Weight::kReport || next.weight == best->weight;
+  if (consequence && in_wake(next, *best)) best->dump_end = end - 1;
 }
 
 /// The lines first to last, without what stands before each; the end of them when they are too
@@ -55,9 +101,10 @@ std::string block(const Lines& lines, std::size_t first, std::size_t last,
 bool are_last_words(const Lines& lines, const Candidate& candidate) {
   constexpr int kRemarks = 10;
   int remarks = 0;
-  for (std::size_t i = candidate.last + 1; i < lines.size() && remarks <= kRemarks; ++i) {
+  std::size_t i = std::max(candidate.last, candidate.dump_end) + 1;
+  for (; i < lines.size() && remarks <= kRemarks; ++i) {
     const bool native_stack = lines[i].starts_with("frame #");
-    if (!native_stack && !trim(lines[i]).empty()) ++remarks;
+    if (!native_stack && !trim(lines[i]).empty() && !is_mpi_rule(lines[i])) ++remarks;
   }
   return remarks <= kRemarks;
 }
@@ -66,6 +113,11 @@ std::size_t offset_of_line(std::string_view tail, std::size_t line) {
   std::size_t offset = 0;
   while (line-- > 0) offset = tail.find('\n', offset) + 1;
   return offset;
+}
+
+/// A line that only speaks of an error explains nothing when much was printed after it.
+bool is_too_far_back(const Lines& lines, const Candidate& candidate) {
+  return candidate.weight == Weight::kLine && candidate.last + kLineReach < lines.size();
 }
 
 std::optional<Candidate> best_candidate(const Lines& lines) {
@@ -77,7 +129,8 @@ std::optional<Candidate> best_candidate(const Lines& lines) {
       Attempt attempt = recognise(lines, i);
       if (attempt.next == i) continue;
       next = attempt.next;
-      if (attempt.found && replaces(*attempt.found, best)) best = std::move(attempt.found);
+      const bool counts = attempt.found && !is_too_far_back(lines, *attempt.found);
+      if (counts) consider(std::move(*attempt.found), attempt.next, best);
       break;
     }
     i = next;
@@ -91,7 +144,6 @@ std::optional<ErrorText> find_error(std::string_view tail) {
   const Lines lines(tail);
   std::optional<Candidate> best = best_candidate(lines);
   if (!best) return std::nullopt;
-  if (best->weight == Weight::kLine && best->last + kLineReach < lines.size()) return std::nullopt;
   // An indentation belongs to the block; what a program puts in front of it does not.
   const bool indentation = trim(best->prefix).empty();
   best->error.detail = block(lines, best->first, best->last, indentation ? "" : best->prefix);

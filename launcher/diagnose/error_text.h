@@ -21,7 +21,8 @@ struct ErrorText {
 
 /// Finds the error that explains the end in the tail of a worker's stderr (or stdout): the last
 /// Python traceback (chained, multi-line and SyntaxError too), a C++ `terminate called…`, an abort
-/// of the C library, a sanitizer's report, CUDA and NCCL error lines. Nothing when the tail has
+/// of the C library, a sanitizer's report, an uncaught error of Java, Go, Rust, R or Julia, an
+/// error of MPI, CUDA and NCCL error lines, an MPI launcher's report. Nothing when the tail has
 /// none; then the last lines speak for themselves (`last_lines`). The tail may be any bytes, cut
 /// off anywhere; the time grows with its length. `summary` has at most some 4 KiB and `detail` 16
 /// KiB, both of valid UTF-8.

@@ -16,7 +16,7 @@ struct Meaning {
 };
 
 constexpr Meaning kMeanings[] = {
-    {126, "a command is not executable"},
+    {126, "a command was found, but cannot be executed"},
     {127, "a command or a library was not found"},
     {128 + SIGINT, "SIGINT in a program that it ran"},
     {128 + SIGILL, "SIGILL in a program that it ran: built for another kind of cpu"},
@@ -26,7 +26,7 @@ constexpr Meaning kMeanings[] = {
     {128 + SIGKILL, kKilled},
     {128 + SIGSEGV, "segmentation fault in a program that it ran"},
     {128 + SIGTERM, "SIGTERM in a program that it ran"},
-    {255, "what exit(-1) becomes"},
+    {255, "exit(-1), a failed ssh, or an MPI abort"},
 };
 
 std::string_view meaning_of_signal(int signal) {

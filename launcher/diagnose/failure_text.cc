@@ -95,8 +95,10 @@ std::string shared_memory_note(const Evidence& evidence) {
 /// "exit code 137 after 48 s: SIGKILL from outside, perhaps out of memory"
 std::string end_with_time(const Evidence& evidence) {
   const std::string time = human_seconds(sys::in_seconds(evidence.after));
+  // Where it is known, a guess at it says less.
   const std::string meaning =
-      with_facts(std::string(exit_code_meaning(evidence.status.code)), evidence);
+      evidence.oom ? std::string()
+                   : with_facts(std::string(exit_code_meaning(evidence.status.code)), evidence);
   // It had raised its error before we told it to stop; how it ended then is our doing, not news.
   if (evidence.stopped_by_us && signal_behind(evidence.status) != 0) return "stopped after " + time;
   if (evidence.status.signal != 0) {

@@ -43,10 +43,14 @@ bool is_decoration(std::string_view line) {
   return line.find_first_not_of("=-*~_#\"'| \t") == std::string_view::npos;
 }
 
-/// A message that ends in a colon, or is empty, goes on in its next line.
+/// A message that ends in a colon, or is empty, goes on in its next line; so does that of Py4J,
+/// where the exception of Java stands.
 std::string summary_of(const Lines& lines, const Raised& raised, std::size_t line,
                        std::string_view text) {
   std::string summary(utf8::truncate(trim(text), kLongestSummary));
+  const auto next = without_prefix(lines[line + 1], raised.prefix);
+  const bool of_java = next && next->starts_with(": ") && raised.type.ends_with("Py4JJavaError");
+  if (of_java) return summary + std::string(utf8::truncate(trim(*next), kLongestSummary));
   if (!summary.ends_with(':')) return summary;
   for (std::size_t i = line + 1; i <= raised.last + 2; ++i) {
     const auto rest = without_prefix(lines[i], raised.prefix);
@@ -59,10 +63,19 @@ std::string summary_of(const Lines& lines, const Raised& raised, std::size_t lin
 
 /// A line that some other part of the process prints at the end, and so is none of a message.
 bool begins_another_message(std::string_view line) {
-  constexpr std::string_view kStarts[] = {
-      "terminate called ",    "libc++abi: ",          "Exception ignored in",
-      "Exception in thread ", "Fatal Python error: ", "*** "};
-  return std::any_of(std::begin(kStarts), std::end(kStarts),
+  constexpr std::string_view kStarts[] = {"terminate called ",
+                                          "libc++abi: ",
+                                          "Exception ignored in",
+                                          "Exception in thread ",
+                                          "Fatal Python error: ",
+                                          "*** ",
+                                          "panic: ",
+                                          "fatal error: ",
+                                          "thread '",
+                                          "Error in ",
+                                          "Task exception was never retrieved"};
+  return is_mpi_rule(line) ||
+         std::any_of(std::begin(kStarts), std::end(kStarts),
                      [&](std::string_view start) { return line.starts_with(start); });
 }
 
@@ -190,15 +203,24 @@ bool is_everyday(std::string_view type) {
   return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
 }
 
-/// The last exception, but for two cases. A connection that breaks while the program cleans up
-/// after another exception is not what ended it; and an exception that a process handed to another,
-/// which raised it again, stands in both, where only the first knows its place.
+/// PyTorch's data loader says which signal ended a worker only in the exception before.
+bool only_counts_dead(std::string_view summary) {
+  return summary.find("DataLoader worker") != std::string_view::npos &&
+         summary.ends_with("exited unexpectedly");
+}
+
+/// The last exception, but for three cases. A connection that breaks while the program cleans up
+/// after another exception is not what ended it; a process that is gone had its reason; and an
+/// exception that a process handed to another, which raised it again, stands in both, where only
+/// the first knows its place.
 const Raised& explaining(const std::vector<Raised>& chain) {
   std::size_t last = chain.size() - 1;
   for (std::size_t i = last; chain[last].communication && i > 0; --i) {
     if (chain[i].to_previous != Link::kContext) break;
     if (!chain[i - 1].communication && !is_everyday(chain[i - 1].type)) return chain[i - 1];
   }
+  if (last > 0 && chain[last].to_previous == Link::kCause && only_counts_dead(chain[last].summary))
+    return chain[last - 1];
   const bool again = last > 0 && chain[last].summary == chain[last - 1].summary;
   return chain[again && chain[last - 1].user_frame ? last - 1 : last];
 }
@@ -220,7 +242,9 @@ Owner owner_of(const Lines& lines, std::size_t at, std::string_view prefix) {
   const std::string_view before = without_prefix(lines[at - 1], prefix).value_or("");
   if (before.starts_with("Exception ignored in")) return Owner::kNobody;
   const bool process = before.starts_with("Process ") && trim(before).ends_with(':');
-  return process || before.starts_with("Exception in thread ") ? Owner::kThread : Owner::kMain;
+  const bool task = before.starts_with("future: <");  // that nobody waited for
+  const bool thread = before.starts_with("Exception in thread ");
+  return process || task || thread ? Owner::kThread : Owner::kMain;
 }
 
 Candidate to_candidate(const Lines& lines, const Chain& chain) {
@@ -232,9 +256,10 @@ Candidate to_candidate(const Lines& lines, const Chain& chain) {
   result.prefix = raised.front().prefix;
   result.exception = true;
   result.error.summary = chosen.summary;
-  if (chosen.frame()) {
-    result.error.location = chosen.frame()->location();
-    result.error.frame = chosen.frame()->text;
+  const bool only_library = !chosen.user_frame && raised.back().user_frame;
+  if (const auto& frame = only_library ? raised.back().user_frame : chosen.frame()) {
+    result.error.location = frame->location();
+    result.error.frame = frame->text;
   }
   const bool any =
       std::any_of(raised.begin(), raised.end(), [](auto& one) { return one.communication; });

@@ -13,6 +13,7 @@ namespace trainit::diagnose {
 
 /// How much a message explains of the end of the process that printed it.
 enum class Weight {
+  kReport,     ///< of a launcher about a process that it ran: a consequence of that one's error
   kLine,       ///< a line that speaks of an error; the program may have gone on
   kBystander,  ///< of a thread, of a child, or of an end that somebody else asked for
   kFatal,      ///< the program's last words
@@ -23,8 +24,10 @@ struct Candidate {
   ErrorText error;  ///< without `detail`, which is made of the lines when this one is chosen
   std::size_t first = 0, last = 0;
   Weight weight = Weight::kFatal;
-  std::string_view prefix;  ///< that a program put before each of these lines: "[rank0]: "
-  bool exception = false;   ///< of an interpreter; a native abort soon after it is its consequence
+  std::string_view prefix;   ///< that a program put before each of these lines: "[rank0]: "
+  bool exception = false;    ///< of an interpreter; a native abort soon after it is its consequence
+  bool killed = false;       ///< a report that a signal ended a process, which says nothing itself
+  std::size_t dump_end = 0;  ///< the last line of what was printed with it, beyond `last`
 };
 
 /// What one recogniser made of the lines from `at` on. `next` is the first line that it has not
@@ -50,12 +53,35 @@ Attempt cpp_terminate(const Lines& lines, std::size_t at);
 Attempt libc_abort(const Lines& lines, std::size_t at);
 /// `ERROR: AddressSanitizer: …` and its kin.
 Attempt sanitizer_report(const Lines& lines, std::size_t at);
+/// `Exception in thread "main" …` with its causes, and exceptions that a Java program printed.
+Attempt java_exception(const Lines& lines, std::size_t at);
+/// What the `java` command and the virtual machine say when they crash, or cannot start.
+Attempt java_machine_error(const Lines& lines, std::size_t at);
+/// `panic: …` and `fatal error: …` of Go, with the stack that follows.
+Attempt go_panic(const Lines& lines, std::size_t at);
+/// `thread 'main' panicked at …` of Rust, in both forms, and what its runtime says at an end.
+Attempt rust_panic(const Lines& lines, std::size_t at);
+/// `Error in f(x) : …` of R, up to its `Execution halted`, and its report of a crash.
+Attempt r_error(const Lines& lines, std::size_t at);
+/// `ERROR: LoadError: …` of Julia, with its stacks, and its report of a signal.
+Attempt julia_error(const Lines& lines, std::size_t at);
+/// Errors that Open MPI or MPICH found, their crash reports, and what mpirun could not start.
+Attempt mpi_error(const Lines& lines, std::size_t at);
+/// What MPI's launchers and `MPI_Abort` say about processes that ended.
+Attempt mpi_report(const Lines& lines, std::size_t at);
 /// A line of CUDA or NCCL, or of PyTorch about them.
 Attempt gpu_error_line(const Lines& lines, std::size_t at);
 
 /// True when a message says that a peer or a connection is gone, which is what the other workers of
 /// a job say when one has failed.
 bool speaks_of_communication(std::string_view message);
+
+/// True when a message only says that a program, which this one ran, ended with a code: what that
+/// program printed before explains it.
+bool reports_child(std::string_view message);
+
+/// True for the lines of '-' or '=' around what MPI's launchers print.
+bool is_mpi_rule(std::string_view line);
 
 /// "main.cu:42" of "…/main.cu:42: …": the first source file and line that a message names.
 std::string_view source_location(std::string_view message);

@@ -8,10 +8,13 @@
 #include <algorithm>
 
 #include "base/python_text.h"
+#include "base/spelling.h"
 #include "base/text.h"
 
 namespace trainit {
 namespace {
+
+constexpr char kTrain[] = "train";
 
 std::string base_name(std::string_view path) {
   return std::string(path.substr(path.rfind('/') + 1));
@@ -32,6 +35,8 @@ struct Grammar {
   explicit Grammar(CommandLine& line) {
     app.set_help_flag();
     app.require_subcommand(0, 1);
+    // What is not understood ends the parsing and stays in order, for a sentence of our own.
+    app.prefix_command();
     app.add_flag("-h,--help", help);
     app.add_flag("--version", version);
     for (const OptionRow& row : option_table()) {
@@ -41,7 +46,7 @@ struct Grammar {
       // An option that takes a list may be given once for each item.
       if (row.takes_list()) options[row.name]->join(',');
     }
-    add_command("train");
+    add_command(kTrain);
     add_command("exec");
     CLI::App* env = add_command("env");
     env->add_option("--format", line.format)->check(CLI::IsMember({"json", "shell", "dotenv"}));
@@ -64,6 +69,51 @@ struct Grammar {
   std::map<std::string, CLI::Option*> options;
 };
 
+/// ", did you mean --workers?" for "--wrokers"; empty when nothing is near.
+std::string suggestion(std::string_view name, const std::vector<std::string>& names) {
+  const auto nearest = nearest_name(name, names);
+  return nearest ? fmt::format("; did you mean {}?", *nearest) : "";
+}
+
+Error unknown_option(std::string_view word, const Grammar& grammar) {
+  const std::string name(word.substr(0, word.find('=')));
+  std::vector<std::string> flags = {"--help", "--version"};
+  for (const OptionRow& row : option_table()) flags.push_back(row.flag());
+  for (const CLI::App* command : grammar.app.get_subcommands()) {
+    for (const CLI::Option* option : command->get_options()) flags.push_back(option->get_name());
+  }
+  return {fmt::format("there is no option {}{}; see trainit train --help", name,
+                      suggestion(name, flags))};
+}
+
+Error unknown_command(const std::string& word, const Grammar& grammar) {
+  if (word == "serve") {
+    return {
+        "trainit runs training jobs; \"serve\" asks for an inference endpoint, which needs another "
+        "image"};
+  }
+  std::vector<std::string> commands;
+  for (const CLI::App* command : grammar.app.get_subcommands({})) {
+    commands.push_back(command->get_name());
+  }
+  std::string call = "trainit";
+  for (const CLI::App* command : grammar.app.get_subcommands()) call += " " + command->get_name();
+  return {
+      fmt::format("\"{}\" is none of trainit's commands{}; write -- before the command that the "
+                  "workers run: {} -- {} …",
+                  word, suggestion(word, commands), call, word)};
+}
+
+/// The sentence about the first word that is not understood. Those behind it are not told: they
+/// were meant for somebody else, and may hold what nobody should see.
+Result<void> check_rest(const Grammar& grammar) {
+  const std::vector<std::string> rest = grammar.app.remaining(true);
+  // Behind a command of ours it is the platform's own word.
+  if (rest.empty() || rest == std::vector<std::string>{kTrain}) return {};
+  return tl::unexpected(rest[0].starts_with('-') ? unknown_option(rest[0], grammar)
+                                                 : unknown_command(rest[0], grammar));
+}
+
 Result<void> parse_words(const std::vector<std::string>& words, CommandLine& line) {
   Grammar grammar(line);
   try {
@@ -71,6 +121,7 @@ Result<void> parse_words(const std::vector<std::string>& words, CommandLine& lin
   } catch (const CLI::Error& error) {
     return fail(fmt::format("{}; see trainit --help", error.what()));
   }
+  TRAINIT_TRY(check_rest(grammar));
   for (const auto& [name, option] : grammar.options) {
     if (option->count() > 0) line.flags[name] = grammar.texts[name];
   }
@@ -91,16 +142,13 @@ Result<void> apply(const OptionRow& row, std::string_view text, const std::strin
 }
 
 Result<void> check_names(const Hyperparameters& hyperparameters) {
-  const auto rows = option_table();
+  std::vector<std::string> known;
+  for (const OptionRow& row : option_table()) known.push_back(row.hyperparameter());
   for (const Json::Member& member : hyperparameters.trainit()) {
-    const bool known = std::any_of(rows.begin(), rows.end(), [&](const OptionRow& row) {
-      return row.hyperparameter() == member.name;
-    });
-    if (!known) {
-      return fail(fmt::format(
-          "the hyperparameter {} is none of trainit's options; see trainit train --help",
-          member.name));
-    }
+    if (std::find(known.begin(), known.end(), member.name) != known.end()) continue;
+    return fail(fmt::format(
+        "the hyperparameter {} is none of trainit's options{}; see trainit train --help",
+        member.name, suggestion(member.name, known)));
   }
   return {};
 }
@@ -115,14 +163,9 @@ std::string option_text(const Json& value) {
 Result<CommandLine> parse_command_line(std::span<char* const> argv) {
   CommandLine line;
   const std::vector<std::string> words = split_off_command(argv, line);
-  if (!words.empty() && words.front() == "serve") {
-    return fail(
-        "trainit runs training jobs; \"serve\" asks for an inference endpoint, which needs another "
-        "image");
-  }
   TRAINIT_TRY(parse_words(words, line));
-  if (!argv.empty() && base_name(argv[0]) == "train" && line.command != "help")
-    line.command = "train";
+  if (!argv.empty() && base_name(argv[0]) == kTrain && line.command != "help")
+    line.command = kTrain;
   return line;
 }
 
@@ -152,9 +195,9 @@ Result<Options> make_options(const CommandLine& line, const Hyperparameters& hyp
 bool drop_platform_argument(std::vector<std::string>& worker_command, const TrainingJob& job,
                             PlatformArgument choice) {
   const std::size_t size = worker_command.size();
-  if (size < 2 || worker_command.back() != "train" || choice == PlatformArgument::kKeep)
+  if (size < 2 || worker_command.back() != kTrain || choice == PlatformArgument::kKeep)
     return false;
-  const bool twice = worker_command[size - 2] == "train";
+  const bool twice = worker_command[size - 2] == kTrain;
   // The SDK's local mode of version 3 passes no argument; it is known by an interface that exists
   // nowhere.
   const bool local_v3 = job.resources.network_interface == "ethwe" && job.arn.empty();

@@ -9,6 +9,13 @@ def test_everything_after_the_dashes_arrives_byte_for_byte(trainit, pid1, job):
     assert end.out.split("\0")[:-1] == words
 
 
+@pytest.mark.parametrize("entrypoint", [[], ["train"], ["train", "--workers", "2"], ["--workers", "2"], ["--workers=2", "train"]])
+def test_the_platforms_word_is_none_of_ours_too_many(trainit, pid1, job, entrypoint):
+    here = job(hyperparameters={"sagemaker_program": "t.sh"}, code={"t.sh": "echo here\n"})
+    end = pid1([trainit, *entrypoint, "train"], job=here)
+    assert here.success and workers_of(end) == (2 if len(entrypoint) > 1 else 1)
+
+
 @pytest.mark.parametrize("argv", [[], ["train"], ["train", "--log-level", "info"], ["--log-level", "info", "train"]])
 def test_no_word_and_the_word_train_mean_the_same(trainit, pid1, job, argv):
     end = pid1([trainit, *argv, "--", "echo", "here"], job=job())
@@ -31,6 +38,35 @@ def test_serve_is_refused_with_a_sentence(trainit, pid1, job):
 def test_a_mistake_on_the_command_line_names_the_word(trainit, pid1, job, argv, word):
     end = pid1([trainit, *argv], job=job())
     assert end.code == 125 and word in end.err
+
+
+KEY = "sk-12345678"
+FORGOTTEN = '"python" is none of trainit\'s commands; write -- before the command that the workers run: '
+
+
+@pytest.mark.parametrize("words, call", [([], "trainit"), (["--workers", "2"], "trainit"), (["train"], "trainit train"),
+                                         (["exec"], "trainit exec")])
+def test_forgotten_dashes_are_named_and_no_word_of_the_command_is_told(trainit, pid1, job, words, call):
+    here = job()
+    end = pid1([trainit, *words, "python", "train.py", f"--api-key={KEY}", "train"], job=here)
+    assert end.code == 125 and end.out == ""
+    assert end.ours[0] == here.failure_reason == f"{FORGOTTEN}{call} -- python …"
+    assert KEY not in end.err + here.failure
+
+
+@pytest.mark.parametrize("typed, meant", [
+    (["--wrokers", "2"], "there is no option --wrokers; did you mean --workers?"),
+    ([f"--api-key={KEY}"], "there is no option --api-key; see"),
+    (["--api-key", KEY], "there is no option --api-key; see"),
+    (["env", "--formt", "json"], "there is no option --formt; did you mean --format?"),
+    (["trian"], '"trian" is none of trainit\'s commands; did you mean train?'),
+])
+def test_a_slip_is_answered_with_what_was_meant(trainit, pid1, job, typed, meant):
+    here = job()
+    end = pid1([trainit, *typed, "--", "echo", "started"], job=here)
+    assert end.code == 125 and end.out == ""
+    assert meant in end.err and meant in here.failure
+    assert KEY not in end.err + here.failure
 
 
 def test_a_mistake_on_the_command_line_is_the_failure_of_a_job_on_a_platform(trainit, pid1, job):
@@ -72,7 +108,7 @@ def test_a_bad_value_names_its_place_and_what_would_be_right(trainit, pid1, job,
 def test_an_unknown_option_among_the_hyperparameters_is_not_ignored(trainit, pid1, job):
     here = job(hyperparameters={"trainit_wrokers": 2})
     assert pid1([trainit, "--", "true"], job=here).code == 125
-    assert "trainit_wrokers" in here.failure
+    assert "trainit_wrokers is none of trainit's options; did you mean trainit_workers?" in here.failure
 
 
 def test_our_hyperparameters_do_not_reach_the_script(trainit, pid1, job):

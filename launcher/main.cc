@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "commands/commands.h"
 #include "conclusion.h"
+#include "preparation.h"
 #include "sys/files.h"
 #include "sys/inheritance.h"
 
@@ -34,6 +35,8 @@ int refuse(const Error& error, const Logger& log) {
 int main(int argc, char** argv) {
   sys::Inheritance inheritance = sys::take_inheritance();
   Logger log;
+  const std::vector<std::string> words(argv, argv + argc);
+  log.set_mask(mask_of(environment::Secrets::collect(Environment::of_process(), {}, words)));
   const Result<CommandLine> line =
       parse_command_line(std::span(argv, static_cast<std::size_t>(argc)));
   if (!line) return refuse(line.error(), log);

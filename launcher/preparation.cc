@@ -98,13 +98,19 @@ Result<Command> command_of(const CommandLine& line, const JobContext& context, c
 
 }  // namespace
 
-Result<JobContext> read_context(const CommandLine& line, const Environment& inherited) {
+Logger::Mask mask_of(environment::Secrets secrets) {
+  return [secrets = std::move(secrets)](std::string_view text) { return secrets.mask(text); };
+}
+
+Result<JobContext> read_context(const CommandLine& line, const Environment& inherited,
+                                Logger& log) {
   JobContext context;
   context.inherited = inherited;
   context.job = TRAINIT_TRY(TrainingJob::load(inherited));
-  context.options = TRAINIT_TRY(make_options(line, context.job.hyperparameters, inherited));
   context.secrets =
       environment::Secrets::collect(inherited, context.job.hyperparameters, line.worker_command);
+  log.set_mask(mask_of(context.secrets));
+  context.options = TRAINIT_TRY(make_options(line, context.job.hyperparameters, inherited));
   return context;
 }
 
@@ -112,8 +118,6 @@ void configure(Logger& log, const JobContext& context) {
   log.set_level(context.options.log_level);
   log.set_format(context.options.log_format);
   log.set_dim(::isatty(STDERR_FILENO) == 1 && !context.inherited.has("NO_COLOR"));
-  // The logger outlives the context.
-  log.set_mask([secrets = context.secrets](std::string_view text) { return secrets.mask(text); });
 }
 
 Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,

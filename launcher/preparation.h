@@ -25,9 +25,13 @@ struct JobContext {
   Options options;
   environment::Secrets secrets;
 };
-Result<JobContext> read_context(const CommandLine& line, const Environment& inherited);
+/// From when the secrets are known the logger masks them, also in what an error says.
+Result<JobContext> read_context(const CommandLine& line, const Environment& inherited, Logger& log);
 
-/// Gives the logger the level and format that were chosen, and the secrets to mask.
+/// With a copy of the secrets: the logger outlives who knows them.
+Logger::Mask mask_of(environment::Secrets secrets);
+
+/// Gives the logger the level and format that were chosen.
 void configure(Logger& log, const JobContext& context);
 
 /// What this host will do: the job's command, the machine, its place among the hosts, and the

@@ -18,7 +18,7 @@ environment::RenderFormat format_of(const std::string& name) {
 }
 
 Result<std::string> render(const CommandLine& line, Logger& log) {
-  const JobContext context = TRAINIT_TRY(read_context(line, Environment::of_process()));
+  const JobContext context = TRAINIT_TRY(read_context(line, Environment::of_process(), log));
   configure(log, context);
   const Preparation preparation = TRAINIT_TRY(prepare(line, context, log, false));
   Environment variables = worker_environment(plan_input(context, preparation), 0);

@@ -229,7 +229,7 @@ class Train {
 
 int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   const Environment environment = Environment::of_process();
-  const Result<JobContext> context = read_context(line, environment);
+  const Result<JobContext> context = read_context(line, environment, log);
   if (!context) return leave_early_failure(context.error(), Paths::from(environment), log);
   configure(log, *context);
   for (const int signal : SignalRules({}, context->options.rewrites).dropped())

@@ -69,6 +69,26 @@ def test_a_slip_is_answered_with_what_was_meant(trainit, pid1, job, typed, meant
     assert KEY not in end.err + here.failure
 
 
+READ_WITH_THE_JOB = [["--workers", KEY, "--", "true"], ["--user", KEY, "--", "true"], ["--", KEY], ["env", "--workers", KEY]]
+
+
+@pytest.mark.parametrize("argv", [[KEY], ["env", "--format", KEY], ["exec", "--workers", KEY, "--", "true"], ["exec", "--", KEY],
+                                  ["gpus", "--workers", KEY], *READ_WITH_THE_JOB])
+def test_no_error_shows_a_secret_of_the_environment(trainit, pid1, job, argv):
+    here = job()
+    end = pid1([trainit, *argv], job=here, env={"HF_TOKEN": KEY})
+    assert end.code in (125, 127)
+    assert "***" in end.err and KEY not in end.err + (here.failure or "")
+
+
+@pytest.mark.parametrize("argv", READ_WITH_THE_JOB)
+def test_no_error_shows_a_secret_of_the_hyperparameters(trainit, pid1, job, argv):
+    here = job(hyperparameters={"api_key": KEY})
+    end = pid1([trainit, *argv], job=here)
+    assert end.code in (125, 127)
+    assert "***" in end.err and KEY not in end.err + (here.failure or "")
+
+
 def test_a_mistake_on_the_command_line_is_the_failure_of_a_job_on_a_platform(trainit, pid1, job):
     here = job()
     assert pid1([trainit, "--wrokers", "2", "--", "true"], job=here).code == 125

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "sys/files.h"
 #include "sys/posix.h"
+#include "sys/signals.h"
 
 namespace trainit::report {
 namespace {
@@ -53,7 +54,23 @@ int open_to_append(const std::string& path) {
   return fd;
 }
 
+/// The whole file, for a lock that belongs to the open file and goes when the process does, however
+/// it ends. Workers have no part in it: the descriptor is closed when they are executed.
+struct flock whole_file(short kind) {
+  struct flock lock = {};
+  lock.l_type = kind;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
 }  // namespace
+
+Writer writer_of(const std::string& path) {
+  const sys::UniqueFd file(posix::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  struct flock lock = whole_file(F_RDLCK);
+  if (!file || posix::fcntl(file.get(), F_OFD_GETLK, &lock) != 0) return Writer::kUnknown;
+  return lock.l_type == F_UNLCK ? Writer::kGone : Writer::kAlive;
+}
 
 Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain complain) {
   if (const std::string directory = parent_of(path); !directory.empty()) {
@@ -64,6 +81,8 @@ Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain c
   if (!record.file_) {
     return fail(fmt::format("opening the run record {}: {}", path, sys::errno_text(errno)));
   }
+  struct flock lock = whole_file(F_WRLCK);
+  record.locked_ = posix::fcntl(record.file_.get(), F_OFD_SETLK, &lock) == 0;
   record.path_ = path;
   record.mask_ = std::move(mask);
   record.complain_ = std::move(complain);
@@ -97,6 +116,14 @@ void RunRecord::append(const std::string& line) {
   complained_ = true;
   complain_(fmt::format("writing the run record {}: {}; the job goes on without it", path_,
                         sys::errno_text(reason)));
+}
+
+void add_status(const sys::ExitStatus& status, Json::Object& fields) {
+  if (status.signal != 0) {
+    fields.push_back({"signal", Json(sys::signal_name(status.signal))});
+  } else {
+    fields.push_back({"code", Json(status.code)});
+  }
 }
 
 }  // namespace trainit::report

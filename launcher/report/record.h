@@ -4,26 +4,24 @@
 #include <string>
 #include <string_view>
 
+#include "sys/exit_status.h"
 #include "sys/unique_fd.h"
 #include "trainit/json.h"
 #include "trainit/result.h"
 
 namespace trainit::report {
 
-/// The run record: what happened to the job, as JSON lines. The summary, `status` and `explain` are
-/// views of it. Each line is an object that begins with "time" (unix seconds, to the millisecond)
-/// and "event"; a reader skips lines that it cannot parse and members that it does not know,
-/// because a full disk may cut a line and later versions add members.
-///
-/// Events and their members:
-///   start     version, host, job
-///   plan      directory, workers: [{rank, argv}]
-///   spawned   rank, pid
-///   signal    signal, sender: it came; or signal, to: it was passed on to the workers
-///   stop      signal, to: workers, groups or tree; processes: how many the tree had
-///   ended     rank, status, max_memory_kib
-///   checkpoint  seconds, of: what the workers took of their time after a stop signal
-///   outcome   success, exit_code, failure
+/// Whether somebody still writes to a record.
+enum class Writer { kAlive, kGone, kUnknown };
+
+/// By the lock that a RunRecord holds on its file. `kUnknown`: the file cannot be opened, or its
+/// file system knows no locks. A copy of a record, or a record that another machine writes to,
+/// looks as if its writer were gone.
+Writer writer_of(const std::string& path);
+
+/// The run record: what happened to the job, as JSON lines. The summary, `failure` and `explain`
+/// are views of it. Each line is an object that begins with "time" (unix seconds, to the
+/// millisecond) and "event"; docs/run-record.md has every event and its members.
 class RunRecord {
  public:
   /// Gives a text with every secret in it masked.
@@ -36,9 +34,13 @@ class RunRecord {
   /// A record that keeps nothing.
   RunRecord() = default;
 
-  /// Adds to the file at `path`, which is made, with its directories, when it is not there. Error:
-  /// it cannot be opened. `complain` is told once when a line cannot be written.
+  /// Adds to the file at `path`, which is made, with its directories, when it is not there, and
+  /// locks it for as long as the record lives. Error: it cannot be opened. `complain` is told once
+  /// when a line cannot be written.
   static Result<RunRecord> open(const std::string& path, Mask mask, Complain complain);
+
+  /// Its lock tells readers that the writer is alive. Not every file system has locks.
+  bool locked() const { return locked_; }
 
   /// For tests.
   void set_clock(Clock clock) { clock_ = std::move(clock); }
@@ -58,6 +60,10 @@ class RunRecord {
   Clock clock_;
   bool broken_line_ = false;  ///< the last line is there in part only
   bool complained_ = false;
+  bool locked_ = false;
 };
+
+/// Adds "code", or "signal" with its name: how a process ended.
+void add_status(const sys::ExitStatus& status, Json::Object& fields);
 
 }  // namespace trainit::report

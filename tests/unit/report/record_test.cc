@@ -141,3 +141,34 @@ TEST_CASE("a record that keeps nothing takes every event") {
   RunRecord record;
   record.write("start", {{"version", Json("0.1.0")}});
 }
+
+TEST_CASE("a record tells whether its writer is alive") {
+  const Directory directory;
+  const std::string path = directory.path + "/record.jsonl";
+  CHECK(writer_of(path) == Writer::kUnknown);
+  {
+    const RunRecord record = open_at(path);
+    CHECK(record.locked());
+    CHECK(writer_of(path) == Writer::kAlive);
+    CHECK(writer_of(path) == Writer::kAlive);  // looking changes nothing
+  }
+  CHECK(writer_of(path) == Writer::kGone);
+  CHECK_FALSE(RunRecord().locked());
+}
+
+TEST_CASE("a second writer adds to a record that it cannot lock") {
+  const Directory directory;
+  const std::string path = directory.path + "/record.jsonl";
+  const RunRecord first = open_at(path);
+  RunRecord second = open_at(path);
+  CHECK_FALSE(second.locked());
+  second.write("start", {});
+  CHECK_FALSE(content(path).empty());
+}
+
+TEST_CASE("an end is a code or a signal") {
+  Json::Object fields;
+  add_status(sys::ExitStatus::exited(3), fields);
+  add_status(sys::ExitStatus::killed(SIGSEGV), fields);
+  CHECK(dump_json(Json(fields)) == R"({"code":3,"signal":"SIGSEGV"})");
+}

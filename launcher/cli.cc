@@ -55,6 +55,11 @@ struct Grammar {
     add_command("gpus")
         ->add_option("--format", line.format)
         ->check(CLI::IsMember({"json", "table"}));
+    for (const char* name : {"failure", "explain"}) {
+      CLI::App* command = add_command(name);
+      command->add_option("words", this->words);
+      command->add_option("--format", line.format)->check(CLI::IsMember({"text", "json"}));
+    }
   }
 
   CLI::App* add_command(const char* name) {
@@ -65,6 +70,7 @@ struct Grammar {
 
   CLI::App app;
   bool help = false, version = false;
+  std::vector<std::string> words;  ///< of failure and explain
   std::map<std::string, std::string> texts;
   std::map<std::string, CLI::Option*> options;
 };
@@ -114,6 +120,23 @@ Result<void> check_rest(const Grammar& grammar) {
                                                  : unknown_command(rest[0], grammar));
 }
 
+/// "rank N" and DIR, each of which may be left out.
+Result<void> set_subject(std::span<const std::string> words, CommandLine& line) {
+  if (line.command == "explain" && !words.empty() && words[0] == "rank") {
+    line.rank = words.size() > 1 ? parse_number<int>(words[1]) : std::nullopt;
+    if (!line.rank || *line.rank < 0) {
+      return fail(fmt::format("explain rank: expected a number such as 0, found {}",
+                              words.size() > 1 ? "\"" + words[1] + "\"" : "nothing"));
+    }
+    words = words.subspan(2);
+  }
+  if (words.size() > 1)
+    return fail(fmt::format("{}: expected one directory or record, found \"{}\" too", line.command,
+                            words[1]));
+  if (!words.empty()) line.place = words[0];
+  return {};
+}
+
 Result<void> parse_words(const std::vector<std::string>& words, CommandLine& line) {
   Grammar grammar(line);
   try {
@@ -126,6 +149,7 @@ Result<void> parse_words(const std::vector<std::string>& words, CommandLine& lin
     if (option->count() > 0) line.flags[name] = grammar.texts[name];
   }
   for (const CLI::App* command : grammar.app.get_subcommands()) line.command = command->get_name();
+  TRAINIT_TRY(set_subject(grammar.words, line));
   if (grammar.help) {
     line.help_topic = grammar.app.get_subcommands().empty() ? "" : line.command;
     line.command = "help";
@@ -159,6 +183,12 @@ std::string option_text(const Json& value) {
 }
 
 }  // namespace
+
+bool only_looks(std::span<char* const> argv) {
+  constexpr std::string_view kCommands[] = {"env", "gpus", "failure", "explain"};
+  return argv.size() > 1 &&
+         std::find(std::begin(kCommands), std::end(kCommands), argv[1]) != std::end(kCommands);
+}
 
 Result<CommandLine> parse_command_line(std::span<char* const> argv) {
   CommandLine line;

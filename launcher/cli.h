@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,13 +35,19 @@ struct OptionRow {
 std::span<const OptionRow> option_table();
 
 struct CommandLine {
-  std::string command = "train";             ///< train, exec, env, gpus, help, version
-  std::string help_topic;                    ///< for help: "" or "train"
+  std::string command = "train";  ///< train, exec, env, gpus, failure, explain, help, version
+  std::string help_topic;         ///< for help: "" or "train"
   std::map<std::string, std::string> flags;  ///< option name → its text; a switch is "true"
   std::vector<std::string> worker_command;   ///< everything after --, byte for byte
-  std::string format;                        ///< env, gpus: --format
+  std::string format;                        ///< env, gpus, failure, explain: --format
   bool explain = false, mask = false;        ///< env
+  std::optional<int> rank;                   ///< explain: "rank N"
+  std::string place;                         ///< failure, explain: DIR; empty: the default one
 };
+
+/// True when argv begins with a command that only looks at a job, so that a mistake in typing it is
+/// not the job's failure.
+bool only_looks(std::span<char* const> argv);
 
 /// Reads argv. Error: an unknown command or option, a missing value.
 Result<CommandLine> parse_command_line(std::span<char* const> argv);

@@ -9,6 +9,7 @@
 #include "diagnose/error_text.h"
 #include "diagnose/evidence.h"
 #include "plan/worker_defaults.h"
+#include "recording.h"
 #include "report/summary.h"
 #include "sys/files.h"
 #include "trainit/outcome.h"
@@ -156,14 +157,20 @@ void fail_with_cause(const diagnose::FirstCause& cause, const std::vector<Eviden
   }
 }
 
+/// When the first worker was started. One that a stop forestalled has no start.
+sys::TimePoint first_start(const supervise::JobEnd& end) {
+  sys::TimePoint first = sys::TimePoint::max();
+  for (const WorkerEnd& worker : end.workers) {
+    if (worker.started_at != sys::TimePoint{}) first = std::min(first, worker.started_at);
+  }
+  return first;
+}
+
 /// The time from the first worker's start to the last one's end.
 sys::Duration duration_of(const supervise::JobEnd& end) {
-  sys::TimePoint first = sys::TimePoint::max(), last = sys::TimePoint::min();
-  for (const WorkerEnd& worker : end.workers) {
-    first = std::min(first, worker.started_at);
-    last = std::max(last, worker.ended_at);
-  }
-  return last - first;
+  sys::TimePoint last = sys::TimePoint::min();
+  for (const WorkerEnd& worker : end.workers) last = std::max(last, worker.ended_at);
+  return last - first_start(end);
 }
 
 }  // namespace
@@ -194,6 +201,7 @@ Conclusion conclude(const ConclusionInput& input) {
       gathered.push_back(evidence_of(input, index));
     diagnose::attribute_oom_kills(gathered, input.oom_kills);
     const diagnose::FirstCause cause = diagnose::decide(gathered);
+    conclusion.evidence = evidence_events(gathered, cause, first_start(input.end));
     if (cause.evidence != nullptr) {
       fail_with_cause(cause, gathered, conclusion);
     } else {

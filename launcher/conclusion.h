@@ -18,8 +18,9 @@ namespace trainit {
 /// How a job ended, as everybody outside is told.
 struct Conclusion {
   int exit_code = 0;
-  std::string failure;             ///< for the failure file, masked; empty: success
-  std::vector<std::string> lines;  ///< for the log, in order
+  std::string failure;                 ///< for the failure file, masked; empty: success
+  std::vector<std::string> lines;      ///< for the log, in order
+  std::vector<Json::Object> evidence;  ///< for the record, one a worker that did not end with 0
 };
 
 struct ConclusionInput {

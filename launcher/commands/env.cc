@@ -1,9 +1,8 @@
 // trainit env: prints what a worker of this host would see, and starts nothing. Values are real
 // unless
 // --mask is given; --explain adds where each comes from.
-#include <cstdio>
-
 #include "commands/commands.h"
+#include "commands/print.h"
 #include "environment/render.h"
 #include "plan/launch_plan.h"
 #include "preparation.h"
@@ -39,10 +38,7 @@ int env(const CommandLine& line, Logger& log) {
     log.error("{}", text.error().message);
     return text.error().exit_code;
   }
-  const bool written = std::fwrite(text->data(), 1, text->size(), stdout) == text->size() &&
-                       std::fflush(stdout) == 0;
-  if (!written) log.error("writing to stdout failed");
-  return written ? 0 : kSetUpFailed;
+  return print(*text, log);
 }
 
 }  // namespace trainit::commands

@@ -1,8 +1,7 @@
 // trainit gpus: prints the GPUs that a worker of this host would see, and who told us of them. Exit
 // 0 also when there are none.
-#include <cstdio>
-
 #include "commands/commands.h"
+#include "commands/print.h"
 #include "hardware/describe.h"
 #include "trainit/hardware.h"
 
@@ -22,10 +21,7 @@ int gpus(const CommandLine& line, Logger& log) {
                                ? dump_json(hardware::to_json(found), JsonStyle::kPython) + "\n"
                                : hardware::to_table(found);
   for (const std::string& warning : found.warnings) log.warning("{}", warning);
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
-    return 0;
-  log.error("writing to stdout failed");
-  return kSetUpFailed;
+  return print(text, log);
 }
 
 }  // namespace trainit::commands

@@ -17,6 +17,8 @@
 #include "output.h"
 #include "plan/launch_plan.h"
 #include "preparation.h"
+#include "record_places.h"
+#include "recording.h"
 #include "report/record.h"
 #include "supervise/supervisor.h"
 #include "sys/files.h"
@@ -64,14 +66,6 @@ bool has_terminal() {
   return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 &&
          ::isatty(STDERR_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
          size.ws_row > 0 && size.ws_col > 0;
-}
-
-std::string record_path(const JobContext& context) {
-  const std::string& chosen = context.options.record;
-  if (chosen == "none") return {};
-  if (!chosen.empty()) return chosen;
-  return fmt::format("{}/trainit/{}.jsonl", context.job.paths.output_data,
-                     context.job.resources.current_host);
 }
 
 /// Moves an earlier job's markers away, before anything can fail, and makes the job's directories.
@@ -123,30 +117,11 @@ void log_plan(const JobContext& context, const LaunchPlan& plan, const Preparati
 
 /// The record is evidence, not the job: without it the job goes on.
 report::RunRecord open_record(const JobContext& context, const Logger& log) {
-  const std::string path = record_path(context);
-  if (path.empty()) return {};
-  auto record = report::RunRecord::open(
-      path, [&context](std::string_view text) { return context.secrets.mask(text); },
-      [&log](std::string_view message) { log.warning("{}", message); });
+  auto record =
+      open_record(context, [&log](std::string_view message) { log.warning("{}", message); });
   if (record) return std::move(*record);
   log.warning("there will be no run record: {}", record.error().message);
   return {};
-}
-
-void record_start(const JobContext& context, const LaunchPlan& plan, report::RunRecord& record) {
-  record.write("start", {{"version", Json(TRAINIT_VERSION)},
-                         {"host", Json(context.job.resources.current_host)},
-                         {"job", Json(context.job.name)}});
-  Json::Array workers;
-  for (const WorkerSpec& worker : plan.workers) {
-    Json::Array argv;
-    for (std::string& argument : context.secrets.mask_arguments(worker.argv))
-      argv.emplace_back(std::move(argument));
-    workers.emplace_back(
-        Json::Object{{"rank", Json(worker.rank)}, {"argv", Json(std::move(argv))}});
-  }
-  record.write("plan", {{"directory", Json(plan.workers[0].directory)},
-                        {"workers", Json(std::move(workers))}});
 }
 
 void warn_of_empty_model(const Paths& paths, const Logger& log) {
@@ -155,11 +130,9 @@ void warn_of_empty_model(const Paths& paths, const Logger& log) {
     log.warning("{} is empty: the job leaves no model behind", paths.model);
 }
 
-int fail_stopped(int signal, const Paths& paths, const Logger& log) {
-  return leave_set_up_failure(
-      Error{fmt::format("stopped by {} before any worker was started", sys::signal_name(signal)),
-            128 + signal},
-      paths, log);
+Error stopped_early(int signal) {
+  return {fmt::format("stopped by {} before any worker was started", sys::signal_name(signal)),
+          128 + signal};
 }
 
 class Train {
@@ -181,7 +154,7 @@ class Train {
     const LaunchPlan plan = TRAINIT_TRY(make_plan(input));
     log_plan(context_, plan, preparation, log_);
     if (const auto signal = sys::pending_stop_signal())
-      return fail_stopped(*signal, context_.job.paths, log_);
+      return tl::unexpected(stopped_early(*signal));
     return supervise(plan, preparation.hardware, errors.path(), markers);
   }
 
@@ -190,7 +163,8 @@ class Train {
                         const std::string& error_directory, bool markers) {
     sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
     report::RunRecord record = open_record(context_, log_);
-    record_start(context_, plan, record);
+    record_start(context_, record);
+    record_plan(context_, plan, record);
     logs::Relay relay(loop, static_cast<int>(plan.workers.size()), relay_options(context_, plan));
     const Logger::Sink direct = log_.sink();
     log_.set_sink([&relay](std::string_view text) { relay.say(text); });
@@ -209,9 +183,8 @@ class Train {
         record.write("checkpoint", {{"seconds", Json(sys::in_seconds(*took))},
                                     {"of", Json(sys::in_seconds(plan.stop.leaders))}});
       }
-      record.write("outcome", {{"success", Json(code == 0)},
-                               {"exit_code", Json(code)},
-                               {"failure", Json(conclusion.failure)}});
+      record_outcome(conclusion, code, end->stop_signal, markers ? &context_.job.paths : nullptr,
+                     record);
     }
     finish_output(relay, plan, end ? &*end : nullptr);
     log_.set_sink(direct);
@@ -236,9 +209,11 @@ int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
     sys::drop_signal(inheritance.signals, signal);
   const Result<int> code = Train(line, std::move(inheritance), *context, log).run();
   if (code) return *code;
-  if (const auto signal = sys::pending_stop_signal())
-    return fail_stopped(*signal, context->job.paths, log);
-  return leave_set_up_failure(code.error(), context->job.paths, log);
+  const auto signal = sys::pending_stop_signal();
+  const Error error = signal ? stopped_early(*signal) : code.error();
+  const int exit_code = leave_set_up_failure(error, context->job.paths, log);
+  record_set_up_failure(*context, error);
+  return exit_code;
 }
 
 }  // namespace trainit::commands

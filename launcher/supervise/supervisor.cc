@@ -399,10 +399,10 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
     post(event::SpawnFailed{index, *error});
   }
   worker.exec_result.reset();
-  parts_.record.write("ended",
-                      {{"rank", Json(spec.rank)},
-                       {"status", Json(sys::describe(reaped.status))},
-                       {"max_memory_kib", Json(static_cast<std::int64_t>(reaped.max_memory_kib))}});
+  Json::Object fields{{"rank", Json(spec.rank)}, {"status", Json(sys::describe(reaped.status))}};
+  report::add_status(reaped.status, fields);
+  fields.push_back({"max_memory_kib", Json(static_cast<std::int64_t>(reaped.max_memory_kib))});
+  parts_.record.write("ended", std::move(fields));
   post(event::Exited{index, reaped.status});
 }
 

@@ -1,0 +1,215 @@
+#include "recording.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cmath>
+
+#include "environment/secrets.h"
+#include "record_places.h"
+#include "report/shared_variables.h"
+#include "sys/files.h"
+#include "sys/signals.h"
+
+namespace trainit {
+namespace {
+
+// An error's block may have 16 KiB. Those of many victims say the same.
+constexpr std::size_t kVictimDetailBytes = 2048;
+
+Json list_of(const std::vector<std::string>& words) {
+  Json::Array array;
+  for (const std::string& word : words) array.emplace_back(word);
+  return Json(std::move(array));
+}
+
+/// "0-3,8"
+std::string cpu_list(const cpu_set_t& cpus) {
+  std::string text;
+  for (int first = 0; first < CPU_SETSIZE; ++first) {
+    if (!CPU_ISSET(first, &cpus)) continue;
+    int last = first;
+    while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &cpus)) ++last;
+    text += (text.empty() ? "" : ",") + std::to_string(first);
+    if (last > first) text += "-" + std::to_string(last);
+    first = last;
+  }
+  return text;
+}
+
+Json planned_worker(const JobContext& context, const WorkerSpec& worker, const WorkerSpec& first,
+                    const Environment& own) {
+  Json::Object object{{"rank", Json(worker.rank)}, {"local_rank", Json(worker.local_rank)}};
+  if (worker.argv != first.argv)
+    object.push_back({"argv", list_of(context.secrets.mask_arguments(worker.argv))});
+  if (worker.cpus) object.push_back({"cpus", Json(cpu_list(*worker.cpus))});
+  object.push_back({"variables", report::variables_to_json(
+                                     environment::mask_environment(own, context.secrets))});
+  return Json(std::move(object));
+}
+
+/// An empty directory means our own.
+std::string directory_of(const WorkerSpec& worker) {
+  char here[PATH_MAX];
+  if (!worker.directory.empty() || ::getcwd(here, sizeof here) == nullptr) return worker.directory;
+  return here;
+}
+
+std::string_view kind_name(diagnose::CauseClass kind) {
+  switch (kind) {
+    case diagnose::CauseClass::kExecFailure:
+      return "exec failure";
+    case diagnose::CauseClass::kOutOfMemory:
+      return "out of memory";
+    case diagnose::CauseClass::kForeignSignal:
+      return "signal";
+    case diagnose::CauseClass::kException:
+      return "exception";
+    case diagnose::CauseClass::kCommunication:
+      return "communication";
+    case diagnose::CauseClass::kStopped:
+      break;
+  }
+  return "stopped";
+}
+
+/// Makes the events of all that was gathered.
+class EvidenceWriter {
+ public:
+  EvidenceWriter(const diagnose::FirstCause& cause, sys::TimePoint start)
+      : cause_(cause), start_(start) {}
+
+  Json::Object event_of(const diagnose::Evidence& evidence) const {
+    Json::Object fields{{"rank", Json(evidence.rank)}};
+    add_judgement(evidence, fields);
+    if (!evidence.spawn_error) report::add_status(evidence.status, fields);
+    if (evidence.oom) fields.push_back({"out_of_memory", Json(true)});
+    fields.push_back({"told_to_stop", Json(evidence.stopped_by_us)});
+    add_time("told_after", evidence.told_at, fields);
+    add_time("error_after", evidence.first_error_at, fields);
+    add_time("ended_after", evidence.exited_at, fields);
+    if (evidence.error) add_words(evidence, fields);
+    return fields;
+  }
+
+ private:
+  bool is_consequence(const diagnose::Evidence& evidence) const {
+    return std::find(cause_.consequences.begin(), cause_.consequences.end(), &evidence) !=
+           cause_.consequences.end();
+  }
+
+  void add_judgement(const diagnose::Evidence& evidence, Json::Object& fields) const {
+    if (&evidence == cause_.evidence) {
+      fields.push_back({"class", Json("cause")});
+      fields.push_back({"kind", Json(kind_name(cause_.kind))});
+      fields.push_back({"text", Json(diagnose::summarize(evidence))});
+    } else if (is_consequence(evidence)) {
+      fields.push_back({"class", Json("consequence")});
+      fields.push_back({"text", Json(diagnose::describe_consequence(*cause_.evidence, evidence))});
+    } else {
+      fields.push_back({"class", Json("stopped")});
+      fields.push_back({"text", Json(diagnose::summarize(evidence))});
+    }
+  }
+
+  void add_time(const char* name, sys::TimePoint time, Json::Object& fields) const {
+    if (time == sys::TimePoint{}) return;
+    const double after = std::chrono::duration<double>(time - start_).count();
+    fields.push_back({name, Json(std::round(after * 1000) / 1000)});
+  }
+
+  void add_words(const diagnose::Evidence& evidence, Json::Object& fields) const {
+    const diagnose::ErrorText& error = *evidence.error;
+    fields.push_back({"error", Json(error.summary)});
+    fields.push_back({"recognised", Json(!error.only_last_lines)});
+    fields.push_back({"communication", Json(error.communication)});
+    if (!error.location.empty()) fields.push_back({"location", Json(error.location)});
+    if (!error.frame.empty()) fields.push_back({"frame", Json(error.frame)});
+    const bool cut = &evidence != cause_.evidence && error.detail.size() > kVictimDetailBytes;
+    fields.push_back(
+        {"detail", Json(cut ? "…" + error.detail.substr(error.detail.size() - kVictimDetailBytes)
+                            : error.detail)});
+  }
+
+  const diagnose::FirstCause& cause_;
+  sys::TimePoint start_;
+};
+
+/// What the failure file is now, after both we and the program had a chance to write it.
+void add_failure_file(const Conclusion& conclusion, const Paths& paths, Json::Object& fields) {
+  const auto text = sys::read_file(paths.failure);
+  if (!text) return;
+  const bool ours = !conclusion.failure.empty() && *text == conclusion.failure;
+  fields.push_back({"failure_file", Json(Json::Object{{"by", Json(ours ? "trainit" : "program")},
+                                                      {"bytes", Json(text->size())}})});
+}
+
+}  // namespace
+
+Result<report::RunRecord> open_record(const JobContext& context,
+                                      report::RunRecord::Complain complain) {
+  const std::string path = record_path(context);
+  if (path.empty()) return report::RunRecord();
+  return report::RunRecord::open(
+      path, [&context](std::string_view text) { return context.secrets.mask(text); },
+      std::move(complain));
+}
+
+void record_start(const JobContext& context, report::RunRecord& record) {
+  record.write("start", {{"version", Json(TRAINIT_VERSION)},
+                         {"host", Json(context.job.resources.current_host)},
+                         {"job", Json(context.job.name)},
+                         {"locked", Json(record.locked())}});
+}
+
+void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunRecord& record) {
+  std::vector<const Environment*> environments;
+  for (const WorkerSpec& worker : plan.workers) environments.push_back(&worker.environment);
+  const report::SharedVariables variables = report::share_variables(environments);
+  record.write("environment",
+               {{"variables", report::variables_to_json(environment::mask_environment(
+                                  variables.shared, context.secrets))}});
+  const WorkerSpec& first = plan.workers[0];
+  Json::Array workers;
+  for (std::size_t index = 0; index < plan.workers.size(); ++index) {
+    workers.push_back(planned_worker(context, plan.workers[index], first, variables.own[index]));
+  }
+  record.write("plan", {{"directory", Json(directory_of(first))},
+                        {"argv", list_of(context.secrets.mask_arguments(first.argv))},
+                        {"workers", Json(std::move(workers))}});
+}
+
+std::vector<Json::Object> evidence_events(std::span<const diagnose::Evidence> gathered,
+                                          const diagnose::FirstCause& cause, sys::TimePoint start) {
+  const EvidenceWriter writer(cause, start);
+  std::vector<Json::Object> events;
+  for (const diagnose::Evidence& evidence : gathered) {
+    if (evidence.spawn_error || !evidence.status.success())
+      events.push_back(writer.event_of(evidence));
+  }
+  return events;
+}
+
+void record_outcome(const Conclusion& conclusion, int exit_code, int stop_signal,
+                    const Paths* paths, report::RunRecord& record) {
+  for (const Json::Object& fields : conclusion.evidence) record.write("evidence", fields);
+  Json::Object fields{{"success", Json(exit_code == 0)}, {"exit_code", Json(exit_code)}};
+  if (stop_signal != 0) fields.push_back({"stop_signal", Json(sys::signal_name(stop_signal))});
+  fields.push_back({"failure", Json(conclusion.failure)});
+  if (paths != nullptr) add_failure_file(conclusion, *paths, fields);
+  record.write("outcome", std::move(fields));
+}
+
+void record_set_up_failure(const JobContext& context, const Error& error) {
+  const Paths& paths = context.job.paths;
+  if (context.options.record.empty() && !sys::is_directory(paths.output)) return;
+  auto record = open_record(context, {});
+  if (!record) return;
+  record_start(context, *record);
+  Conclusion conclusion;
+  conclusion.failure = error.message;
+  record_outcome(conclusion, error.exit_code, 0, &paths, *record);
+}
+
+}  // namespace trainit

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "conclusion.h"
+#include "diagnose/evidence.h"
+#include "plan/launch_plan.h"
+#include "preparation.h"
+#include "report/record.h"
+
+/// What `train` writes into the run record before the workers and after them; the supervisor writes
+/// what lies between. docs/run-record.md has the events.
+namespace trainit {
+
+/// The job's record, which masks its secrets; one that keeps nothing with `--record none`. Error:
+/// it cannot be opened. `complain` is told once when a line cannot be written.
+Result<report::RunRecord> open_record(const JobContext& context,
+                                      report::RunRecord::Complain complain);
+
+/// The event "start".
+void record_start(const JobContext& context, report::RunRecord& record);
+
+/// The events "environment" and "plan". What all workers have in common is written once.
+void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunRecord& record);
+
+/// The members of the events "evidence", one a worker that did not end with 0, in order of rank.
+/// Their times count from `start`, when the first worker was started.
+std::vector<Json::Object> evidence_events(std::span<const diagnose::Evidence> gathered,
+                                          const diagnose::FirstCause& cause, sys::TimePoint start);
+
+/// The events "evidence" and "outcome", once the markers are there. `stop_signal` is what the
+/// platform asked to stop with, 0: it did not; `paths` is null where there are no markers.
+void record_outcome(const Conclusion& conclusion, int exit_code, int stop_signal,
+                    const Paths* paths, report::RunRecord& record);
+
+/// The story of a job that failed before its first worker: "start" and "outcome". It never fails,
+/// and makes no output directory where there is none.
+void record_set_up_failure(const JobContext& context, const Error& error);
+
+}  // namespace trainit

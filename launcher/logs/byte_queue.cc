@@ -22,7 +22,7 @@ void ByteQueue::drop_chunk() {
   if (chunks_.empty()) end_ = kChunk;
 }
 
-void ByteQueue::push(std::string_view bytes) {
+void ByteQueue::push_in_parts(std::string_view bytes) {
   size_ += bytes.size();
   while (!bytes.empty()) {
     if (end_ == kChunk) add_chunk();

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <string_view>
@@ -13,7 +14,12 @@ namespace trainit::logs {
 /// a stuck reader made it hold is given back when the reader goes on.
 class ByteQueue {
  public:
-  void push(std::string_view bytes);
+  void push(std::string_view bytes) {
+    if (bytes.size() >= kChunk - end_) return push_in_parts(bytes);
+    std::memcpy(chunks_.back()->data() + end_, bytes.data(), bytes.size());
+    end_ += bytes.size();
+    size_ += bytes.size();
+  }
   /// The oldest bytes, as many as lie in one piece; empty only when the queue is.
   std::string_view front() const;
   /// Drops the oldest `count` bytes, which are at most those of `front()`.
@@ -28,6 +34,7 @@ class ByteQueue {
   static constexpr std::size_t kSpares = 4;
   using Chunk = std::unique_ptr<std::array<char, kChunk>>;
 
+  void push_in_parts(std::string_view bytes);
   void add_chunk();
   void drop_chunk();
 

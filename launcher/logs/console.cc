@@ -102,8 +102,12 @@ void Console::put(Source source, std::string_view prefix, std::string_view bytes
   } else {
     push_prefixed(prefix, bytes, at_line_start);
   }
-  if (!waiting_) flush();
+  if (!waiting_ && batches_ == 0) flush();
   update_room();
+}
+
+void Console::end_batch() {
+  if (--batches_ == 0 && !waiting_) flush();
 }
 
 void Console::end_open_line() {
@@ -125,7 +129,7 @@ void Console::push_prefixed(std::string_view prefix, std::string_view bytes, boo
 }
 
 void Console::push_or_write(std::string_view bytes) {
-  if (queue_.empty()) {
+  if (queue_.empty() && batches_ == 0) {
     const Offer offer = outlet_.offer(bytes);
     note_written(bytes, offer);
     queue_.push(bytes.substr(offer.bytes));

@@ -39,6 +39,17 @@ class Console {
   /// Writes or queues bytes of one source, each line (but the rest of one that it left open) behind
   /// `prefix`. A line that another source left open is ended first.
   void append(Source source, std::string_view prefix, std::string_view bytes);
+  /// While one of these lives, what is appended is only queued, so that it is written at one go.
+  class Batch {
+   public:
+    explicit Batch(Console& console) : console_(console) { ++console_.batches_; }
+    Batch(const Batch&) = delete;
+    Batch& operator=(const Batch&) = delete;
+    ~Batch() { console_.end_batch(); }
+
+   private:
+    Console& console_;
+  };
   /// That source writes no more. A line that it left open is ended, if `end_line` says so.
   void source_ended(Source source, bool end_line);
   /// Writes or queues lines of our own. They wait, but not long, for the end of a line in progress.
@@ -75,6 +86,7 @@ class Console {
   void end_open_line();
   void push_prefixed(std::string_view prefix, std::string_view bytes, bool at_line_start);
   void push_or_write(std::string_view bytes);
+  void end_batch();
   void hold(std::string_view lines);
   void release_held();
 
@@ -101,6 +113,7 @@ class Console {
   sys::TimePoint opened_at_;
   char last_written_ = '\n';
   bool full_ = false, crowded_ = false, reader_is_slow_ = false;
+  int batches_ = 0;
   std::uint64_t written_ = 0, written_before_window_ = 0;
   bool gone_ = false, failure_told_ = false, watched_ = false, waiting_ = false;
   Counts counts_;

@@ -13,6 +13,7 @@ namespace {
 // A pipe that polls as writable has a free page, and takes PIPE_BUF bytes without blocking.
 constexpr std::size_t kPipePiece = PIPE_BUF;
 constexpr std::size_t kTerminalPiece = 64;
+constexpr int kPipeBytes = 256 * 1024;
 
 /// A terminal that polls as writable takes 64 bytes at once, but looks for room again before each
 /// control character, and then blocks. So each of those goes alone.
@@ -21,6 +22,12 @@ std::size_t terminal_piece(std::string_view bytes) {
   const std::string_view piece = bytes.substr(0, kTerminalPiece);
   const auto control = std::find_if(piece.begin(), piece.end(), is_control);
   return std::max<std::size_t>(1, static_cast<std::size_t>(control - piece.begin()));
+}
+
+/// Of a size with the workers' pipes, so that we need not wait for the reader more often than they
+/// for us.
+void enlarge_pipe(int fd) {
+  if (posix::fcntl(fd, F_GETPIPE_SZ, 0) < kPipeBytes) posix::fcntl(fd, F_SETPIPE_SZ, kPipeBytes);
 }
 
 }  // namespace
@@ -46,6 +53,7 @@ void Outlet::open_own(const std::string& path) {
                     status.st_ino == inode_;
   if (!same) own_.reset();
   kind_ = same ? Kind::kOwn : Kind::kPolled;
+  if (same && !terminal_) enlarge_pipe(own_.get());
 }
 
 bool Outlet::leads_where(const Outlet& other) const {

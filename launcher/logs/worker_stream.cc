@@ -31,6 +31,7 @@ void WorkerStream::pass(std::string_view bytes, sys::TimePoint now) {
   if (description_.file) description_.file->append(bytes);
   if (!shown()) return;
   if (description_.passing == Passing::kBytes) return show(bytes);
+  const Console::Batch batch(console_);
   bool new_line = !splitter_.unfinished();
   splitter_.feed(bytes, [&](std::string_view lines) {
     deliver(lines);

@@ -38,3 +38,10 @@ TEST_CASE("an emptied queue can be used again") {
   queue.push("new");
   CHECK(queue.front() == "new");
 }
+
+TEST_CASE("nothing can be put into a queue, also into one that never held anything") {
+  ByteQueue queue;
+  queue.push("");
+  CHECK(queue.empty());
+  CHECK(queue.front().empty());
+}

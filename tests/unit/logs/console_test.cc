@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "pipes.h"
@@ -55,6 +56,21 @@ TEST_CASE_FIXTURE(PipeConsole, "each line of a source stands behind its prefix")
   console.append(0, "", "plain\n");
   console.append(1, "[1] ", "\n");
   CHECK(written() == "[1] one\n[1] two\nplain\n[1] \n");
+}
+
+TEST_CASE_FIXTURE(PipeConsole, "what belongs together is written at one go") {
+  // Then each read gives what one write wrote.
+  REQUIRE(::fcntl(console.outlet().descriptor().get(), F_SETFL, O_NONBLOCK | O_DIRECT) == 0);
+  {
+    const Console::Batch batch(console);
+    console.append(0, "", "the end of a line\n");
+    console.append(1, "[1] ", "one\ntwo\n");
+    CHECK(written().empty());
+  }
+  char buffer[4096];
+  const ssize_t count = ::read(pipe.reader.get(), buffer, sizeof buffer);
+  CHECK(std::string(buffer, static_cast<std::size_t>(std::max<ssize_t>(count, 0))) ==
+        "the end of a line\n[1] one\n[1] two\n");
 }
 
 TEST_CASE_FIXTURE(PipeConsole, "a line that comes in parts has one prefix") {

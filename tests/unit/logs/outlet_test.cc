@@ -194,3 +194,11 @@ TEST_CASE("two descriptors of one pipe lead to the same place, two pipes do not"
   CHECK(Outlet(one.writer.get()).leads_where(Outlet(copy.get())));
   CHECK_FALSE(Outlet(one.writer.get()).leads_where(Outlet(other.writer.get())));
 }
+
+TEST_CASE("a pipe is made as long as those of the workers, and a longer one stays") {
+  const Pipe usual, longer;
+  REQUIRE(::fcntl(longer.writer.get(), F_SETPIPE_SZ, 1 << 20) == 1 << 20);
+  const Outlet first(usual.writer.get()), second(longer.writer.get());
+  CHECK(::fcntl(usual.reader.get(), F_GETPIPE_SZ) == 256 * 1024);
+  CHECK(::fcntl(longer.reader.get(), F_GETPIPE_SZ) == 1 << 20);
+}

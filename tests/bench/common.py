@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import re
+import shutil
 import statistics
 import sys
 import time
@@ -22,6 +23,13 @@ def arguments(runs):
     parser.add_argument("--runs", type=int, default=runs, help="of each command")
     parser.add_argument("--print", action="store_true", help="leave docs/benchmarks.md as it is")
     return parser.parse_args()
+
+
+def program(name):
+    path = shutil.which(name)
+    if not path:
+        raise SystemExit(f"{name} is not installed: run scripts/setup")
+    return path
 
 
 def wall(argv, env):

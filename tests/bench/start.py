@@ -20,13 +20,6 @@ WORKERS = (1, 8, 64)
 SLOW_RUNS = 5  # of peers that take seconds
 
 
-def program(name):
-    path = shutil.which(name)
-    if not path:
-        raise SystemExit(f"{name} is not installed: run scripts/setup")
-    return path
-
-
 def trainit(count, *command):
     return [str(common.BINARY), "--workers", str(count), "--", *command]
 
@@ -40,10 +33,10 @@ def commands(count):
                      SLOW_RUNS if count < 64 else 2),
     }
     if count < 64:  # with 64 processes on two cores Open MPI 4.1 was seen to hang for minutes
-        found["mpirun"] = ([program("mpirun"), "--allow-run-as-root", "--oversubscribe", "-n", str(count), true],
+        found["mpirun"] = ([common.program("mpirun"), "--allow-run-as-root", "--oversubscribe", "-n", str(count), true],
                            SLOW_RUNS * 2)
     if count == 1:
-        found["tini"] = ([program("tini"), "-s", "--", true], 10**9)
+        found["tini"] = ([common.program("tini"), "-s", "--", true], 10**9)
         found["Python toolkit"] = ([str(cache.peer("sagemaker-training").parent / "train")], SLOW_RUNS * 2)
     return found
 

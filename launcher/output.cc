@@ -15,7 +15,8 @@ using supervise::JobEnd;
 
 /// How long a reader may take nothing.
 constexpr std::chrono::seconds kPatience(2);
-constexpr std::chrono::seconds kWithoutHurry(10);
+/// How long one may take all in all that reads on, when nobody waits to kill us.
+constexpr std::chrono::seconds kWithoutHurry(60);
 /// Between our last write and the platform's SIGKILL.
 constexpr std::chrono::milliseconds kToExit(200);
 

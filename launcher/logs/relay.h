@@ -42,7 +42,8 @@ class Relay {
   /// How many bytes our readers have not taken yet.
   std::size_t queued() const;
   /// Waits until our readers have taken everything, but at most `patience` without any progress and
-  /// at most `deadline` in all. For the very end, outside the loop.
+  /// at most `deadline` in all; what they have not taken then is dropped and told. For the very
+  /// end, outside the loop.
   void finish(sys::Duration patience = std::chrono::seconds(2),
               sys::Duration deadline = std::chrono::seconds(10));
 

@@ -703,3 +703,34 @@ TEST_CASE(
   CHECK(status.st_uid == 1234);
   CHECK(status.st_gid == 5678);
 }
+
+TEST_CASE("what a reader has not taken at the very end is dropped, and that is said") {
+  TestRelay test(1, patient());
+  std::vector<std::string> said;
+  test.relay.on_trouble([&](const std::string& text) {
+    said.push_back(text);
+    test.relay.say(text + "\n");
+  });
+  Worker worker = test.add(0);
+  fill(test.out.writer.get());
+  write_all(worker.out.get(), std::string(2048, 'x'));
+  worker.end();
+  test.run_until([&] { return test.relay.drained(); });
+  test.relay.finish(std::chrono::milliseconds(1), std::chrono::milliseconds(10));
+  test.take();
+  const std::string expected = "the last 2 KB of the output were not read in time, and are dropped";
+  CHECK(said == std::vector<std::string>{expected});
+  CHECK(test.err_text == expected + "\n");
+}
+
+TEST_CASE("nothing is said at the very end when all was read") {
+  TestRelay test(1, patient());
+  test.relay.on_trouble([](const std::string& text) { FAIL(text); });
+  Worker worker = test.add(0);
+  write_all(worker.out.get(), std::string(2048, 'x'));
+  worker.end();
+  test.run_until([&] { return test.relay.drained(); });
+  test.relay.finish();
+  test.take();
+  CHECK(test.out_text == std::string(2048, 'x'));
+}

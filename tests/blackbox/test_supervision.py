@@ -423,3 +423,22 @@ def test_a_launcher_that_is_killed_leaves_no_worker(trainit, start, program, job
     running.signal(signal.SIGKILL)
     running.wait()
     wait_until(lambda: all(state_of(pid) in ("", "Z") for pid in pids), "the workers are gone")
+
+
+# ---- a signal in the moment of a worker's start
+
+#: Each worker's exec takes a second.
+SLOW_EXEC = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execve", "-e", "inject=execve:delay_enter=1000000"]
+
+
+@pytest.mark.release_only  # sanitizers do not work under a tracer
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
+def test_a_signal_between_the_start_and_the_workers_exec_is_not_lost(trainit, start, job, number, code):
+    running = start([*SLOW_EXEC, trainit, "--stop-budget", "1h", "--", "sleep", "1000"], job=job())
+    running.wait_for("1 worker, rank 0", stream="err")
+    launcher = children_of(running.pid)[0]
+    wait_until(lambda: children_of(launcher), "there is a worker")
+    worker = children_of(launcher)[0]
+    assert os.readlink(f"/proc/{worker}/exe") == os.readlink(f"/proc/{launcher}/exe")  # it is not sleep yet
+    os.kill(launcher, number)
+    assert running.wait().code == code

@@ -8,6 +8,7 @@
 #include "sys/files.h"
 #include "sys/first_line.h"
 #include "sys/process.h"
+#include "trainit/cluster.h"
 
 namespace trainit {
 namespace code {
@@ -162,10 +163,13 @@ Result<std::vector<std::string>> script_argv(const std::string& directory,
   return std::vector<std::string>{*python, program};
 }
 
-bool asks_for_distribution(const Hyperparameters& hyperparameters) {
+/// Whether the platform asks this host for one process per GPU. A host outside the distribution's
+/// groups runs the script as it is.
+bool asks_for_distribution(const TrainingJob& job) {
+  if (Cluster::of(job.resources, job.hyperparameters).host_rank < 0) return false;
   for (const char* name : {"sagemaker_torch_distributed_enabled", "sagemaker_pytorch_ddp_enabled",
                            "sagemaker_distributed_dataparallel_enabled"}) {
-    if (hyperparameters.platform_flag(name)) return true;
+    if (job.hyperparameters.platform_flag(name)) return true;
   }
   return false;
 }
@@ -185,7 +189,7 @@ Result<Command> find_script(const std::string& program, const TrainingJob& job,
   }
   Command command;
   command.script_mode = true;
-  command.distributed = asks_for_distribution(job.hyperparameters);
+  command.distributed = asks_for_distribution(job);
   command.directory = TRAINIT_TRY(code_directory(job));
   TRAINIT_TRY(check_program(command.directory, program));
   command.argv = TRAINIT_TRY(script_argv(command.directory, program, options, inherited));

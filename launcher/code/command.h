@@ -19,7 +19,7 @@ struct Command {
   std::string python_path;  ///< PYTHONPATH for a script: its directory and what was inherited
   environment::Program program;
   bool script_mode = false;
-  bool distributed = false;  ///< the platform asks for one process per GPU
+  bool distributed = false;  ///< the platform asks this host for one process per GPU
   std::vector<std::string> warnings;
 };
 

@@ -161,3 +161,23 @@ def test_the_table_is_for_people(pid1, trainit, fake):
     assert head.split() == ["gpu", "name", "memory", "compute", "pci", "numa", "uuid"]
     assert "24.0 GB" in gpu and "0000:1a:00.0" in gpu
     assert source == "by libcuda · driver 550.54.15 · CUDA 12.4"
+
+
+def groups(job, current, distribution):
+    """A job of two instance groups, of which one is to be distributed."""
+    hosts = {"a": ["algo-1"], "b": ["algo-3"]}
+    return job(
+        hyperparameters={"sagemaker_program": "train.sh", "sagemaker_torch_distributed_enabled": True,
+                         "sagemaker_distribution_instance_groups": distribution},
+        code={"train.sh": 'echo "worker ${RANK-alone} of host $SM_CURRENT_HOST_RANK"\n'},
+        resources={"current_host": current, "hosts": ["algo-1", "algo-3"], "current_group_name": "a",
+                   "instance_groups": [{"instance_group_name": name, "instance_type": "ml.m5.large", "hosts": members}
+                                       for name, members in hosts.items()]})
+
+
+def test_a_host_outside_the_distributions_groups_runs_the_script_as_one_plain_process(pid1, trainit, fake, job):
+    inside = pid1([trainit], job=groups(job, "algo-1", ["a"]), env=fake("4"))
+    assert inside.code == 0, inside
+    assert sorted(re.findall(r"worker .*", inside.out)) == [f"worker {rank} of host 0" for rank in range(4)]
+    outside = pid1([trainit], job=groups(job, "algo-1", ["b"]), env=fake("4"))
+    assert (outside.code, outside.out) == (0, "worker alone of host -1\n"), outside

@@ -32,6 +32,14 @@ def test_an_empty_file_is_said_to_be_empty(trainit, pid1, job, name):
     refused(pid1([trainit, "--", "echo", "x"], job=here), here, f"{here.config}/{name}", "is empty")
 
 
+@pytest.mark.parametrize("name", ["hyperparameters.json", "inputdataconfig.json", "resourceconfig.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(trainit, pid1, job, name):
+    here = job()
+    (here.config / name).unlink()
+    os.mkfifo(here.config / name)
+    refused(pid1([trainit, "--", "echo", "started"], job=here), here, f"{here.config}/{name}: it is not a regular file")
+
+
 def test_a_job_without_channels_may_have_an_empty_file_for_them(trainit, pid1, job):
     end = pid1([trainit, "--", "sh", "-c", 'echo "$SM_CHANNELS"'], job=job(config={"inputdataconfig.json": ""}))
     assert (end.code, end.out) == (0, "[]\n")

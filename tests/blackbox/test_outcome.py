@@ -175,3 +175,9 @@ os._exit(4)
 """
     end = pid1([trainit, *python(text)], job=here)
     assert end.code == 4 and "OSError: the disk is gone" in here.failure.splitlines()[0]
+
+
+def test_an_error_file_that_is_none_is_not_waited_for(trainit, pid1, job):
+    here = job()
+    end = pid1([trainit, "--", "sh", "-c", 'mkfifo "$TORCHELASTIC_ERROR_FILE"; echo "it broke" >&2; exit 4'], job=here)
+    assert end.code == 4 and "it broke" in here.failure

@@ -78,8 +78,12 @@ bool is_directory(const std::string& path) {
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!file) return fail(fmt::format("reading {}: {}", path, errno_text(errno)));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  struct stat status = {};
+  if (!file || ::fstat(file.get(), &status) != 0)
+    return fail(fmt::format("reading {}: {}", path, errno_text(errno)));
+  if (!S_ISREG(status.st_mode))
+    return fail(fmt::format("reading {}: it is not a regular file", path));
   std::string content;
   char buffer[16 * 1024];
   while (true) {

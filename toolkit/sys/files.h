@@ -18,7 +18,8 @@ std::string errno_text(int errno_value);
 bool exists(const std::string& path);
 bool is_directory(const std::string& path);
 
-/// The whole file; an error when it is longer than `limit` bytes.
+/// The whole file; an error when it is longer than `limit` bytes, or none that has an end: a pipe
+/// would keep us waiting, and a device may never end.
 Result<std::string> read_file(const std::string& path, std::size_t limit = 64 << 20);
 /// As `read_file`, with surrounding white space cut; empty when it cannot be read (for /proc and
 /// /sys).

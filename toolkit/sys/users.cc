@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "sys/files.h"
+#include "sys/signals.h"
 
 namespace trainit::sys {
 namespace {
@@ -105,6 +106,9 @@ Result<void> give_below(UniqueFd directory, const std::string& path, const Owner
 /// The entry `name` of a directory, and all below it. `path` is for messages.
 Result<void> give_entry(BorrowedFd directory, const char* name, const std::string& path,
                         const Owner& owner) {
+  if (const auto signal = pending_stop_signal()) {
+    return fail(fmt::format("giving {} to uid {}: {} came", path, owner.uid, signal_name(*signal)));
+  }
   const auto failed = [&] {
     return fail(fmt::format("giving {} to uid {}: {}", path, owner.uid, errno_text(errno)));
   };

@@ -27,6 +27,19 @@ TEST_CASE("what was written is read back, and replaces what was there") {
   CHECK(list_directory(directory.path)->size() == 1);
 }
 
+TEST_CASE(
+    "only a regular file is read: a pipe would not end, and nobody may ever open its other end") {
+  const TemporaryDirectory directory;
+  const std::string pipe = directory.path + "/pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  for (const std::string& path : {pipe, directory.path, std::string("/dev/zero")}) {
+    CAPTURE(path);
+    const Result<std::string> read = read_file(path);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().message == "reading " + path + ": it is not a regular file");
+  }
+}
+
 TEST_CASE("a file that cannot be written names its path and leaves nothing behind") {
   const TemporaryDirectory directory;
   const Result<void> written = write_file(directory.path + "/none/file", "x");

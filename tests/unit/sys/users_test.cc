@@ -1,6 +1,7 @@
 #include "sys/users.h"
 
 #include <doctest/doctest.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,4 +136,20 @@ TEST_CASE("what has the right owner already needs no right to be given") {
   const Result<void> given = give_ownership(base / "none", 1, 1);
   REQUIRE_FALSE(given);
   CHECK(given.error().message.find(base / "none") != std::string::npos);
+}
+
+TEST_CASE("a stop signal ends the giving of a large tree") {
+  const TemporaryDirectory base;
+  base.write("a/b", "");
+  sigset_t stop, before;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  sigprocmask(SIG_BLOCK, &stop, &before);
+  ::raise(SIGTERM);
+  const Result<void> given = give_ownership(base.path, ::getuid(), ::getgid());
+  siginfo_t taken;
+  REQUIRE(sigwaitinfo(&stop, &taken) == SIGTERM);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  REQUIRE_FALSE(given);
+  CHECK(given.error().message.find("SIGTERM came") != std::string::npos);
 }

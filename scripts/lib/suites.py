@@ -39,8 +39,10 @@ class Count:
         return self.passed + self.failed + self.skipped
 
     def __str__(self):
-        skipped = f", {self.skipped} skipped" if self.skipped else ""
-        return f"{self.passed} passed, {self.failed} failed{skipped}"
+        return f"{self.passed} passed, {self.failed} failed"
+
+    def with_skipped(self):
+        return f"{self}, {self.skipped} skipped" if self.skipped else str(self)
 
 
 def say(text):
@@ -246,7 +248,7 @@ def run_suites(names):
     for name in names:
         started = time.monotonic()
         count = SUITES[name].run()
-        say(f"{name}: {count} ({time.monotonic() - started:.0f} s)")
+        say(f"{name}: {count.with_skipped()} ({time.monotonic() - started:.0f} s)")
         for reason, times in sorted(count.skip_reasons.items()):
             say(f"  skipped {times}: {reason}")
         if count.ran() == 0:
@@ -274,6 +276,9 @@ def main():
             say("0 passed, 1 failed")
             return 1
     total, complete = run_suites(names)
+    if total.skipped:
+        say(f"{total.skipped} skipped, for the reasons above")
+    # Who reads the last line by machine finds just these two numbers there.
     say(f"{total}")
     return 0 if complete and total.failed == 0 else 1
 

@@ -59,7 +59,7 @@ def test_a_junit_report_is_summed_with_the_reasons_of_what_was_skipped(suites, t
     report = tmp_path / "report.xml"
     report.write_text(JUNIT)
     count = suites.junit_count(report, 1, passing_codes=(0, 1))
-    assert str(count) == "1 passed, 2 failed, 1 skipped"
+    assert count.with_skipped() == "1 passed, 2 failed, 1 skipped"
     assert count.skip_reasons == {"no engine": 1}
 
 
@@ -81,6 +81,18 @@ def test_a_suite_that_ran_nothing_makes_the_whole_fail(suites, monkeypatch, caps
     assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 0 failed"
     monkeypatch.setattr(sys, "argv", ["suites"])
     assert suites.main() == 1
+
+
+def test_the_last_line_is_the_plain_sum_and_what_was_skipped_stands_before_it(suites, monkeypatch, capsys):
+    monkeypatch.setattr(suites, "build", lambda preset: True)
+    monkeypatch.setattr(suites, "SUITES", {
+        "one": suites.Suite([], "", lambda: suites.Count(passed=2, skipped=1)),
+        "two": suites.Suite([], "", lambda: suites.Count(passed=1, failed=1, skipped=2))})
+    monkeypatch.setattr(sys, "argv", ["suites"])
+    assert suites.main() == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("one: 2 passed, 0 failed, 1 skipped (")
+    assert lines[-2:] == ["3 skipped, for the reasons above", "3 passed, 1 failed"]
 
 
 def test_what_cannot_be_built_is_a_failure(suites, monkeypatch, capsys):

@@ -51,23 +51,19 @@ Result<void> check_gpus(const JobContext& context, const Hardware& hardware) {
                           hardware.gpus.source));
 }
 
-Result<void> check_hosts(const Cluster& cluster, const Preparation& preparation) {
-  if (!preparation.ranks || cluster.host_count() <= 1) return {};
-  return fail(
-      fmt::format("this job's workers are to form one group over {} hosts ({}), and this trainit "
-                  "runs a group on one "
-                  "host: use one host, or --rank-env never for independent workers on each",
-                  cluster.host_count(), join(cluster.hosts, ", ")));
-}
-
+/// What is known of the ranks before the hosts have met.
 Result<void> make_agreement(const JobContext& context, Preparation& preparation) {
-  environment::Endpoint store{"127.0.0.1", 0}, jax{"127.0.0.1", 0};
+  const Cluster& cluster = preparation.cluster;
+  const bool with_others = preparation.ranks && cluster.host_rank >= 0 && cluster.host_count() > 1;
+  const std::string address = with_others ? cluster.leader : "127.0.0.1";
+  environment::Endpoint store{address, 0}, jax{address, 0};
   for (environment::Endpoint* endpoint : {&store, &jax}) {
     const int wanted = endpoint == &store ? context.options.master_port : 0;
     preparation.ports.push_back(TRAINIT_TRY(sys::ReservedPort::reserve(wanted)));
     endpoint->port = preparation.ports.back().number();
   }
-  preparation.agreement = environment::Agreement::single(
+  preparation.agreement = environment::Agreement::alike(
+      with_others ? cluster.host_rank : 0, with_others ? cluster.host_count() : 1,
       preparation.workers, store, jax, context.job.name.empty() ? "none" : context.job.name);
   return {};
 }
@@ -143,7 +139,6 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
   preparation.workers =
       TRAINIT_TRY(worker_count(context.options, preparation.hardware, preparation.command));
   preparation.ranks = wants_ranks(context.options, preparation.command, preparation.workers);
-  TRAINIT_TRY(check_hosts(preparation.cluster, preparation));
   TRAINIT_TRY(make_agreement(context, preparation));
   preparation.host = TRAINIT_TRY(environment::host_environment(
       job, preparation.hardware, preparation.cluster, preparation.command.program,
@@ -154,6 +149,15 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
         name);
   }
   return preparation;
+}
+
+Result<void> check_hosts(const Preparation& preparation) {
+  if (preparation.agreement.host_count <= 1) return {};
+  return fail(
+      fmt::format("this job's workers are to form one group over {} hosts ({}), and this trainit "
+                  "runs a group on one host: use one host, or --rank-env never for independent "
+                  "workers on each",
+                  preparation.agreement.host_count, join(preparation.cluster.hosts, ", ")));
 }
 
 PlanInput plan_input(const JobContext& context, const Preparation& preparation) {

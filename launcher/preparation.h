@@ -43,13 +43,17 @@ struct Preparation {
   int workers = 1;
   bool ranks = false;
   environment::HostEnvironment host;
-  environment::Agreement agreement;
+  environment::Agreement agreement;      ///< of several hosts: with each like this one
   std::vector<sys::ReservedPort> ports;  ///< held for the workers as long as this lives
 };
 
 /// `need_command`: an error when there is nothing to run; otherwise the command stays empty then.
 Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,
                             bool need_command);
+
+/// Error: what was prepared can be shown, but not be started, because its group of workers spans
+/// several hosts.
+Result<void> check_hosts(const Preparation& preparation);
 
 /// The plan's view of it all.
 PlanInput plan_input(const JobContext& context, const Preparation& preparation);

@@ -1,6 +1,5 @@
 // trainit env: prints what a worker of this host would see, and starts nothing. Values are real
-// unless
-// --mask is given; --explain adds where each comes from.
+// unless --mask is given; --explain adds where each comes from.
 #include "commands/commands.h"
 #include "commands/print.h"
 #include "environment/render.h"
@@ -20,6 +19,12 @@ Result<std::string> render(const CommandLine& line, Logger& log) {
   const JobContext context = TRAINIT_TRY(read_context(line, Environment::of_process(), log));
   configure(log, context);
   const Preparation preparation = TRAINIT_TRY(prepare(line, context, log, false));
+  if (preparation.agreement.host_count > 1) {
+    log.warning(
+        "the ranks are those of {} hosts with {} workers each: how many the others have, they tell "
+        "when the job starts",
+        preparation.agreement.host_count, preparation.workers);
+  }
   Environment variables = worker_environment(plan_input(context, preparation), 0);
   std::vector<std::string> arguments = preparation.command.arguments;
   if (line.mask) {

@@ -145,6 +145,7 @@ class Train {
     const bool markers = TRAINIT_TRY(prepare_places(context_.job, log_));
     TRAINIT_TRY(prepare_log_directories(context_.options));
     const Preparation preparation = TRAINIT_TRY(prepare(line_, context_, log_, true));
+    TRAINIT_TRY(check_hosts(preparation));
     const auto user = TRAINIT_TRY(find_worker_user(context_));
     const ErrorDirectory errors(context_.inherited, user);
     PlanInput input = plan_input(context_, preparation);

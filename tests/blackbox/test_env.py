@@ -1,5 +1,6 @@
 """trainit env: what a worker would see, from the command line, and a sentence when that cannot be told."""
 
+import json
 import re
 
 import pytest
@@ -31,6 +32,32 @@ def test_a_value_that_no_process_can_be_given_is_a_sentence(ask, job, form):
     end = ask(job(raw_hyperparameters={"a": "x\0y"}), "--format", form)
     assert end.code == 125 and end.out == ""
     assert "hyperparameters.json" in end.err and "NUL" in end.err
+
+
+def test_a_job_of_several_hosts_is_shown_with_the_ranks_that_this_host_expects(trainit, pid1, job):
+    hosts = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2", "algo-10"]}
+    end = pid1([trainit, "env", "--workers", "4", "--", "python3", "train.py"], job=job(resources=hosts))
+    assert end.code == 0, end.err
+    seen = json.loads(end.out)["environment"]
+    assert [seen[name] for name in ("RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "SM_HOST_COUNT")] == [
+        "4", "12", "1", "algo-1", "3"]
+    assert any("3 hosts with 4 workers each" in line for line in end.ours)
+
+
+EXPLAINED = {
+    "json": r'"SM_HP_EPOCHS": {"value": "3", "origin": "hyperparameters.json"}',
+    "shell": '# "SM_HP_EPOCHS": "hyperparameters.json"\nexport SM_HP_EPOCHS=\'3\'\n',
+    "dotenv": '# "SM_HP_EPOCHS": "hyperparameters.json"\nSM_HP_EPOCHS=3\n',
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_where_a_value_comes_from_can_be_asked_for(trainit, pid1, job, form):
+    here = job(hyperparameters={"epochs": 3})
+    explained = pid1([trainit, "env", "--explain", "--format", form], job=here, env={"MINE": "x"})
+    assert explained.code == 0 and EXPLAINED[form] in explained.out
+    assert "inherited" in explained.out and "hyperparameters.json" not in pid1(
+        [trainit, "env", "--format", form], job=here, env={"MINE": "x"}).out
 
 
 @pytest.mark.parametrize("form", FORMATS)

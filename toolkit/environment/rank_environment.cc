@@ -25,8 +25,16 @@ class RankVariables {
 }  // namespace
 
 Agreement Agreement::single(int slots, Endpoint store, Endpoint jax, std::string run_id) {
+  return alike(0, 1, slots, std::move(store), std::move(jax), std::move(run_id));
+}
+
+Agreement Agreement::alike(int host_rank, int host_count, int slots, Endpoint store, Endpoint jax,
+                           std::string run_id) {
   Agreement agreement;
-  agreement.world_size = slots;
+  agreement.host_rank = host_rank;
+  agreement.host_count = host_count;
+  agreement.first_rank = host_rank * slots;
+  agreement.world_size = host_count * slots;
   agreement.store = std::move(store);
   agreement.jax = std::move(jax);
   agreement.run_id = std::move(run_id);

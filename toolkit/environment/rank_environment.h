@@ -27,6 +27,10 @@ struct Agreement {
 
   /// One host with `slots` workers.
   static Agreement single(int slots, Endpoint store, Endpoint jax, std::string run_id);
+  /// `host_count` hosts with `slots` workers each, seen from one of them: what a host expects
+  /// before it has met the others.
+  static Agreement alike(int host_rank, int host_count, int slots, Endpoint store, Endpoint jax,
+                         std::string run_id);
 };
 
 /// The variables of one worker: RANK, LOCAL_RANK, MASTER_ADDR, TORCHELASTIC_*, JAX_* (these when

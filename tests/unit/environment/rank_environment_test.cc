@@ -54,6 +54,16 @@ TEST_CASE("the store's place is told to workers in exactly the words that they c
   CHECK(*rank_environment(agreement, 0, 1).find("TORCHELASTIC_USE_AGENT_STORE") == "True");
 }
 
+TEST_CASE("of hosts that are alike each has as many ranks, in the order of the hosts") {
+  const Agreement agreement = Agreement::alike(2, 3, 4, {"algo-1", 1}, {"algo-1", 2}, "job");
+  const Environment environment = rank_environment(agreement, 1, 4);
+  CHECK(*environment.find("RANK") == "9");
+  CHECK(*environment.find("WORLD_SIZE") == "12");
+  CHECK(*environment.find("NODE_RANK") == "2");
+  CHECK(*environment.find("GROUP_WORLD_SIZE") == "3");
+  CHECK(*environment.find("MASTER_ADDR") == "algo-1");
+}
+
 TEST_CASE("one host is an agreement with itself") {
   const Agreement agreement = Agreement::single(2, {"127.0.0.1", 1}, {"127.0.0.1", 2}, "job");
   const Environment environment = rank_environment(agreement, 1, 2);

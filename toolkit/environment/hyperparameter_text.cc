@@ -25,7 +25,7 @@ Result<void> check_value(const Json::Member& member, std::string_view place) {
   if (member.value.string() == nullptr) return {};
   const auto bytes = process_bytes(*member.value.string());
   if (bytes) return {};
-  if (looks_secret(member.name)) {
+  if (is_secret(member.name, *member.value.string())) {
     return fail(
         fmt::format("{}: the value of {} {}", place, quoted(member.name), bytes.error().message));
   }

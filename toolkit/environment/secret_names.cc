@@ -15,9 +15,11 @@ constexpr std::array<std::string_view, 10> kPasswordWords = {
     "secret",     "secrets",    "password",    "passwords", "passwd",
     "passphrase", "credential", "credentials", "creds",     "pwd",
 };
-constexpr std::array<std::string_view, 7> kKeyWords = {
-    "key", "apikey", "token", "private", "auth", "authorization", "bearer",
+constexpr std::array<std::string_view, 9> kKeyWords = {
+    "key", "apikey", "token", "private", "auth", "authorization", "bearer", "pass", "pat",
 };
+/// Of many things that are no secret, too: input_keys, special_tokens.
+constexpr std::array<std::string_view, 3> kSeveralWords = {"keys", "apikeys", "tokens"};
 constexpr std::array<std::string_view, 7> kPlaceWords = {
     "file", "path", "dir", "directory", "sock", "socket", "location",
 };
@@ -54,9 +56,20 @@ bool any_of(const Words& words, const std::array<std::string_view, size>& wanted
   });
 }
 
-bool has_password_word(const Words& words) {
+SecretKind kind_of(const Words& words) {
   // PWD alone is the working directory.
-  return words != Words{"pwd"} && words != Words{"oldpwd"} && any_of(words, kPasswordWords);
+  const bool directory = words == Words{"pwd"} || words == Words{"oldpwd"};
+  if (!directory && any_of(words, kPasswordWords)) return SecretKind::kPassword;
+  if (any_of(words, kKeyWords)) return SecretKind::kKey;
+  return any_of(words, kSeveralWords) ? SecretKind::kSeveral : SecretKind::kNone;
+}
+
+/// Of letters of one case, and without digits: "image,label", "<pad>", "[MASK]".
+bool is_plain_text(std::string_view value) {
+  const bool has_digit = value.find_first_of("0123456789") != std::string_view::npos;
+  const bool has_upper = std::any_of(value.begin(), value.end(), is_upper);
+  const bool has_lower = std::any_of(value.begin(), value.end(), is_lower);
+  return !has_digit && !(has_upper && has_lower);
 }
 
 bool is_number(std::string_view value) {
@@ -70,16 +83,20 @@ bool is_place(const Words& words, std::string_view value) {
 
 }  // namespace
 
-bool looks_secret(std::string_view name) {
-  const Words words = words_of(name);
-  return has_password_word(words) || any_of(words, kKeyWords);
+SecretKind secret_kind(std::string_view name) { return kind_of(words_of(name)); }
+
+bool is_secret(SecretKind kind, std::string_view value) {
+  if (kind == SecretKind::kNone || value.empty()) return false;
+  if (any_of({to_lower_ascii(trim(value))}, kSwitchValues)) return false;
+  if (kind == SecretKind::kPassword) return true;
+  return !is_number(value) && (kind == SecretKind::kKey || !is_plain_text(value));
 }
 
 bool is_secret(std::string_view name, std::string_view value) {
-  if (value.empty() || !looks_secret(name)) return false;
+  if (value.empty()) return false;
   const Words words = words_of(name);
-  if (any_of({to_lower_ascii(trim(value))}, kSwitchValues) || is_place(words, value)) return false;
-  return has_password_word(words) || !is_number(value);
+  const SecretKind kind = kind_of(words);
+  return kind != SecretKind::kNone && !is_place(words, value) && is_secret(kind, value);
 }
 
 }  // namespace trainit::environment

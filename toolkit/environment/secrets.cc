@@ -65,9 +65,10 @@ struct Option {
       0;  ///< of "--name=value" and "name=value"; 0: the value is the next argument
 };
 
-/// What stands below a secret's name is judged as if it had a secret's name itself.
-bool is_secret_leaf(std::string_view name, std::string_view text, bool inside_secret) {
-  return is_secret(name, text) || (inside_secret && is_secret("token", text));
+/// What stands below a secret's name is judged as if it had such a name itself; but not every
+/// number below "credentials" is one.
+bool is_secret_leaf(std::string_view name, std::string_view text, SecretKind inside) {
+  return is_secret(name, text) || is_secret(std::min(inside, SecretKind::kKey), text);
 }
 
 bool is_json_container(std::string_view text) {
@@ -100,8 +101,8 @@ Secrets Secrets::collect(const Environment& environment, const Hyperparameters& 
   for (const auto& [name, variable] : environment.variables()) {
     secrets.add_named(name, variable.value);
   }
-  secrets.add_members(hyperparameters.all(), false);
-  secrets.add_members(hyperparameters.trainit(), false);
+  secrets.add_members(hyperparameters.all(), SecretKind::kNone);
+  secrets.add_members(hyperparameters.trainit(), SecretKind::kNone);
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const Option option = option_of(arguments[i]);
     const bool has_next = i + 1 < arguments.size();
@@ -115,22 +116,22 @@ Secrets Secrets::collect(const Environment& environment, const Hyperparameters& 
 void Secrets::add_named(std::string_view name, std::string_view value) {
   if (is_secret(name, value)) add(value);
   if (!is_json_container(value)) return;
-  if (const auto json = Json::parse(value)) add_json(name, *json, false);
+  if (const auto json = Json::parse(value)) add_json(name, *json, SecretKind::kNone);
 }
 
-void Secrets::add_json(std::string_view name, const Json& value, bool inside_secret) {
-  const bool secret = inside_secret || looks_secret(name);
+void Secrets::add_json(std::string_view name, const Json& value, SecretKind inside) {
+  const SecretKind secret = std::max(inside, secret_kind(name));
   if (const auto* members = value.object()) return add_members(*members, secret);
   if (const auto* items = value.array()) {
     for (const Json& item : *items) add_json(name, item, secret);
     return;
   }
   const std::string text = python::str(value);
-  if (is_secret_leaf(name, text, secret)) add(text);
+  if (is_secret_leaf(name, text, inside)) add(text);
 }
 
-void Secrets::add_members(const Json::Object& members, bool inside_secret) {
-  for (const auto& [name, value] : members) add_json(name, value, inside_secret);
+void Secrets::add_members(const Json::Object& members, SecretKind inside) {
+  for (const auto& [name, value] : members) add_json(name, value, inside);
 }
 
 void Secrets::add(std::string_view value) {
@@ -235,11 +236,11 @@ std::string Secrets::mask_pairs(std::string_view argument) const {
 }
 
 Json Secrets::mask_json(std::string_view name, const Json& value) const {
-  return mask_below(name, value, false);
+  return mask_below(name, value, SecretKind::kNone);
 }
 
-Json Secrets::mask_below(std::string_view name, const Json& value, bool inside_secret) const {
-  const bool secret = inside_secret || looks_secret(name);
+Json Secrets::mask_below(std::string_view name, const Json& value, SecretKind inside) const {
+  const SecretKind secret = std::max(inside, secret_kind(name));
   if (const auto* members = value.object()) {
     Json::Object shown;
     for (const auto& [key, inner] : *members)
@@ -248,20 +249,19 @@ Json Secrets::mask_below(std::string_view name, const Json& value, bool inside_s
   }
   if (const auto* items = value.array()) return mask_items(name, *items, secret);
   const std::string text = python::str(value);
-  if (is_secret_leaf(name, text, secret)) return kMask;
+  if (is_secret_leaf(name, text, inside)) return kMask;
   const std::string masked = mask(text);
   return masked == text ? value : Json(masked);
 }
 
 /// A list of texts may be one of arguments.
-Json Secrets::mask_items(std::string_view name, const Json::Array& items,
-                         bool inside_secret) const {
+Json Secrets::mask_items(std::string_view name, const Json::Array& items, SecretKind inside) const {
   Json::Array shown;
-  const auto texts = inside_secret ? std::nullopt : texts_of(items);
+  const auto texts = inside != SecretKind::kNone ? std::nullopt : texts_of(items);
   if (texts) {
     for (std::string& text : mask_arguments(*texts)) shown.emplace_back(std::move(text));
   } else {
-    for (const Json& item : items) shown.push_back(mask_below(name, item, inside_secret));
+    for (const Json& item : items) shown.push_back(mask_below(name, item, inside));
   }
   return shown;
 }

@@ -12,15 +12,25 @@
 
 namespace trainit::environment {
 
-/// True for names such as API_KEY, hf_token, DB_PASSWORD, apiKey: a word of the name (split at
-/// anything that is no letter or digit, and where capitals begin) is one that means a secret.
-/// "tokenizer" and "keyboard" are none.
-bool looks_secret(std::string_view name);
+/// What a name promises of its value, from the least to the most.
+enum class SecretKind {
+  kNone,
+  kSeveral,   ///< API_KEYS, but also input_keys and special_tokens
+  kKey,       ///< API_KEY, hf_token, SMTP_PASS, apiKey
+  kPassword,  ///< DB_PASSWORD, client.secret
+};
+/// A name's kind is that of one of its words: it is split at anything that is no letter or digit,
+/// and where capitals begin. "tokenizer" and "keyboard" mean no secret.
+SecretKind secret_kind(std::string_view name);
 
-/// True when `value` of the variable, hyperparameter or option `name` is not to be shown. Not every
-/// value of a secret's name is one: an empty one and a boolean never (`use_auth_token=true`); a
-/// number only under a word for passwords (`num_key_value_heads=8` is none, `password=1234` is); an
-/// absolute path not under a name that says it is one (`SSH_AUTH_SOCK`, `PASSWORD_FILE`).
+/// Not every value under such a name is a secret: an empty one and a boolean never
+/// (`use_auth_token=true`); a number only under a word for passwords (`num_key_value_heads=8` and
+/// `max_tokens=512` are none, `password=1234` is); one of several only when it has a digit or
+/// letters of both cases (`input_keys=image,label` is none).
+bool is_secret(SecretKind kind, std::string_view value);
+
+/// True when `value` of the variable, hyperparameter or option `name` is not to be shown. An
+/// absolute path is, unless the name says that it is one (`SSH_AUTH_SOCK`, `PASSWORD_FILE`).
 bool is_secret(std::string_view name, std::string_view value);
 
 /// A text in which "***" stands for each secret.
@@ -63,15 +73,15 @@ class Secrets {
 
  private:
   void add_named(std::string_view name, std::string_view value);
-  void add_json(std::string_view name, const Json& value, bool inside_secret);
-  void add_members(const Json::Object& members, bool inside_secret);
+  void add_json(std::string_view name, const Json& value, SecretKind inside);
+  void add_members(const Json::Object& members, SecretKind inside);
   void add(std::string_view value);
   void sort();
   std::size_t length_at(std::string_view text) const;
   std::size_t run_length_at(std::string_view text) const;
   std::string mask_pairs(std::string_view argument) const;
-  Json mask_below(std::string_view name, const Json& value, bool inside_secret) const;
-  Json mask_items(std::string_view name, const Json::Array& items, bool inside_secret) const;
+  Json mask_below(std::string_view name, const Json& value, SecretKind inside) const;
+  Json mask_items(std::string_view name, const Json::Array& items, SecretKind inside) const;
 
   /// In each form, by their first byte; longest first.
   std::array<std::vector<std::string>, 256> values_;

@@ -20,6 +20,8 @@ Secrets of_variable(std::string name, std::string value) {
   return Secrets::collect(environment, {});
 }
 
+bool looks_secret(std::string_view name) { return secret_kind(name) != SecretKind::kNone; }
+
 }  // namespace
 
 TEST_CASE("names that hold a secret's word look secret") {
@@ -42,6 +44,12 @@ TEST_CASE("names that hold a secret's word look secret") {
                            "credential",
                            "auth",
                            "SM_HP_WANDB_API_KEY",
+                           "SMTP_PASS",
+                           "db_pass",
+                           "GITHUB_PAT",
+                           "API_KEYS",
+                           "list_of_keys",
+                           "hf-tokens",
                            "myAuthToken"}) {
     CAPTURE(name);
     CHECK(looks_secret(name));
@@ -49,8 +57,9 @@ TEST_CASE("names that hold a secret's word look secret") {
 }
 
 TEST_CASE("names that only sound like it do not") {
-  for (const char* name : {"tokenizer", "TOKENIZERS_PARALLELISM", "keyboard", "monkey", "author",
-                           "secretary", "max_tokens", "PWD", "OLDPWD", "keys", "", "-"}) {
+  for (const char* name :
+       {"tokenizer", "TOKENIZERS_PARALLELISM", "keyboard", "monkey", "author", "secretary",
+        "compass", "PATH", "bypass", "passes", "PWD", "OLDPWD", "", "-"}) {
     CAPTURE(name);
     CHECK_FALSE(looks_secret(name));
   }
@@ -67,6 +76,32 @@ TEST_CASE("numbers, switches and places under such names are no secrets") {
   CHECK(is_secret("password", "12345678"));
   CHECK(is_secret("key", "abc"));
   CHECK(is_secret("secret", "/slash/at/its/start"));
+  CHECK_FALSE(is_secret("pass_k", "10"));
+  CHECK_FALSE(is_secret("two_pass", "true"));
+  CHECK(is_secret("DB_PASS", "letmein"));
+  CHECK(is_secret("GITHUB_PAT", "ghp_abc"));
+}
+
+TEST_CASE("one of several keys or tokens is a secret when it looks like one") {
+  for (const char* value : {"512", "1e9", "", "true", "image", "image, label", "input_ids", "</s>",
+                            "[MASK]", R"(["image","label"])"}) {
+    CAPTURE(value);
+    CHECK_FALSE(is_secret("num_tokens", value));
+    CHECK_FALSE(is_secret("keys", value));
+  }
+  CHECK(is_secret("API_KEYS", "sk-1,sk-2"));
+  CHECK(is_secret("list_of_keys", "AbCdEf"));
+  const Secrets secrets = of(R"({"list_of_keys": ["sk-12345", "plain"], "input_keys": ["image"],
+                                 "tokens": {"eos": "</s>", "n": 51200, "api": "hf-67890"}})");
+  CHECK(secrets.mask("sk-12345 plain image </s> 51200 hf-67890") ==
+        "*** plain image </s> 51200 ***");
+  CHECK(dump_json(secrets.mask_json("keys", Json(Json::Array{"sk-1", "plain"}))) ==
+        R"(["***","plain"])");
+}
+
+TEST_CASE("a place is no secret as a hyperparameter either") {
+  CHECK(of(R"({"key_file": "/run/key", "auth": {"key": "/a/b/c"}})").mask("/run/key /a/b/c") ==
+        "/run/key ***");
 }
 
 TEST_CASE("a secret's value is masked wherever it stands") {

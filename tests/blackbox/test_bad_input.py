@@ -26,6 +26,16 @@ def test_a_malformed_file_is_named_with_its_line_and_column(trainit, pid1, job, 
     refused(pid1([trainit, "--", "echo", "started"], job=here), here, f"{here.config}/{name}", *words)
 
 
+@pytest.mark.release_only
+@pytest.mark.parametrize("levels, code", [(199, 0), (201, 125), (990, 125), (200_000, 125)])
+def test_deep_nesting_is_refused_before_a_small_stack_is_used_up(trainit, pid1, job, levels, code):
+    here = job(raw_hyperparameters='{"x": ' + "[" * levels + "]" * levels + "}")
+    end = pid1(["sh", "-c", 'ulimit -s 256; exec "$@"', "sh", trainit, "--", "sh", "-c", "exit 0"], job=here)
+    assert end.code == code, end.err
+    if code != 0:
+        refused(end, here, "expected at most 200 levels of nesting")
+
+
 @pytest.mark.parametrize("name", ["hyperparameters.json", "resourceconfig.json"])
 def test_an_empty_file_is_said_to_be_empty(trainit, pid1, job, name):
     here = job(config={name: ""})

@@ -204,6 +204,13 @@ def values_that_are_too_long(look, tmp_path):
     assert mine["environment"]["SM_HP_H59"] == "x" * 2500
 
 
+def deeply_nested_values(look, tmp_path):
+    theirs, mine = look(change=lambda base: (base / "input/config/hyperparameters.json").write_text(
+        '{"x": ' + 250 * "[" + 250 * "]" + "}"))
+    assert theirs["environment"]["SM_HP_X"] == 250 * "[" + 250 * "]"
+    assert "at most 200 levels of nesting" in mine["error"]
+
+
 def missing_files(look, tmp_path):
     theirs, mine = look(change=lambda base: (base / "input/config/inputdataconfig.json").unlink())
     assert theirs["error"].startswith("FileNotFoundError")
@@ -255,6 +262,7 @@ SHOWN = {
     "trainit's own hyperparameters": own_hyperparameters,
     "PYTHONPATH": python_path,
     "values that are too long": values_that_are_too_long,
+    "values that are nested too deeply": deeply_nested_values,
     "files that are missing": missing_files,
     "byte order mark": byte_order_mark,
     "hosts that contradict each other": contradicting_hosts,

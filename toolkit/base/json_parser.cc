@@ -10,7 +10,9 @@
 namespace trainit {
 namespace {
 
-constexpr int kDeepest = 1000;
+/// Reading, writing and masking call themselves once a level, and a container may limit the stack
+/// to 256 KiB or less.
+constexpr int kDeepest = 200;
 /// Python's `int()` refuses more (sys.get_int_max_str_digits).
 constexpr std::size_t kMostDigits = 4300;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
@@ -119,7 +121,7 @@ Result<Json> Parser::value(int depth, std::string_view what) {
 }
 
 Result<Json> Parser::array(int depth) {
-  if (depth > kDeepest) return expected("at most 1,000 levels of nesting");
+  if (depth > kDeepest) return expected(fmt::format("at most {} levels of nesting", kDeepest));
   accept('[');
   Json::Array items;
   skip_space();
@@ -134,7 +136,7 @@ Result<Json> Parser::array(int depth) {
 }
 
 Result<Json> Parser::object(int depth) {
-  if (depth > kDeepest) return expected("at most 1,000 levels of nesting");
+  if (depth > kDeepest) return expected(fmt::format("at most {} levels of nesting", kDeepest));
   accept('{');
   Json::Object members;
   skip_space();

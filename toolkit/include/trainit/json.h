@@ -52,7 +52,7 @@ class Json {
   /// Reads one value from `text`, with white space around it. A byte order mark in front is
   /// accepted, and so is a lone surrogate in a string: `text` may be a string of another document.
   /// Errors say "line L, column C: expected …, found …" (both from 1; columns in characters).
-  /// Nesting deeper than 1,000 levels and, as in Python, an integer of more than 4,300 digits are
+  /// Nesting deeper than 200 levels and, as in Python, an integer of more than 4,300 digits are
   /// errors.
   static Result<Json> parse(std::string_view text);
 

@@ -200,9 +200,9 @@ Result<CommandLine> parse_command_line(std::span<char* const> argv) {
 }
 
 Result<Options> make_options(const CommandLine& line, const Hyperparameters& hyperparameters,
-                             const Environment& environment) {
+                             const Environment& environment, Options defaults) {
   TRAINIT_TRY(check_names(hyperparameters));
-  Options options;
+  Options options = std::move(defaults);
   for (const OptionRow& row : option_table()) {
     if (const auto flag = line.flags.find(row.name); flag != line.flags.end()) {
       TRAINIT_TRY(apply(row, flag->second, row.flag(), options));

@@ -52,10 +52,10 @@ bool only_looks(std::span<char* const> argv);
 /// Reads argv. Error: an unknown command or option, a missing value.
 Result<CommandLine> parse_command_line(std::span<char* const> argv);
 
-/// Options by flag, else hyperparameter, else variable, else default. Errors name the place, the
-/// value and what was expected; an unknown `trainit_*` hyperparameter is one too.
+/// Options by flag, else hyperparameter, else variable, else as in `defaults`. Errors name the
+/// place, the value and what was expected; an unknown `trainit_*` hyperparameter is one too.
 Result<Options> make_options(const CommandLine& line, const Hyperparameters& hyperparameters,
-                             const Environment& environment);
+                             const Environment& environment, Options defaults = {});
 
 /// The platform appends the word "train" to an image's ENTRYPOINT, so it lands at the end of the
 /// worker's command. Drops it when it is the platform's; tells whether it did.

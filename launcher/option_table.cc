@@ -258,7 +258,7 @@ constexpr OptionRow kTable[] = {
     {"exit-map", "CODE=CODE[,…]", "Stop", "",
      "Exit with another code: 143=0; markers and the record stay as they are",
      [](Options& o, Text text) { return set_exit_codes(o.exit_codes, text); }},
-    {"log-level", "debug|info|warning|error|off", "Logs", "info",
+    {"log-level", "debug|info|warning|error|off", "Logs", "info; warning for exec",
      "What trainit itself says on stderr",
      [](Options& o, Text text) { return choose(o.log_level, text, kLogLevels); }},
     {"log-format", "text|json", "Logs", "text", "How it says it",

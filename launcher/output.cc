@@ -70,6 +70,11 @@ logs::RelayOptions relay_options(const JobContext& context, const LaunchPlan& pl
   return options;
 }
 
+RelayedLog::RelayedLog(Logger& log, logs::Relay& relay) : log_(log), before_(log.sink()) {
+  log.set_sink([&relay](std::string_view lines) { relay.say(lines); });
+  relay.on_trouble([&log](const std::string& text) { log.warning("{}", text); });
+}
+
 void finish_output(logs::Relay& relay, const LaunchPlan& plan, const JobEnd* end) {
   const sys::Duration left = end == nullptr ? sys::Duration(kPatience) : time_left(plan, *end);
   relay.finish(std::min<sys::Duration>(kPatience, left), left);

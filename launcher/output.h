@@ -14,6 +14,19 @@ Result<void> prepare_log_directories(const Options& options);
 
 logs::RelayOptions relay_options(const JobContext& context, const LaunchPlan& plan);
 
+/// As long as this lives, what we say goes through the relay, between the lines of the workers.
+class RelayedLog {
+ public:
+  RelayedLog(Logger& log, logs::Relay& relay);
+  RelayedLog(const RelayedLog&) = delete;
+  RelayedLog& operator=(const RelayedLog&) = delete;
+  ~RelayedLog() { log_.set_sink(before_); }
+
+ private:
+  Logger& log_;
+  Logger::Sink before_;
+};
+
 /// Waits for the readers of our output, as long as the platform leaves us. `end` is null when the
 /// job was never supervised.
 void finish_output(logs::Relay& relay, const LaunchPlan& plan, const supervise::JobEnd* end);

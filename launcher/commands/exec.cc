@@ -8,6 +8,7 @@
 #include "commands/commands.h"
 #include "conclusion.h"
 #include "logs/relay.h"
+#include "output.h"
 #include "plan/launch_plan.h"
 #include "report/record.h"
 #include "supervise/supervisor.h"
@@ -38,8 +39,10 @@ Result<LaunchPlan> plan_for(const CommandLine& line, const Options& options,
 
 Result<int> run(const CommandLine& line, sys::Inheritance& inheritance, Logger& log) {
   const Environment environment = Environment::of_process();
-  const Options options = TRAINIT_TRY(make_options(line, Hyperparameters(), environment));
-  log.set_level(line.flags.contains("log-level") ? options.log_level : LogLevel::kWarning);
+  Options defaults;
+  defaults.log_level = LogLevel::kWarning;
+  const Options options = TRAINIT_TRY(make_options(line, Hyperparameters(), environment, defaults));
+  log.set_level(options.log_level);
   log.set_format(options.log_format);
   const LaunchPlan plan = TRAINIT_TRY(plan_for(line, options, environment));
   for (const int signal : plan.signals.dropped()) sys::drop_signal(inheritance.signals, signal);
@@ -47,8 +50,12 @@ Result<int> run(const CommandLine& line, sys::Inheritance& inheritance, Logger& 
   logs::Relay relay(loop, 1);
   report::RunRecord record;
   supervise::Supervisor supervisor(plan, {loop, inheritance, relay, record, log});
-  const supervise::JobEnd end = TRAINIT_TRY(supervisor.run());
-  const supervise::WorkerEnd& worker = end.workers[0];
+  std::optional<RelayedLog> relayed(std::in_place, log, relay);
+  const Result<supervise::JobEnd> end = supervisor.run();
+  finish_output(relay, plan, end ? &*end : nullptr);
+  relayed.reset();
+  if (!end) return tl::unexpected(end.error());
+  const supervise::WorkerEnd& worker = end->workers[0];
   if (worker.spawn_error)
     return fail(supervisor.workers()[0].spawn_text, worker.spawn_error->exit_code());
   const int code = worker.status.value_or(sys::ExitStatus::killed(SIGKILL)).shell_code();

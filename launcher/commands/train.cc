@@ -167,9 +167,7 @@ class Train {
     record_start(context_, record);
     record_plan(context_, plan, record);
     logs::Relay relay(loop, static_cast<int>(plan.workers.size()), relay_options(context_, plan));
-    const Logger::Sink direct = log_.sink();
-    log_.set_sink([&relay](std::string_view text) { relay.say(text); });
-    relay.on_trouble([this](const std::string& text) { log_.warning("{}", text); });
+    std::optional<RelayedLog> relayed(std::in_place, log_, relay);
     supervise::Supervisor supervisor(plan, {loop, inheritance_, relay, record, log_});
     const Result<supervise::JobEnd> end = supervisor.run();
     int code = kSetUpFailed;
@@ -188,7 +186,7 @@ class Train {
                      record);
     }
     finish_output(relay, plan, end ? &*end : nullptr);
-    log_.set_sink(direct);
+    relayed.reset();
     if (!end) return tl::unexpected(end.error());
     return mapped_exit_code(code, context_.options.exit_codes, log_);
   }

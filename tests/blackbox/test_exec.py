@@ -126,6 +126,45 @@ def test_as_pid_1_it_is_asked_to_end_and_then_killed(trainit, start, program):
     assert end.code == 0 and "escapee got 15" in end.out
 
 
+# ---- what it says
+
+def test_a_command_that_ends_well_is_alone_on_stderr(trainit, pid1):
+    end = pid1([trainit, "exec", "--exit-map", "0=3", "--", "sh", "-c", "echo theirs >&2"])
+    assert (end.code, end.err) == (3, "theirs\n")
+
+
+@pytest.mark.parametrize("argv, env", [(["--log-level", "info"], {}), ([], {"TRAINIT_LOG_LEVEL": "info"})])
+def test_the_log_level_is_that_of_the_flag_or_the_variable(trainit, pid1, argv, env):
+    assert pid1([trainit, "exec", *argv, "--exit-map", "0=3", "--", "true"], env=env).ours == ["exit 3 instead of 0 (--exit-map)"]
+
+
+def test_the_flag_for_the_log_level_wins_over_the_variable(trainit, pid1):
+    end = pid1([trainit, "exec", "--log-level", "error", "--exit-map", "0=3", "--", "true"], env={"TRAINIT_LOG_LEVEL": "info"})
+    assert end.err == ""
+
+
+def test_a_full_stderr_that_nobody_reads_keeps_no_command_alive(trainit, program, clean_env):
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b"x")
+    os.set_blocking(writer, True)
+    script = f'echo ready; exec {program("signal_witness")} -i leader >/dev/null 2>&1'
+    argv = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", trainit, "exec", "--stop-budget", "400ms", "--",
+            "sh", "-c", script]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=writer, env=clean_env) as running:
+        assert running.stdout.readline() == b"ready\n"
+        launcher = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
+        os.kill(launcher, signal.SIGTERM)
+        try:
+            assert running.wait(timeout=30) == 137
+        finally:
+            running.kill()
+            os.close(reader)
+            os.close(writer)
+
+
 # ---- exit codes
 
 def test_a_mapped_code_changes_the_exit_status_alone(trainit, start, job):

@@ -40,6 +40,16 @@ def test_descriptors_of_our_caller_reach_every_worker(trainit, pid1, job, worker
     assert [line.split("] ")[-1] for line in end.out.splitlines()] == ["0 1 2 37"] * workers
 
 
+def test_without_proc_they_reach_it_too(trainit, pid1, job):
+    setup = ("resource.setrlimit(resource.RLIMIT_NOFILE, (20_000, 20_000))\n"
+             "os.dup2(os.open('/dev/null', os.O_RDONLY), 15_000, inheritable=True)")
+    script = 'mount -t tmpfs none /proc && exec "$@"'
+    argv = ["unshare", "--mount", "sh", "-c", script, "sh", trainit, "exec", "--", "python3", "-c",
+            "import os; os.fstat(15_000); print('open')"]
+    end = pid1(caller(setup, *argv), job=job())
+    assert end.out == "open\n" and end.code == 0
+
+
 def test_we_do_not_keep_descriptors_of_our_caller(trainit, start, job):
     reader, writer = os.pipe()
     script = f"exec {writer}>&-; echo closed; exec sleep 1000"  # sh knows descriptors of one digit only

@@ -1,7 +1,10 @@
 #include "sys/inheritance.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "base/text.h"
 #include "sys/files.h"
@@ -9,9 +12,17 @@
 namespace trainit::sys {
 namespace {
 
-constexpr int kMostWithoutProc = 1024;
+/// Descriptors are as good as never numbered beyond it, and each number costs a system call.
+constexpr rlim_t kMostWithoutProc = 65'536;
 
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
+
+/// Every descriptor has a smaller number, unless its limit was lowered after it was opened.
+int numbers_in_use() {
+  rlimit limit = {};
+  const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0;
+  return static_cast<int>(known ? std::min(limit.rlim_cur, kMostWithoutProc) : kMostWithoutProc);
+}
 
 std::vector<int> open_descriptors() {
   std::vector<int> found;
@@ -23,7 +34,8 @@ std::vector<int> open_descriptors() {
     }
     return found;
   }
-  for (int fd = 0; fd < kMostWithoutProc; ++fd) {
+  const int count = numbers_in_use();
+  for (int fd = 0; fd < count; ++fd) {
     if (is_open(fd)) found.push_back(fd);
   }
   return found;

@@ -51,16 +51,25 @@ Result<void> check_gpus(const JobContext& context, const Hardware& hardware) {
                           hardware.gpus.source));
 }
 
+/// A port for ranks to meet at; `wanted` 0: a free one. It is kept where workers will be started:
+/// beside a running job the same port is taken, and can be told all the same.
+Result<int> meeting_port(int wanted, bool for_workers, Preparation& preparation) {
+  if (wanted != 0 && !for_workers) return wanted;
+  sys::ReservedPort port = TRAINIT_TRY(sys::ReservedPort::reserve(wanted));
+  const int number = port.number();
+  if (for_workers) preparation.ports.push_back(std::move(port));
+  return number;
+}
+
 /// What is known of the ranks before the hosts have met.
-Result<void> make_agreement(const JobContext& context, Preparation& preparation) {
+Result<void> make_agreement(const JobContext& context, bool for_workers, Preparation& preparation) {
   const Cluster& cluster = preparation.cluster;
   const bool with_others = preparation.ranks && cluster.host_rank >= 0 && cluster.host_count() > 1;
   const std::string address = with_others ? cluster.leader : "127.0.0.1";
   environment::Endpoint store{address, 0}, jax{address, 0};
-  for (environment::Endpoint* endpoint : {&store, &jax}) {
-    const int wanted = endpoint == &store ? context.options.master_port : 0;
-    preparation.ports.push_back(TRAINIT_TRY(sys::ReservedPort::reserve(wanted)));
-    endpoint->port = preparation.ports.back().number();
+  if (preparation.ranks) {
+    store.port = TRAINIT_TRY(meeting_port(context.options.master_port, for_workers, preparation));
+    jax.port = TRAINIT_TRY(meeting_port(0, for_workers, preparation));
   }
   preparation.agreement = environment::Agreement::alike(
       with_others ? cluster.host_rank : 0, with_others ? cluster.host_count() : 1,
@@ -139,7 +148,7 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
   preparation.workers =
       TRAINIT_TRY(worker_count(context.options, preparation.hardware, preparation.command));
   preparation.ranks = wants_ranks(context.options, preparation.command, preparation.workers);
-  TRAINIT_TRY(make_agreement(context, preparation));
+  TRAINIT_TRY(make_agreement(context, need_command, preparation));
   preparation.host = TRAINIT_TRY(environment::host_environment(
       job, preparation.hardware, preparation.cluster, preparation.command.program,
       context.inherited, context.options.contract));

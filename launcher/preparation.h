@@ -44,10 +44,11 @@ struct Preparation {
   bool ranks = false;
   environment::HostEnvironment host;
   environment::Agreement agreement;      ///< of several hosts: with each like this one
-  std::vector<sys::ReservedPort> ports;  ///< held for the workers as long as this lives
+  std::vector<sys::ReservedPort> ports;  ///< held for workers that meet, as long as this lives
 };
 
-/// `need_command`: an error when there is nothing to run; otherwise the command stays empty then.
+/// `need_command`: workers are to be started, so it is an error when there is nothing to run, and
+/// ports are kept for them; otherwise the command stays empty then.
 Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,
                             bool need_command);
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 
 import pytest
 
@@ -70,3 +71,26 @@ def test_short_secrets_are_masked_in_aggregates_too_when_masks_are_asked_for(tra
         assert secret in plain.out
         assert not re.search(rf"\b{secret}\b", masked.out), masked.out
     assert re.search(r"\bc7\b", masked.out) and "25" in masked.out
+
+
+@pytest.fixture
+def taken_port():
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_beside_a_running_job_its_port_is_told_although_it_is_taken(ask, job, taken_port):
+    end = ask(job(), "--master-port", str(taken_port), "--", "true")
+    assert end.code == 0, end.err
+    assert json.loads(end.out)["environment"]["MASTER_PORT"] == str(taken_port)
+
+
+def test_workers_that_meet_cannot_have_a_port_that_is_taken(trainit, pid1, job, taken_port):
+    end = pid1([trainit, "--master-port", str(taken_port), "--", "true"], job=job())
+    assert end.code == 125 and str(taken_port) in end.err
+
+
+def test_workers_that_run_alone_need_no_port(trainit, pid1, job, taken_port):
+    end = pid1([trainit, "--rank-env", "never", "--master-port", str(taken_port), "--", "sh", "-c", 'echo "${MASTER_PORT-none}"'],
+               job=job())
+    assert (end.code, end.out) == (0, "none\n"), end.err

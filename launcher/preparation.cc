@@ -125,16 +125,20 @@ void configure(Logger& log, const JobContext& context) {
   log.set_dim(::isatty(STDERR_FILENO) == 1 && !context.inherited.has("NO_COLOR"));
 }
 
+HardwareOptions hardware_options(const Options& options) {
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
+  HardwareOptions result;
+  result.gpu_deadline_ms = static_cast<int>(std::min(options.gpu_deadline, kLongest).count());
+  return result;
+}
+
 Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,
                             bool need_command) {
   const TrainingJob& job = context.job;
   log.info("{}", describe_job(context));
   for (const std::string& warning : job.warnings) log.warning("{}", warning);
   Preparation preparation;
-  HardwareOptions hardware_options;
-  hardware_options.gpu_deadline_ms = static_cast<int>(context.options.gpu_deadline.count());
-  hardware_options.instance_type = job.resources.instance_type;
-  preparation.hardware = detect_hardware(context.inherited, hardware_options);
+  preparation.hardware = detect_hardware(context.inherited, hardware_options(context.options));
   log.info("{}", hardware::describe(preparation.hardware));
   for (const std::string& warning :
        hardware::warnings(preparation.hardware, job.resources.instance_type)) {

@@ -34,6 +34,9 @@ Logger::Mask mask_of(environment::Secrets secrets);
 /// Gives the logger the level and format that were chosen.
 void configure(Logger& log, const JobContext& context);
 
+/// How this machine is looked at, by the options.
+HardwareOptions hardware_options(const Options& options);
+
 /// What this host will do: the job's command, the machine, its place among the hosts, and the
 /// variables of its workers. Nothing has been started or written.
 struct Preparation {

@@ -3,6 +3,7 @@
 #include "commands/commands.h"
 #include "commands/print.h"
 #include "hardware/describe.h"
+#include "preparation.h"
 #include "trainit/hardware.h"
 
 namespace trainit::commands {
@@ -14,9 +15,7 @@ int gpus(const CommandLine& line, Logger& log) {
     log.error("{}", options.error().message);
     return options.error().exit_code;
   }
-  HardwareOptions hardware_options;
-  hardware_options.gpu_deadline_ms = static_cast<int>(options->gpu_deadline.count());
-  const Gpus found = detect_hardware(environment, hardware_options).gpus;
+  const Gpus found = detect_hardware(environment, hardware_options(*options)).gpus;
   const std::string text = line.format == "json"
                                ? dump_json(hardware::to_json(found), JsonStyle::kPython) + "\n"
                                : hardware::to_table(found);

@@ -117,6 +117,12 @@ def test_a_driver_that_hangs_is_left_behind_at_the_deadline(gpus, fake):
     assert any("it did not answer in time" in warning for warning in found["warnings"])
 
 
+@pytest.mark.parametrize("deadline", ["597h", "277777h"])
+def test_a_deadline_beyond_all_bounds_is_a_long_one(gpus, fake, deadline):
+    found = gpus(fake("2"), "--gpu-deadline", deadline)
+    assert (found["count"], found["source"]) == (2, "libcuda")
+
+
 def test_a_stop_signal_ends_the_launcher_while_the_driver_hangs(start, trainit, fake, job):
     here = job()
     running = start([trainit, "--", "true"], job=here, env=fake("hang", TRAINIT_GPU_DEADLINE="60s"))

@@ -56,9 +56,11 @@ Json HostFacts::log_level() const {
 }
 
 int HostFacts::neuron_cores() const {
-  // For this one machine the toolkit goes by the name and does not ask neuron-ls.
+  // For this one machine the toolkit goes by the name and does not ask neuron-ls: 16 chips of 8
+  // physical cores, which the runtime joins in pairs.
+  constexpr int kLogicalCoresOfTrn2 = 64;
   const bool known = job.resources.instance_type.find("trn2.48xlarge") != std::string::npos;
-  return known && contract == Contract::kToolkit ? 64 : hardware.neuron_cores;
+  return known && contract == Contract::kToolkit ? kLogicalCoresOfTrn2 : hardware.neuron_cores;
 }
 
 Json HostFacts::channel_directories() const {

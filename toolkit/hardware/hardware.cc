@@ -1,7 +1,5 @@
 #include "trainit/hardware.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -11,16 +9,9 @@
 #include "hardware/memory.h"
 #include "hardware/network.h"
 #include "hardware/neuron.h"
+#include "sys/host_name.h"
 
 namespace trainit {
-namespace {
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
-}
-
-}  // namespace
 
 int Cpus::usable() const {
   const double cpus = quota > 0 ? std::min<double>(affinity, quota) : affinity;
@@ -42,11 +33,10 @@ Hardware detect(const Environment& environment, const HardwareOptions& options,
                 const SystemRoots& roots) {
   const auto groups = sys::ControlGroups::of_process(roots.proc);
   Hardware found;
-  found.hostname = host_name();
+  found.hostname = sys::host_name();
   found.cpus = detect_cpus(roots, groups);
   found.gpus = detect_gpus(environment, options.gpu_deadline_ms, roots);
-  found.neuron_cores =
-      count_neuron_cores(environment, options.instance_type, options.neuron_deadline_ms, roots);
+  found.neuron_cores = count_neuron_cores(environment, options.neuron_deadline_ms, roots);
   found.memory_total = total_memory(roots);
   found.memory_limit = memory_limit(groups);
   found.shm_size = shared_memory_size(roots);

@@ -9,8 +9,6 @@ namespace {
 
 // Where the driver's packages put it, which is not on every PATH.
 constexpr char kNeuronTools[] = "/opt/aws/neuron/bin";
-// 16 chips of 8 physical cores, which the runtime joins in pairs.
-constexpr int kLogicalCoresOfTrn2 = 64;
 
 }  // namespace
 
@@ -26,9 +24,7 @@ int sum_of_neuron_cores(std::string_view json) {
   return static_cast<int>(sum);
 }
 
-int count_neuron_cores(const Environment& environment, std::string_view instance_type,
-                       int deadline_ms, const SystemRoots& roots) {
-  if (instance_type.find("trn2.48xlarge") != std::string_view::npos) return kLogicalCoresOfTrn2;
+int count_neuron_cores(const Environment& environment, int deadline_ms, const SystemRoots& roots) {
   if (!sys::exists(roots.dev + "/neuron0") && !has_tool(environment, "neuron-ls")) return 0;
   const auto answer = run_tool(environment, "neuron-ls", {"-j"}, deadline_ms, kNeuronTools);
   return answer ? sum_of_neuron_cores(*answer) : 0;

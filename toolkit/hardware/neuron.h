@@ -8,9 +8,9 @@
 namespace trainit::hardware {
 
 /// NeuronCores: the sum of `nc_count` in `neuron-ls -j`; 0 when there is no such device, or the
-/// answer is none. A trn2.48xlarge has 64, as the Python toolkit has it, without asking.
-int count_neuron_cores(const Environment& environment, std::string_view instance_type,
-                       int deadline_ms, const SystemRoots& roots = {});
+/// answer is none.
+int count_neuron_cores(const Environment& environment, int deadline_ms,
+                       const SystemRoots& roots = {});
 
 /// The sum in one answer; 0 for text that is no such JSON.
 int sum_of_neuron_cores(std::string_view json);

@@ -1,25 +1,18 @@
 #include "trainit/training_job.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 
 #include "base/text.h"
 #include "job/config_directory.h"
 #include "job/other_files.h"
+#include "sys/host_name.h"
 
 namespace trainit {
 namespace {
 
 using job::ConfigDirectory;
-
-std::string hostname() {
-  char name[HOST_NAME_MAX + 1] = {};
-  if (::gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') return "localhost";
-  return name;
-}
 
 std::string missing_directory(const TrainingJob& job) {
   const std::string defaults =
@@ -49,7 +42,7 @@ Result<void> load_resources(const ConfigDirectory& config, TrainingJob& job) {
   constexpr std::string_view kName = "resourceconfig.json";
   const std::optional<Json> file = TRAINIT_TRY(config.read(kName));
   if (!file) {
-    job.resources = Resources::single(hostname());
+    job.resources = Resources::single(sys::host_name());
     warn_missing(config, kName, "one host, " + job.resources.current_host, job);
     return {};
   }

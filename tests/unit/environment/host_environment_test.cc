@@ -407,3 +407,13 @@ TEST_CASE("the v3 log level is the inherited variable, as text") {
   CHECK(example.value("SM_LOG_LEVEL") == "10");
   CHECK(*training_env(example).find("log_level") == Json("10"));
 }
+
+TEST_CASE("a trn2.48xlarge has 64 logical cores for the toolkit, and what was counted for v3") {
+  ExampleJob example("{}", "{}",
+                     R"({"current_host": "algo-1", "hosts": ["algo-1"],
+                         "current_instance_type": "ml.trn2.48xlarge"})");
+  example.hardware.neuron_cores = 32;
+  CHECK(example.value("SM_NUM_NEURONS") == "64");
+  example.contract = Contract::kV3;
+  CHECK(example.value("SM_NUM_NEURONS") == "32");
+}

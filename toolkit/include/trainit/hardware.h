@@ -70,7 +70,6 @@ struct Hardware {
 struct HardwareOptions {
   int gpu_deadline_ms = 10'000;    ///< how long the GPU driver may take to answer, in all
   int neuron_deadline_ms = 5'000;  ///< how long `neuron-ls` may take
-  std::string instance_type;       ///< "ml.trn2.48xlarge", where the platform says it; may be empty
 };
 
 /// Looks at this machine. It never fails: what cannot be found out is left at its default, with a

@@ -25,7 +25,8 @@ enum class LogsFull { kBlock, kDrop, kSpill };
 enum class Logs { kRelay, kInherit };
 enum class PlatformArgument { kAuto, kDrop, kKeep };
 
-/// Everything that a person can choose. Each field is filled by one row of the table in cli.cc.
+/// Everything that a person can choose. Each field is filled by one row of the table in
+/// option_table.cc.
 struct Options {
   // workers
   WorkerCount workers;

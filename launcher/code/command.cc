@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cluster/distribution.h"
 #include "sys/files.h"
 #include "sys/first_line.h"
 #include "sys/process.h"
@@ -58,7 +59,7 @@ std::string module_name(std::string_view program) {
 
 Result<std::string> find_python(const Options& options, const Environment& environment,
                                 const std::string& code_directory) {
-  const std::string path = environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin");
+  const std::string path = environment.get_or("PATH", sys::kDefaultPath);
   const std::string named =
       options.python.empty() ? environment.get_or("SAGEMAKER_PYTHON", "") : options.python;
   if (!named.empty()) {
@@ -166,12 +167,8 @@ Result<std::vector<std::string>> script_argv(const std::string& directory,
 /// Whether the platform asks this host for one process per GPU. A host outside the distribution's
 /// groups runs the script as it is.
 bool asks_for_distribution(const TrainingJob& job) {
-  if (Cluster::of(job.resources, job.hyperparameters).host_rank < 0) return false;
-  for (const char* name : {"sagemaker_torch_distributed_enabled", "sagemaker_pytorch_ddp_enabled",
-                           "sagemaker_distributed_dataparallel_enabled"}) {
-    if (job.hyperparameters.platform_flag(name)) return true;
-  }
-  return false;
+  return Cluster::of(job.resources, job.hyperparameters).host_rank >= 0 &&
+         cluster::wants_process_per_gpu(job.hyperparameters);
 }
 
 std::string script_name(const TrainingJob& job, const Environment& inherited) {

@@ -141,7 +141,7 @@ Result<LaunchPlan> make_plan(const PlanInput& input) {
 Result<std::string> find_worker_executable(const WorkerSpec& worker,
                                            const std::optional<sys::Credentials>& user) {
   const std::string& name = worker.argv[0];
-  const std::string path = worker.environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin");
+  const std::string path = worker.environment.get_or("PATH", sys::kDefaultPath);
   const auto found = sys::find_executable(name, path, worker.directory);
   if (found) return *found;
   if (found.error().errno_value == ENOENT) {

@@ -1,22 +1,12 @@
 #include "trainit/cluster.h"
 
 #include <algorithm>
-#include <array>
 
+#include "cluster/distribution.h"
 #include "cluster/host_order.h"
 
 namespace trainit {
 namespace {
-
-constexpr std::array<std::string_view, 7> kDistributionFlags = {
-    "sagemaker_mpi_enabled",
-    "sagemaker_parameter_server_enabled",
-    "sagemaker_distributed_dataparallel_enabled",
-    "sagemaker_pytorch_ddp_enabled",
-    "sagemaker_pytorch_xla_multi_worker_enabled",
-    "sagemaker_multi_worker_mirrored_strategy_enabled",
-    "sagemaker_torch_distributed_enabled",
-};
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -36,10 +26,9 @@ std::vector<std::string> distribution_groups(const Resources& resources,
                                              const Hyperparameters& hyperparameters) {
   const Json* named = hyperparameters.platform("sagemaker_distribution_instance_groups");
   if (named != nullptr && !named->is_null()) return texts_of(*named);
-  const bool on =
-      std::any_of(kDistributionFlags.begin(), kDistributionFlags.end(),
-                  [&](std::string_view flag) { return hyperparameters.platform_flag(flag); });
-  return on ? std::vector<std::string>{resources.group_name} : std::vector<std::string>();
+  return cluster::wants_distribution(hyperparameters)
+             ? std::vector<std::string>{resources.group_name}
+             : std::vector<std::string>();
 }
 
 /// In rank order, each once.

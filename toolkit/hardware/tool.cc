@@ -11,7 +11,7 @@ namespace {
 tl::expected<std::string, sys::SpawnError> find_tool(const Environment& environment,
                                                      const std::string& name,
                                                      const std::string& more_places) {
-  const std::string path = environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin");
+  const std::string path = environment.get_or("PATH", sys::kDefaultPath);
   return sys::find_executable(name, more_places.empty() ? path : path + ':' + more_places, "");
 }
 

@@ -78,6 +78,9 @@ tl::expected<Child, SpawnError> spawn(const SpawnRequest& request, const Inherit
 /// known).
 std::optional<SpawnError> read_exec_result(BorrowedFd exec_result);
 
+/// What PATH means where nobody has set it.
+inline constexpr char kDefaultPath[] = "/usr/local/bin:/usr/bin:/bin";
+
 /// The path of a program as `execvp` would find it: `name` itself when it has a '/', else the first
 /// executable file on `path` (a PATH value). `directory` is what relative names are relative to.
 tl::expected<std::string, SpawnError> find_executable(const std::string& name,

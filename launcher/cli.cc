@@ -184,8 +184,8 @@ std::string option_text(const Json& value) {
 
 }  // namespace
 
-bool only_looks(std::span<char* const> argv) {
-  constexpr std::string_view kCommands[] = {"env", "gpus", "failure", "explain"};
+bool looks_back(std::span<char* const> argv) {
+  constexpr std::string_view kCommands[] = {"failure", "explain"};
   return argv.size() > 1 &&
          std::find(std::begin(kCommands), std::end(kCommands), argv[1]) != std::end(kCommands);
 }

@@ -45,9 +45,9 @@ struct CommandLine {
   std::string place;                         ///< failure, explain: DIR; empty: the default one
 };
 
-/// True when argv begins with a command that only looks at a job, so that a mistake in typing it is
-/// not the job's failure.
-bool only_looks(std::span<char* const> argv);
+/// True when argv begins with a command about a job that was: a mistake in typing it is not that
+/// job's failure.
+bool looks_back(std::span<char* const> argv);
 
 /// Reads argv. Error: an unknown command or option, a missing value.
 Result<CommandLine> parse_command_line(std::span<char* const> argv);

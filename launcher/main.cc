@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
   log.set_mask(mask_of(
       environment::Secrets::collect(Environment::of_process(), {}, {words.begin(), words.end()})));
   const Result<CommandLine> line = parse_command_line(words);
-  if (!line) return refuse(line.error(), !only_looks(words), log);
+  if (!line) return refuse(line.error(), !looks_back(words), log);
   if (line->command == "help") return commands::print(help_text(line->help_topic), log);
   if (line->command == "version")
     return commands::print(fmt::format("trainit {}\n", TRAINIT_VERSION), log);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "report/people.h"
 
 namespace trainit::report {
@@ -52,6 +53,14 @@ std::string stop_step(const Json& json) {
                      count == 1 ? "" : "es");
 }
 
+std::string checkpoint(const Json& json) {
+  const auto seconds = [&](std::string_view name) {
+    const Json* member = json.find(name);
+    return human_seconds(member == nullptr ? 0 : member->to_double().value_or(0));
+  };
+  return fmt::format("the workers had taken {} of {} to end", seconds("seconds"), seconds("of"));
+}
+
 std::string outcome(const Json& json) {
   const Json* success = json.find("success");
   const bool well = success != nullptr && success->boolean() != nullptr && *success->boolean();
@@ -79,7 +88,8 @@ struct Row {
 };
 constexpr Row kRows[] = {{"start", began},     {"environment", nullptr}, {"plan", nullptr},
                          {"spawned", spawned}, {"signal", signal_came},  {"stop", stop_step},
-                         {"ended", ended},     {"evidence", nullptr},    {"outcome", outcome}};
+                         {"ended", ended},     {"evidence", nullptr},    {"checkpoint", checkpoint},
+                         {"outcome", outcome}};
 
 std::string tell(const StoryEvent& event) {
   for (const Row& row : kRows) {

@@ -350,11 +350,16 @@ def test_every_event_and_member_that_a_job_writes_is_documented(trainit, pid1, s
     running.signal(10)
     running.signal(15)
     running.wait(30)
+    saved = job()
+    running = start([trainit, "--", "sh", "-c", "trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done"], job=saved)
+    running.wait_for("up")
+    running.signal(15)
+    running.wait(30)
     not_there = job()
     not_there.write_code("script.sh", "#!/nowhere/interpreter\n", 0o755)
     pid1([trainit, "--", str(not_there.code / "script.sh")], job=not_there)
     known, seen = documented(), {}
-    for here in (failed, stopped, not_there):
+    for here in (failed, stopped, saved, not_there):
         for event in events_of(here):
             seen.setdefault(event["event"], set()).update(event)
     assert seen.keys() == known.keys()

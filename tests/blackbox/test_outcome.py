@@ -84,7 +84,7 @@ def test_a_short_secret_is_masked_where_its_name_tells_it(trainit, pid1, job):
     assert "hyperparameters: password=*** db={'account': 'c7', 'passwd': '***'} pin_secret=***" in ours
     record = (here.output / "data/trainit/algo-1.jsonl").read_text()
     plan = next(event for event in map(json.loads, record.splitlines()) if event["event"] == "plan")
-    assert plan["workers"][0]["argv"][1:] == [
+    assert plan["argv"][1:] == [
         "--token", "***", "--db", "account=c7,passwd=***", "--password", "***", "--pin_secret", "***"]
 
 

@@ -65,8 +65,10 @@ TEST_CASE("signals and the steps of a stop are told by whom they reach") {
       {R"("event": "stop", "signal": "SIGKILL", "to": "tree", "processes": 3)",
        "SIGKILL was sent to what was left: 3 processes"},
       {R"("event": "outcome", "success": true, "exit_code": 0)", "the job succeeded, exit code 0"},
-      {R"("event": "checkpoint", "took": 74, "of": "110 s\u001b[1m")",
-       "checkpoint: took=74 of=110 s\\x1b[1m"},
+      {R"("event": "checkpoint", "seconds": 74, "of": 110)",
+       "the workers had taken 1 min 14 s of 1 min 50 s to end"},
+      {R"("event": "weather", "sky": ["grey"], "wind": "5 m/s\u001b[1m")",
+       "weather: sky=[\"grey\"] wind=5 m/s\\x1b[1m"},
   };
   for (const Row& row : rows)
     CHECK(line_of(std::string("{\"time\": 1700000001, ") + row.members + "}") == row.text);

@@ -104,7 +104,7 @@ bool are_last_words(const Lines& lines, const Candidate& candidate) {
   std::size_t i = std::max(candidate.last, candidate.dump_end) + 1;
   for (; i < lines.size() && remarks <= kRemarks; ++i) {
     const bool native_stack = lines[i].starts_with("frame #");
-    if (!native_stack && !trim(lines[i]).empty() && !is_mpi_rule(lines[i])) ++remarks;
+    if (!native_stack && !trim(lines[i]).empty()) ++remarks;
   }
   return remarks <= kRemarks;
 }

@@ -61,13 +61,11 @@ bool is_of_stack(std::string_view line) {
 GoFrame read_goroutine(Block& block) {
   GoFrame deepest;
   std::string_view function;
-  bool created = false;
   while (block.ahead() && is_of_stack(*block.ahead())) {
     block.advance();
-    if (block.text().starts_with("created by ")) created = true;
     const GoFrame frame = go_frame(function, block.text());
     const bool better = deepest.empty() || (of_user(frame) && !of_user(deepest));
-    if (!frame.empty() && !created && better) deepest = frame;
+    if (!frame.empty() && better) deepest = frame;
     function = block.text();
   }
   return deepest;

@@ -86,7 +86,8 @@ std::vector<Thrown> read_chain(Block& block, std::string_view first) {
     const std::string_view line = *block.ahead();
     const auto frame = java_frame(line);
     const bool cause = line.starts_with(kCausedBy);
-    const bool in_message = !chain.back().any_frame && message < kMessageLines;
+    const bool in_message =
+        !chain.back().any_frame && message < kMessageLines && !is_mpi_rule(line);
     if (!frame && !cause && !is_of_stack(line) && !in_message) break;
     block.advance();
     ++message;

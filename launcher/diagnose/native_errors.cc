@@ -43,7 +43,9 @@ Attempt gnu_terminate(const Lines& lines, std::size_t at, std::string_view headl
   if (what == std::string_view::npos) return {at + 1, at_lines(at, at, "uncaught " + type)};
   std::string message = one_line(lines[at + 1].substr(what + kWhat.size()));
   std::size_t last = at + 1;
-  while (last - at < kMessageLines && !trim(lines[last + 1]).empty()) ++last;
+  while (last - at < kMessageLines && !trim(lines[last + 1]).empty() &&
+         !is_mpi_rule(lines[last + 1]))
+    ++last;
   if (message.empty() && last > at + 1) message = one_line(lines[at + 2]);
   return {last + 1,
           at_lines(at, last, message.empty() ? "uncaught " + type : type + ": " + message)};

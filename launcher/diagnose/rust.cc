@@ -42,7 +42,7 @@ struct Panic {
 
 bool ends_message(std::string_view line) {
   return line.starts_with("note: run with ") || line.starts_with("stack backtrace:") ||
-         line.starts_with(kThread);
+         line.starts_with(kThread) || is_mpi_rule(line);
 }
 
 /// The two values that a failed comparison shows below its message.

@@ -196,6 +196,7 @@ TEST_CASE("a Java stack of a thousand frames is read to its cause") {
 TEST_CASE("what a Java exception was suppressed with is neither its cause nor its place") {
   const auto error = find_error(
       "Exception in thread \"main\" java.lang.Error: first\n"
+      "\tat com.acme.Train.main(Train.java:9)\n"
       "\tSuppressed: java.lang.Error: second\n\t\tat com.acme.Loader.close(Loader.java:3)\n"
       "\tCaused by: java.lang.Error: third\n\t\tat com.acme.Loader.f(Loader.java:4)\n"
       "Caused by: java.lang.Error: fourth\n\tat com.acme.Train.main(Train.java:6)\n");
@@ -283,6 +284,8 @@ TEST_CASE("a message of a Rust panic may hold quotes and lines") {
   CHECK(
       place_of("thread 'main' panicked at 'can't read 'x', giving up\nreally', src/io.rs:3:9\n") ==
       "io.rs:3");
+  CHECK(summary_of("thread 'main' panicked at 'no 'x', 'y', or 'z', here', io.rs:3:9\n") ==
+        "thread 'main' panicked: no 'x', 'y', or 'z', here");
   CHECK(summary_of("thread 'main' panicked at src/io.rs:3:9:\n2 problems:\n  no epochs\n") ==
         "thread 'main' panicked: 2 problems: no epochs");
 }

@@ -53,6 +53,7 @@ TEST_CASE("what MPI says of the end is a consequence of the error that was print
       "thread 'main' panicked at src/main.rs:3:9:\nloss is nan\n",
       "Error in step(1) : loss is nan\nExecution halted\n",
       "CUDA error: loss is nan\n",
+      "Exception in thread \"main\" java.lang.Error: loss is nan\n",
   };
   for (const std::string& error : kErrors) {
     for (const std::string& report :
@@ -64,6 +65,7 @@ TEST_CASE("what MPI says of the end is a consequence of the error that was print
       const auto found = find_error(error + report);
       REQUIRE(found);
       CHECK(found->summary.find("loss is nan") != std::string::npos);
+      CHECK(found->detail.find(kRule) == std::string::npos);
       CHECK(found->last_words);
       CHECK(find_error(report + error)->summary == found->summary);
     }
@@ -116,6 +118,11 @@ TEST_CASE("an error that the MPI library found is the program's own, a lost peer
                    "[algo-1:42] *** MPI_ERR_TRUNCATE: message truncated\n"
                    "[algo-1:42] *** MPI_ERRORS_ARE_FATAL (processes will now abort,\n") ==
         "MPI_Send: MPI_ERR_TRUNCATE: message truncated");
+  const auto failed = find_error(
+      "[algo-1:42] *** An error occurred in MPI_Recv\n"
+      "[algo-1:42] *** MPI_ERR_PROC_FAILED: Process Failure\n");
+  REQUIRE(failed);
+  CHECK(failed->communication);
   const std::string lost =
       "Abort(1) on node 0 (rank 0 in comm 0): Fatal error in PMPI_Recv: Other MPI error, error "
       "stack:\nPMPI_Recv(171): MPI_Recv(buf=0x1) failed\n"
@@ -157,6 +164,19 @@ TEST_CASE("a crash report of Open MPI names the signal and its reason") {
                    "[algo-1:42] [ 0] ./train(+0xbbe3)[0x55]\n"
                    "[algo-1:42] *** End of error message ***\n") ==
         "Bus error (7): Non-existant physical address (2)");
+}
+
+TEST_CASE("the long stack under a crash report of UCX belongs to it") {
+  std::string report =
+      "[algo-1:42:0:42] Caught signal 11 (Segmentation fault: address not mapped to object at "
+      "address (nil))\n==== backtrace (tid:     42) ====\n";
+  for (int i = 0; i < 40; ++i) report += std::to_string(i) + "  ./train(+0x11be) [0x55f1]\n";
+  report += "=================================\n\n";
+  const auto error = find_error(report + kPrimary);
+  REQUIRE(error);
+  CHECK(error->summary ==
+        "Caught signal 11 (Segmentation fault: address not mapped to object at address (nil))");
+  CHECK(error->last_words);
 }
 
 TEST_CASE("lines that only speak of MPI are no errors") {

@@ -26,10 +26,11 @@ bool is_below_one(std::string_view text) {
   if (exponent.starts_with('+')) exponent.remove_prefix(1);
   const long point = static_cast<long>(std::min(digits.find('.'), digits.size()));
   const long first = static_cast<long>(digits.find_first_of("123456789"));
-  // An exponent that does not fit into 64 bits outweighs any digits.
-  const long most = exponent.starts_with('-') ? -(1L << 62) : 1L << 62;
-  const long tens = exponent.empty() ? 0 : parse_number<long>(exponent).value_or(most);
-  return point - first + tens <= 0;
+  // An exponent this large outweighs any digits; with a larger one the sum would overflow.
+  constexpr long kMost = 1L << 62;
+  const long beyond = exponent.starts_with('-') ? -kMost : kMost;
+  const long tens = exponent.empty() ? 0 : parse_number<long>(exponent).value_or(beyond);
+  return point - first + std::clamp(tens, -kMost, kMost) <= 0;
 }
 
 }  // namespace

@@ -53,6 +53,9 @@ TEST_CASE("a float beyond the range is infinite or zero, by its size and not by 
   CHECK(parse_float("1e-400") == 0);
   CHECK(parse_float("1e99999999999999999999") == kInfinity);
   CHECK(parse_float("1e-99999999999999999999") == 0);
+  CHECK(parse_float("10e9223372036854775807") == kInfinity);
+  CHECK(parse_float("0.01e-9223372036854775808") == 0);
+  CHECK(parse_float("0e99999999999999999999") == 0);
   CHECK(parse_float("0." + std::string(800, '0') + "1e+400") == 0);
   CHECK(parse_float("1" + std::string(800, '0') + "e-400") == kInfinity);
   CHECK_FALSE(parse_float("nan"));

@@ -71,6 +71,14 @@ std::string sanitize(std::string_view text) {
   return result;
 }
 
+std::string one_line(std::string_view text) {
+  std::string result = sanitize(text);
+  for (char& c : result) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return result;
+}
+
 std::string_view truncate(std::string_view text, std::size_t bytes) {
   if (text.size() <= bytes) return text;
   for (std::size_t back = 1; back <= 3 && back <= bytes; ++back) {

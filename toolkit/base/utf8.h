@@ -27,6 +27,9 @@ inline bool is_surrogate(std::uint32_t code_point) { return code_point - 0xD800 
 /// `text` with every byte that is no valid UTF-8 (surrogates too) replaced by U+FFFD.
 std::string sanitize(std::string_view text);
 
+/// `text` sanitized, with a space in place of each control character: it fits on a line of a log.
+std::string one_line(std::string_view text);
+
 /// The longest prefix of at most `bytes` bytes that does not end inside a character.
 std::string_view truncate(std::string_view text, std::size_t bytes);
 

@@ -2,7 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <climits>
+
 #include "base/text.h"
+#include "base/utf8.h"
 #include "hardware/gpu_helper/embedded.h"
 #include "hardware/tool.h"
 #include "sys/memfd.h"
@@ -12,15 +15,25 @@ namespace trainit::hardware {
 namespace {
 
 constexpr char kName[] = "trainit-gpu-helper";
+// More than any device has, or any of the driver's texts.
+constexpr std::int64_t kMostMemory = std::int64_t{1} << 50;
+constexpr std::size_t kLongestText = 256;
 
 std::string text_of(const Json& object, std::string_view name) {
   const Json* value = object.find(name);
-  return value != nullptr && value->string() != nullptr ? *value->string() : std::string();
+  if (value == nullptr || value->string() == nullptr) return {};
+  return utf8::one_line(utf8::truncate(*value->string(), kLongestText));
 }
 
 std::int64_t number_of(const Json& object, std::string_view name) {
   const Json* value = object.find(name);
   return value == nullptr ? 0 : value->to_int64().value_or(0);
+}
+
+/// 0, which stands for unknown, when it is none that a device can have.
+std::int64_t number_up_to(std::int64_t largest, const Json& object, std::string_view name) {
+  const std::int64_t number = number_of(object, name);
+  return number >= 0 && number <= largest ? number : 0;
 }
 
 bool flag_of(const Json& object, std::string_view name) {
@@ -34,9 +47,9 @@ Gpu gpu_of(const Json& device, int index) {
   gpu.name = text_of(device, "name");
   gpu.uuid = text_of(device, "uuid");
   gpu.pci = to_lower_ascii(text_of(device, "pci"));
-  gpu.memory = static_cast<std::uint64_t>(number_of(device, "memory"));
-  gpu.compute_major = static_cast<int>(number_of(device, "major"));
-  gpu.compute_minor = static_cast<int>(number_of(device, "minor"));
+  gpu.memory = static_cast<std::uint64_t>(number_up_to(kMostMemory, device, "memory"));
+  gpu.compute_major = static_cast<int>(number_up_to(INT_MAX, device, "major"));
+  gpu.compute_minor = static_cast<int>(number_up_to(INT_MAX, device, "minor"));
   gpu.mig = flag_of(device, "mig");
   return gpu;
 }
@@ -50,8 +63,9 @@ std::string cuda_version(std::int64_t number) {
 /// "cuInit: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)"
 std::string error_text(const Json& answer) {
   const std::string what = text_of(answer, "error");
-  if (what == "dlopen") return text_of(answer, "message");
-  if (what == "dlsym") return "libcuda.so.1 has no " + text_of(answer, "message");
+  const std::string message = text_of(answer, "message");
+  if (what == "dlopen") return message.empty() ? "libcuda.so.1 cannot be loaded" : message;
+  if (what == "dlsym") return "libcuda.so.1 has no " + message;
   const std::string name = text_of(answer, "name");
   return fmt::format("{}: {} ({})", what, name.empty() ? "error" : name, number_of(answer, "code"));
 }

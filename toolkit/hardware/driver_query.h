@@ -10,7 +10,8 @@ namespace trainit::hardware {
 /// cannot run here, does not end in time, crashes, or says that the driver has a problem.
 Result<Gpus> ask_driver(const Environment& environment, int deadline_ms);
 
-/// One answer of the helper (see gpu_helper.c).
+/// One answer of the helper (see gpu_helper.c). Texts are made to fit on a line, and a number that
+/// no device can have is unknown.
 Result<Gpus> parse_driver_answer(std::string_view line);
 
 }  // namespace trainit::hardware

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "hardware/tool.h"
 
 namespace trainit::hardware {
@@ -10,6 +11,19 @@ namespace {
 
 // Windows' own place for it.
 constexpr char kMorePlaces[] = "/usr/lib/wsl/lib";
+
+// A message that is quoted in the log may have any length.
+constexpr std::size_t kLongestQuote = 200;
+
+std::string quoted(std::string_view line) {
+  return utf8::one_line(utf8::truncate(trim(line), kLongestQuote));
+}
+
+/// Of a field in MiB; 0 when it is none, as for "[N/A]".
+std::uint64_t memory_of(std::string_view field) {
+  const auto mebibytes = parse_number<std::uint32_t>(trim(field));
+  return std::uint64_t{mebibytes.value_or(0)} << 20;
+}
 
 /// nvidia-smi writes eight digits of the domain and capitals, /sys has four and small letters.
 std::string pci_address(std::string_view text) {
@@ -29,14 +43,14 @@ Result<Gpus> parse_nvidia_smi(std::string_view text) {
   for (const std::string_view line : split(text, '\n')) {
     if (trim(line).empty()) continue;
     const auto fields = split(line, ',');
-    if (fields.size() != 5) return fail(fmt::format("nvidia-smi: \"{}\"", trim(line)));
+    if (fields.size() != 5) return fail(fmt::format("nvidia-smi: \"{}\"", quoted(line)));
     Gpu gpu;
     gpu.index = gpus.count();
-    gpu.name = trim(fields[0]);
-    gpu.uuid = trim(fields[1]);
-    gpu.pci = pci_address(trim(fields[2]));
-    gpu.memory = parse_number<std::uint64_t>(trim(fields[3])).value_or(0) << 20;
-    gpus.driver_version = trim(fields[4]);
+    gpu.name = utf8::one_line(trim(fields[0]));
+    gpu.uuid = utf8::one_line(trim(fields[1]));
+    gpu.pci = pci_address(utf8::one_line(trim(fields[2])));
+    gpu.memory = memory_of(fields[3]);
+    gpus.driver_version = utf8::one_line(trim(fields[4]));
     gpus.devices.push_back(std::move(gpu));
   }
   return gpus;

@@ -33,6 +33,10 @@ TEST_CASE("sanitized text is valid, and valid text is left as it is") {
   CHECK(utf8::sanitize("") == "");
 }
 
+TEST_CASE("text on one line has no control characters, and is valid") {
+  CHECK(utf8::one_line("a\tb\r\n\x7F\x1b é\xFF") == "a b     é\uFFFD");
+}
+
 TEST_CASE("truncated text never ends inside a character") {
   const std::string_view text = "aé中😀";  // 1 + 2 + 3 + 4 bytes
   const std::size_t expected[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};

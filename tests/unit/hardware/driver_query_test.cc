@@ -111,6 +111,8 @@ TEST_CASE("an answer without devices is an error") {
   CHECK(error_of(parse_driver_answer("[]")) == "its answer names no devices");
   CHECK(error_of(parse_driver_answer(R"({"error":"dlsym","message":"cuInit"})")) ==
         "libcuda.so.1 has no cuInit");
+  CHECK(error_of(parse_driver_answer(R"({"error":"dlopen","message":""})")) ==
+        "libcuda.so.1 cannot be loaded");
   CHECK(error_of(parse_driver_answer(R"({"error":"cuInit","code":999,"name":""})")) ==
         "cuInit: error (999)");
 }
@@ -121,4 +123,15 @@ TEST_CASE("a device of which little is known still counts") {
   CHECK(gpus->count() == 1);
   CHECK(gpus->devices[0].name.empty());
   CHECK(gpus->cuda_version.empty());
+}
+
+TEST_CASE("a device that the driver describes with nonsense still fits on a line of the log") {
+  const auto gpus = parse_driver_answer(
+      R"({"devices":[{"name":"a\nb\ud800","memory":-1,"major":4294967297,"minor":-2}]})");
+  REQUIRE(gpus);
+  CHECK(gpus->devices[0].name == "a b\uFFFD");
+  CHECK(gpus->devices[0].memory == 0);
+  CHECK(gpus->devices[0].compute_major == 0);
+  CHECK(gpus->devices[0].compute_minor == 0);
+  CHECK(error_of(parse_driver_answer(R"({"error":"dlopen","message":"a\nb"})")) == "a b");
 }

@@ -4,6 +4,7 @@
 
 #include "fake_driver.h"
 #include "hardware/detect.h"
+#include "hardware/nvidia_smi.h"
 #include "machine.h"
 
 using namespace trainit;
@@ -213,6 +214,17 @@ TEST_CASE("an nvidia-smi that fails, hangs or talks is no GPU and a warning") {
     CHECK(warns(gpus, "nvidia-smi"));
     CHECK(warns(gpus, "assuming no GPU"));
   }
+}
+
+TEST_CASE("nonsense of nvidia-smi fits on a line of the log") {
+  const auto gpus = parse_nvidia_smi("a\tb\xFF, GPU-1, 0, 17592186044417, 5\x1b");
+  REQUIRE(gpus);
+  CHECK(gpus->devices[0].name == "a b\uFFFD");
+  CHECK(gpus->devices[0].memory == 0);
+  CHECK(gpus->driver_version == "5 ");
+  const auto message = parse_nvidia_smi(std::string(5000, 'x') + "\x1b");
+  REQUIRE_FALSE(message);
+  CHECK(message.error().message.size() < 300);
 }
 
 TEST_CASE("a container beside other people's GPUs is not warned about them") {

@@ -19,6 +19,8 @@ class LineSplitter {
   /// A line that is longer comes out in parts, none of which ends inside a character.
   static constexpr std::size_t kLongestLine = 1 << 20;
 
+  explicit LineSplitter(std::size_t longest_line = kLongestLine) : longest_line_(longest_line) {}
+
   template <class Take>
   void feed(std::string_view bytes, Take&& take);
   /// Hands out what there is of the unfinished line, but not the first bytes of a character whose
@@ -47,6 +49,7 @@ class LineSplitter {
     }
   }
 
+  std::size_t longest_line_;
   std::string unfinished_;
 };
 
@@ -66,7 +69,7 @@ void LineSplitter::feed(std::string_view bytes, Take&& take) {
     bytes.remove_prefix(whole_lines);
   }
   unfinished_ += bytes;
-  if (unfinished_.size() >= kLongestLine) flush(take);
+  if (unfinished_.size() >= longest_line_) flush(take);
 }
 
 template <class Take>

@@ -9,7 +9,8 @@
 namespace trainit::logs {
 
 /// Thins progress bars, which write a line over and over with '\r', to one line a second and its
-/// last state. Everything else passes unchanged.
+/// last state. Everything else passes unchanged. What was passed on before its line was known for a
+/// bar is the beginning of a line of its own.
 class ProgressFilter {
  public:
   using Take = std::function<void(std::string_view bytes)>;
@@ -17,7 +18,8 @@ class ProgressFilter {
   /// What stands between two '\r' and is longer is no progress bar, and passes.
   static constexpr std::size_t kLongestState = std::size_t{16} * 1024;
 
-  explicit ProgressFilter(Take take) : take_(std::move(take)) {}
+  explicit ProgressFilter(Take take, std::size_t longest_state = kLongestState)
+      : take_(std::move(take)), longest_state_(longest_state) {}
 
   /// Whole lines, or a part of one.
   void feed(std::string_view bytes, sys::TimePoint now);
@@ -25,14 +27,19 @@ class ProgressFilter {
   void finish();
 
  private:
+  void pass(std::string_view bytes);
   void feed_line(std::string_view line, sys::TimePoint now);
+  void begin_progress();
   void add_states(std::string_view states);
+  void replace_state();
   void show();
 
   Take take_;
+  std::size_t longest_state_;
+  bool open_ = false;          ///< what passed last has no end yet
   bool in_progress_ = false;   ///< the line that is going on has been written over
-  bool shown_ = true;          ///< what `state_` says
-  std::string state_;          ///< what the line shows at present
+  std::string state_;          ///< what the line shows at present, behind what is open
+  bool shown_ = false;         ///< what `state_` says
   bool written_over_ = false;  ///< by whatever comes next
   sys::TimePoint shown_at_;
 };

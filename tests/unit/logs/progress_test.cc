@@ -92,3 +92,40 @@ TEST_CASE_FIXTURE(Filtered, "what is far too long for a bar passes whole") {
   feed("\n");
   CHECK((text == expected + "\n"));
 }
+
+TEST_CASE_FIXTURE(Filtered, "a bar that had begun to pass ends its line before the next state") {
+  feed("10 %", 2000);
+  feed("\r20 %\r30 %", 2000);
+  feed("\r40 %\n");
+  CHECK(text == "10 %\n30 %\n40 %\n");
+}
+
+TEST_CASE_FIXTURE(Filtered, "a state that had begun to pass is shown whole") {
+  feed("10");
+  feed(" %\r20 %\n");
+  CHECK(text == "10 %\n20 %\n");
+}
+
+TEST_CASE_FIXTURE(Filtered, "a line that had begun to pass keeps its end") {
+  feed("plain");
+  feed("\r");
+  feed("\n");
+  feed("next\n");
+  CHECK(text == "plain\nnext\n");
+}
+
+TEST_CASE_FIXTURE(Filtered, "an empty line that was written over is one") {
+  feed("one\n\r\r\ntwo\n");
+  CHECK(text == "one\n\ntwo\n");
+}
+
+TEST_CASE_FIXTURE(Filtered,
+                  "what is far too long for a bar passes, also when it is written over at once") {
+  const std::string chunk(20'000, 'x');
+  feed("\rstart\r" + chunk + "\rshort\rend\n");
+  CHECK((text == chunk + "\nend\n"));
+  text.clear();
+  feed("\r" + chunk + "\r");
+  feed("next\n");
+  CHECK((text == chunk + "\nnext\n"));
+}

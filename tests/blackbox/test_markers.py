@@ -129,6 +129,13 @@ def test_a_killed_launcher_leaves_no_success(trainit, start, job):
     assert not here.success
 
 
+def test_a_fifo_in_place_of_the_success_file_is_no_success_and_not_waited_for(trainit, pid1, job):
+    here = job()
+    end = pid1([trainit, "--", "sh", "-c", f"mkfifo {here.output}/success"], job=here, timeout=30)
+    assert end.code == 125
+    assert "it is not a regular file" in end.err
+
+
 # ---- disks that take nothing
 
 def test_a_failure_on_a_full_disk_keeps_its_code_and_says_its_text(trainit, pid1, job, mounted):

@@ -36,9 +36,9 @@ Result<void> write_failure(const Paths& paths, std::string_view text) {
 
 Result<void> write_success(const Paths& paths) {
   TRAINIT_TRY(sys::make_directories(paths.output));
-  const sys::UniqueFd file(
-      ::open(paths.success.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!file) return fail(fmt::format("writing {}: {}", paths.success, sys::errno_text(errno)));
+  const auto file =
+      sys::open_file(sys::BorrowedFd(AT_FDCWD), paths.success, O_WRONLY | O_CREAT | O_NOFOLLOW);
+  if (!file) return fail("writing " + paths.success, file.error());
   return {};
 }
 

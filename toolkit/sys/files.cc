@@ -27,6 +27,30 @@ Result<void> write_new_file(const std::string& path, std::string_view content, m
   return {};
 }
 
+Result<std::string> read_to_end(BorrowedFd file, std::size_t limit) {
+  std::string content;
+  char buffer[16 * 1024];
+  while (true) {
+    const ssize_t count = ::read(file.get(), buffer, sizeof buffer);
+    if (count == 0) return content;
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return fail(errno_text(errno));
+    }
+    content.append(buffer, static_cast<std::size_t>(count));
+    if (content.size() > limit)
+      return fail("it is longer than " + human_bytes(static_cast<double>(limit)));
+  }
+}
+
+Result<std::string> read_opened(const Result<UniqueFd>& file, const std::string& name,
+                                std::size_t limit) {
+  if (!file) return fail("reading " + name, file.error());
+  Result<std::string> content = read_to_end(file->borrow(), limit);
+  if (!content) return fail("reading " + name, content.error());
+  return content;
+}
+
 /// Gives `from` the name `to` unless something has it. 0, or what errno says. Not every file system
 /// knows RENAME_NOREPLACE, and not every one knows hard links; where neither is there, the last
 /// resort may replace what came at the last moment.
@@ -47,6 +71,22 @@ int make_directory(const std::string& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) == 0) return 0;
   const int failure = errno;
   return failure == EEXIST && is_directory(path) ? 0 : failure;
+}
+
+Result<std::vector<std::string>> names_below(BorrowedFd directory, const char* path) {
+  UniqueFd opened(::openat(directory.get(), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened) return fail(errno_text(errno));
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(opened.get()), ::closedir);
+  if (!stream) return fail(errno_text(errno));
+  opened.release();  // the stream closes it
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace
@@ -77,28 +117,23 @@ bool is_directory(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+Result<UniqueFd> open_file(BorrowedFd directory, const std::string& path, int flags, mode_t mode) {
+  constexpr int kAlways = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  UniqueFd file(::openat(directory.get(), path.c_str(), flags | kAlways, mode));
   struct stat status = {};
-  if (!file || ::fstat(file.get(), &status) != 0)
-    return fail(fmt::format("reading {}: {}", path, errno_text(errno)));
-  if (!S_ISREG(status.st_mode))
-    return fail(fmt::format("reading {}: it is not a regular file", path));
-  std::string content;
-  char buffer[16 * 1024];
-  while (true) {
-    const ssize_t count = ::read(file.get(), buffer, sizeof buffer);
-    if (count == 0) return content;
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return fail(fmt::format("reading {}: {}", path, errno_text(errno)));
-    }
-    content.append(buffer, static_cast<std::size_t>(count));
-    if (content.size() > limit) {
-      return fail(fmt::format("reading {}: it is longer than {}", path,
-                              human_bytes(static_cast<double>(limit))));
-    }
-  }
+  // ENXIO: nobody has the other end of a FIFO open, or it is a socket.
+  const bool opened = file && ::fstat(file.get(), &status) == 0;
+  if (!opened && errno != ENXIO) return fail(errno_text(errno));
+  if (!opened || !S_ISREG(status.st_mode)) return fail("it is not a regular file");
+  return file;
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  return read_opened(open_file(BorrowedFd(AT_FDCWD), path, O_RDONLY), path, limit);
+}
+
+Result<std::string> read_file_in(BorrowedFd directory, const std::string& name, std::size_t limit) {
+  return read_opened(open_file(directory, name, O_RDONLY | O_NOFOLLOW), name, limit);
 }
 
 std::string read_line(const std::string& path) {
@@ -142,16 +177,13 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
 }
 
 Result<std::vector<std::string>> list_directory(const std::string& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
-  if (!directory) return fail(fmt::format("listing {}: {}", path, errno_text(errno)));
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  std::sort(names.begin(), names.end());
+  auto names = names_below(BorrowedFd(AT_FDCWD), path.c_str());
+  if (!names) return fail("listing " + path, names.error());
   return names;
+}
+
+Result<std::vector<std::string>> list_directory(BorrowedFd directory) {
+  return names_below(directory, ".");
 }
 
 std::string join_path(std::string_view directory, std::string_view name) {

@@ -18,9 +18,17 @@ std::string errno_text(int errno_value);
 bool exists(const std::string& path);
 bool is_directory(const std::string& path);
 
-/// The whole file; an error when it is longer than `limit` bytes, or none that has an end: a pipe
-/// would keep us waiting, and a device may never end.
+/// Opens what has to be a regular file, without waiting: a FIFO would keep us until somebody has
+/// opened its other end. A relative `path` begins at `directory`. Error: errno's text, or that it
+/// is no regular file; without the path.
+Result<UniqueFd> open_file(BorrowedFd directory, const std::string& path, int flags,
+                           mode_t mode = 0644);
+
+/// The whole file, which has to be a regular one; an error when it is longer than `limit` bytes.
 Result<std::string> read_file(const std::string& path, std::size_t limit = 64 << 20);
+/// The same for a file of an open directory that others may write to: a link there is refused.
+Result<std::string> read_file_in(BorrowedFd directory, const std::string& name,
+                                 std::size_t limit = 64 << 20);
 /// As `read_file`, with surrounding white space cut; empty when it cannot be read (for /proc and
 /// /sys).
 std::string read_line(const std::string& path);
@@ -41,6 +49,8 @@ Result<void> make_directories(const std::string& path, mode_t mode = 0755);
 
 /// The names in a directory, sorted, without "." and "..".
 Result<std::vector<std::string>> list_directory(const std::string& path);
+/// The same of an open directory, wherever that is by now.
+Result<std::vector<std::string>> list_directory(BorrowedFd directory);
 
 /// "a/b" of "a" and "b"; `name` alone when it is absolute.
 std::string join_path(std::string_view directory, std::string_view name);

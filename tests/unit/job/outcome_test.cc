@@ -87,6 +87,16 @@ TEST_CASE("a success is an empty file, and may be there already") {
   CHECK(content(paths.success) == "");
 }
 
+TEST_CASE(
+    "what is there in place of the success file and is none is an error, and not waited for") {
+  const TemporaryDirectory base;
+  const Paths paths = Paths::below(base.path);
+  REQUIRE(sys::make_directories(paths.output));
+  REQUIRE(::mkfifo(paths.success.c_str(), 0644) == 0);
+  CHECK(write_success(paths).error().message ==
+        "writing " + paths.success + ": it is not a regular file");
+}
+
 TEST_CASE("markers of an earlier job are moved away, and replace those of the one before it") {
   const TemporaryDirectory base;
   const Paths paths = Paths::below(base.path);

@@ -1,6 +1,7 @@
 #include "sys/files.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,6 +47,35 @@ TEST_CASE("a file that cannot be written names its path and leaves nothing behin
   REQUIRE_FALSE(written);
   CHECK(written.error().message.find(directory.path + "/none/file") != std::string::npos);
   CHECK(written.error().message.find("ENOENT") != std::string::npos);
+}
+
+TEST_CASE("reading a FIFO, a directory or a device is refused at once") {
+  const TemporaryDirectory directory;
+  const std::string fifo = directory.path + "/fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  for (const std::string& path : {fifo, directory.path, std::string("/dev/zero")}) {
+    CHECK(read_file(path).error().message == "reading " + path + ": it is not a regular file");
+  }
+  CHECK(open_file(BorrowedFd(AT_FDCWD), fifo, O_WRONLY).error().message ==
+        "it is not a regular file");
+}
+
+TEST_CASE("files of /proc and /sys are read like others") {
+  CHECK(read_file("/proc/self/stat")->starts_with(std::to_string(::getpid()) + " "));
+  CHECK(read_line("/sys/kernel/mm/transparent_hugepage/enabled").empty() ==
+        !exists("/sys/kernel/mm/transparent_hugepage/enabled"));
+}
+
+TEST_CASE("a file of an open directory is read there, and a link in its place is refused") {
+  const TemporaryDirectory directory;
+  REQUIRE(write_file(directory.path + "/file", "content"));
+  REQUIRE(::symlink((directory.path + "/file").c_str(), (directory.path + "/link").c_str()) == 0);
+  const UniqueFd opened(::open(directory.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  CHECK(*read_file_in(opened.borrow(), "file") == "content");
+  CHECK(read_file_in(opened.borrow(), "file", 3).error().message ==
+        "reading file: it is longer than 3 bytes");
+  CHECK(read_file_in(opened.borrow(), "link").error().message ==
+        "reading link: Too many levels of symbolic links (ELOOP)");
 }
 
 TEST_CASE("a file that is written once keeps what is there, a dangling link too") {

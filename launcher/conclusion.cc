@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "diagnose/error_text.h"
 #include "diagnose/evidence.h"
-#include "plan/worker_defaults.h"
 #include "recording.h"
 #include "report/summary.h"
 #include "sys/files.h"
@@ -32,13 +31,11 @@ sys::ExitStatus status_of(const WorkerEnd& end) {
 /// Masked before anything is looked for in them: a secret that was cut is not known any more.
 void add_words(const ConclusionInput& input, Evidence& evidence) {
   const environment::Secrets& secrets = input.context.secrets;
-  if (!input.error_directory.empty()) {
-    const auto file = sys::read_file(error_file(input.error_directory, evidence.rank));
-    if (file) evidence.error = diagnose::read_error_file(secrets.mask(*file));
-    if (evidence.error) {
-      evidence.first_error_at = input.relay.first_error_at(evidence.rank);
-      return;
-    }
+  if (const auto file = input.errors.read(evidence.rank))
+    evidence.error = diagnose::read_error_file(secrets.mask(*file));
+  if (evidence.error) {
+    evidence.first_error_at = input.relay.first_error_at(evidence.rank);
+    return;
   }
   for (const logs::Stream stream : {logs::Stream::kStderr, logs::Stream::kStdout}) {
     const environment::MaskedText tail = secrets.apply(input.relay.tail(evidence.rank, stream));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "error_directory.h"
 #include "logs/relay.h"
 #include "plan/launch_plan.h"
 #include "preparation.h"
@@ -32,7 +33,7 @@ struct ConclusionInput {
   const Hardware& hardware;
   std::optional<std::int64_t> oom_kills;  ///< see Supervisor::oom_kills
   bool sees_processes;                    ///< see Supervisor::sees_processes
-  std::string error_directory;            ///< where TORCHELASTIC_ERROR_FILE pointed; empty: nowhere
+  const ErrorDirectory& errors;
 };
 
 /// From a stop signal to the end of the last worker; nothing when no stop signal found workers

@@ -5,13 +5,13 @@
 // ends in a sentence, a failure file and 125 (126, 127); a stop signal in that time in 143 within a
 // second.
 #include <fmt/core.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "commands/commands.h"
 #include "conclusion.h"
+#include "error_directory.h"
 #include "job/directories.h"
 #include "logs/relay.h"
 #include "output.h"
@@ -27,37 +27,6 @@
 
 namespace trainit::commands {
 namespace {
-
-/// A directory for the workers' torch-elastic error files, with what is in it, for the life of the
-/// job.
-class ErrorDirectory {
- public:
-  ErrorDirectory(const Environment& environment, const std::optional<sys::Credentials>& user) {
-    for (const std::string& parent :
-         {environment.get_or("TMPDIR", "/tmp"), std::string("/tmp"), std::string("/dev/shm")}) {
-      std::string path = parent + "/trainit-errors-XXXXXX";
-      if (::mkdtemp(path.data()) == nullptr) continue;
-      path_ = path;
-      if (user && ::chown(path_.c_str(), user->uid, user->gid) != 0) path_.clear();
-      return;
-    }
-  }
-  ErrorDirectory(const ErrorDirectory&) = delete;
-  ErrorDirectory& operator=(const ErrorDirectory&) = delete;
-  ~ErrorDirectory() {
-    if (path_.empty()) return;
-    if (const auto names = sys::list_directory(path_)) {
-      for (const std::string& name : *names) ::unlink(sys::join_path(path_, name).c_str());
-    }
-    ::rmdir(path_.c_str());
-  }
-
-  /// Empty when no place was writable.
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// A terminal that a person sits at. The SDK's local mode gives every container one of 0 by 0, and
 /// takes what is written to it for a log.
@@ -156,12 +125,12 @@ class Train {
     log_plan(context_, plan, preparation, log_);
     if (const auto signal = sys::pending_stop_signal())
       return tl::unexpected(stopped_early(*signal));
-    return supervise(plan, preparation.hardware, errors.path(), markers);
+    return supervise(plan, preparation.hardware, errors, markers);
   }
 
  private:
   Result<int> supervise(const LaunchPlan& plan, const Hardware& hardware,
-                        const std::string& error_directory, bool markers) {
+                        const ErrorDirectory& errors, bool markers) {
     sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
     report::RunRecord record = open_record(context_, log_);
     record_start(context_, record);
@@ -174,7 +143,7 @@ class Train {
     if (end) {
       const Conclusion conclusion =
           conclude({context_, plan, *end, supervisor.workers(), relay, hardware,
-                    supervisor.oom_kills(), supervisor.sees_processes(), error_directory});
+                    supervisor.oom_kills(), supervisor.sees_processes(), errors});
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       code = leave_marker(conclusion, context_.job.paths, markers, log_);

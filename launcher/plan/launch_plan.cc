@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "plan/worker_defaults.h"
+#include "sys/files.h"
 
 namespace trainit {
 namespace {
@@ -58,7 +59,8 @@ Environment environment_of(const PlanInput& input, const Common& common, int loc
   }
   const int rank = input.agreement.first_rank + local_rank;
   if (!input.error_directory.empty()) {
-    result.set("TORCHELASTIC_ERROR_FILE", error_file(input.error_directory, rank), "trainit");
+    result.set("TORCHELASTIC_ERROR_FILE", sys::join_path(input.error_directory, error_file(rank)),
+               "trainit");
   }
   if (input.options.isolate_gpus)
     isolate_gpu(result, input.hardware.gpus, local_rank, input.inherited);

@@ -49,9 +49,7 @@ std::vector<std::string> set_defaults(Environment& environment, const PlanInput&
   return notes;
 }
 
-std::string error_file(const std::string& directory, int rank) {
-  return fmt::format("{}/rank-{}.json", directory, rank);
-}
+std::string error_file(int rank) { return fmt::format("rank-{}.json", rank); }
 
 void isolate_gpu(Environment& environment, const Gpus& gpus, int local_rank,
                  const Environment& inherited) {

@@ -16,8 +16,8 @@ namespace trainit {
 /// and returns "NAME=value" for each, for the log.
 std::vector<std::string> set_defaults(Environment& environment, const PlanInput& input, bool ranks);
 
-/// Where the worker of this rank may leave a torch-elastic error file.
-std::string error_file(const std::string& directory, int rank);
+/// The name of the file in which the worker of this rank may leave a torch-elastic error.
+std::string error_file(int rank);
 
 /// Leaves the worker the one GPU of its local rank, in CUDA_VISIBLE_DEVICES. With fewer GPUs than
 /// workers they are dealt out in turn.

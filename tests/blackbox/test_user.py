@@ -1,7 +1,7 @@
 """--user: starts as root, reads what only root may read, and runs the workers as somebody else."""
 
+import json
 import os
-import stat
 
 import pytest
 
@@ -40,6 +40,33 @@ def test_a_failing_worker_of_another_user_still_leaves_the_failure_file(trainit,
     end = pid1([trainit, "--user", f"{UID}:{GID}", "--workers", "2", "--", "python3", "-c", "raise ValueError('too steep')"], job=reachable)
     assert end.code == 1
     assert "ValueError: too steep" in reachable.failure
+
+
+@pytest.fixture
+def victim(tmp_path):
+    """What root alone may change, and an error that root alone may read."""
+    directory = tmp_path / "victim"
+    directory.mkdir(mode=0o755)
+    (directory / "precious").write_text("data")
+    (directory / "error").write_text(json.dumps({"message": {"message": "ValueError: of somebody else"}}))
+    os.chmod(directory / "error", 0o600)
+    return directory
+
+
+def test_a_user_who_swaps_the_error_directory_for_a_link_does_not_make_root_empty_another(trainit, pid1, reachable, victim):
+    script = f'dir=$(dirname "$TORCHELASTIC_ERROR_FILE"); mv "$dir" "$dir.old" && ln -s {victim} "$dir"; ls -ld "$dir"'
+    os.makedirs(reachable.base / "tmp", mode=0o777)
+    os.chmod(reachable.base / "tmp", 0o777)
+    end = pid1([trainit, "--user", str(UID), "--", "sh", "-c", script], job=reachable, env={"TMPDIR": str(reachable.base / "tmp")})
+    assert end.code == 0 and f"-> {victim}" in end.out, end
+    assert sorted(file.name for file in victim.iterdir()) == ["error", "precious"]
+
+
+def test_a_link_in_place_of_an_error_file_is_not_followed(trainit, pid1, reachable, victim):
+    script = f'ln -s {victim}/error "$TORCHELASTIC_ERROR_FILE"; exit 3'
+    end = pid1([trainit, "--user", str(UID), "--", "sh", "-c", script], job=reachable)
+    assert end.code == 3 and "code 3" in reachable.failure
+    assert "somebody else" not in end.err + reachable.failure
 
 
 def test_several_workers_share_the_user(trainit, pid1, reachable):

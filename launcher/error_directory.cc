@@ -1,0 +1,50 @@
+#include "error_directory.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "plan/worker_defaults.h"
+#include "sys/files.h"
+
+namespace trainit {
+namespace {
+
+constexpr std::size_t kLongest = 1 << 20;
+
+}  // namespace
+
+ErrorDirectory::ErrorDirectory(const Environment& environment,
+                               const std::optional<sys::Credentials>& user) {
+  for (const std::string& parent :
+       {environment.get_or("TMPDIR", "/tmp"), std::string("/tmp"), std::string("/dev/shm")}) {
+    if (make_below(parent, user)) return;
+  }
+}
+
+bool ErrorDirectory::make_below(const std::string& parent,
+                                const std::optional<sys::Credentials>& user) {
+  std::string path = sys::absolute_path(parent) + "/trainit-errors-XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) return false;
+  directory_.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory_ || (user && ::fchown(directory_.get(), user->uid, user->gid) != 0)) {
+    ::rmdir(path.c_str());
+    return false;
+  }
+  path_ = path;
+  return true;
+}
+
+ErrorDirectory::~ErrorDirectory() {
+  if (path_.empty()) return;
+  if (const auto names = sys::list_directory(directory_.borrow())) {
+    for (const std::string& name : *names) ::unlinkat(directory_.get(), name.c_str(), 0);
+  }
+  ::rmdir(path_.c_str());
+}
+
+Result<std::string> ErrorDirectory::read(int rank) const {
+  return sys::read_file_in(directory_.borrow(), error_file(rank), kLongest);
+}
+
+}  // namespace trainit

@@ -9,28 +9,26 @@
 #include "sys/posix.h"
 
 namespace trainit::logs {
-namespace {
 
-constexpr mode_t kMode = 0644;
+LogFile::LogFile(const LogDirectory& directory, std::string name, std::uint64_t limit, int kept,
+                 Trouble trouble)
+    : directory_(directory),
+      name_(std::move(name)),
+      limit_(limit),
+      kept_(kept),
+      trouble_(std::move(trouble)) {}
 
-}  // namespace
-
-LogFile::LogFile(std::string path, std::uint64_t limit, int kept, Trouble trouble)
-    : path_(std::move(path)), limit_(limit), kept_(kept), trouble_(std::move(trouble)) {}
-
-bool LogFile::open() {
-  if (file_) return true;
-  file_.reset(
-      posix::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, kMode));
+Result<void> LogFile::open() {
+  if (file_) return {};
+  file_ = TRAINIT_TRY(directory_.open(name_));
   struct stat status = {};
-  if (!file_ || posix::fstat(file_.get(), &status) != 0) return false;
-  size_ = static_cast<std::uint64_t>(status.st_size);
-  return true;
+  if (posix::fstat(file_.get(), &status) == 0) size_ = static_cast<std::uint64_t>(status.st_size);
+  return {};
 }
 
 void LogFile::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    if (!open()) return lose(bytes);
+    if (const auto opened = open(); !opened) return lose(bytes, opened.error().message);
     const std::size_t count = fitting(bytes);
     write(bytes.substr(0, count));
     bytes.remove_prefix(count);
@@ -57,7 +55,7 @@ void LogFile::write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = posix::write(file_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return lose(bytes);
+    if (count <= 0) return lose(bytes, sys::errno_text(errno));
     torn_ = false;
     size_ += static_cast<std::uint64_t>(count);
     last_written_ = bytes[static_cast<std::size_t>(count) - 1];
@@ -65,25 +63,23 @@ void LogFile::write(std::string_view bytes) {
   }
 }
 
-void LogFile::lose(std::string_view bytes) {
-  const int error = errno;
+void LogFile::lose(std::string_view bytes, const std::string& why) {
   torn_ = true;
   lost_bytes_ += bytes.size();
   if (std::exchange(told_, true) || !trouble_) return;
-  trouble_(fmt::format("{} cannot be written ({}): what does not fit is dropped", path_,
-                       sys::errno_text(error)));
+  trouble_(fmt::format("{} cannot be written ({}): what does not fit is dropped", path(), why));
 }
 
 void LogFile::rotate() {
   for (int number = kept_; number > 1; --number) {
-    posix::rename(generation(number - 1).c_str(), generation(number).c_str());
+    directory_.rename(generation(number - 1), generation(number));
   }
   // Where that is not possible the file grows on: better long than lost.
-  if (posix::rename(path_.c_str(), generation(1).c_str()) != 0) limit_ = 0;
+  if (!directory_.rename(name_, generation(1))) limit_ = 0;
   file_.reset();
   size_ = 0;
 }
 
-std::string LogFile::generation(int number) const { return fmt::format("{}.{}", path_, number); }
+std::string LogFile::generation(int number) const { return fmt::format("{}.{}", name_, number); }
 
 }  // namespace trainit::logs

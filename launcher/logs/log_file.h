@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "logs/log_directory.h"
 #include "sys/unique_fd.h"
+#include "trainit/result.h"
 
 namespace trainit::logs {
 
@@ -15,25 +17,28 @@ class LogFile {
  public:
   using Trouble = std::function<void(const std::string& text)>;
 
-  /// When the file has about `limit` bytes (0: never) it becomes PATH.1, PATH.1 becomes PATH.2 and
+  /// When the file has about `limit` bytes (0: never) it becomes NAME.1, NAME.1 becomes NAME.2 and
   /// so on up to `kept`, at least 1; it is parted only between lines, unless one is as long as the
   /// limit. `trouble` is called once, with a sentence that says why something could not be written.
-  LogFile(std::string path, std::uint64_t limit, int kept, Trouble trouble);
+  /// `directory` outlives it.
+  LogFile(const LogDirectory& directory, std::string name, std::uint64_t limit, int kept,
+          Trouble trouble);
 
   void append(std::string_view bytes);
 
-  const std::string& path() const { return path_; }
+  std::string path() const { return directory_.path_of(name_); }
   std::uint64_t lost_bytes() const { return lost_bytes_; }
 
  private:
-  bool open();
+  Result<void> open();
   std::size_t fitting(std::string_view bytes) const;
   void write(std::string_view bytes);
-  void lose(std::string_view bytes);
+  void lose(std::string_view bytes, const std::string& why);
   void rotate();
   std::string generation(int number) const;
 
-  std::string path_;
+  const LogDirectory& directory_;
+  std::string name_;
   std::uint64_t limit_;
   int kept_;
   Trouble trouble_;

@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "logs/prefix.h"
-#include "sys/files.h"
 #include "sys/posix.h"
 
 namespace trainit::logs {
@@ -24,7 +23,12 @@ constexpr std::string_view kPrefix = "[rank {rank}] ";
 }  // namespace
 
 Relay::Relay(sys::EventLoop& loop, int workers, RelayOptions options)
-    : loop_(loop), workers_(workers), options_(std::move(options)), buffer_(kReadBytes) {
+    : loop_(loop),
+      workers_(workers),
+      options_(std::move(options)),
+      directory_(options_.directory),
+      spill_directory_(options_.spill_directory),
+      buffer_(kReadBytes) {
   Outlet out(options_.stdout_fd), err(options_.stderr_fd);
   const bool one_place = out.leads_where(err);
   const std::size_t limit = one_place ? options_.memory : options_.memory / 2;
@@ -74,9 +78,9 @@ WorkerStream::Description Relay::describe(int rank, Stream stream) {
   result.waits_for_room = options_.when_full == WhenFull::kBlock;
   result.collapse_progress = options_.collapse_progress;
   if (options_.when_full == WhenFull::kSpill)
-    result.overflow = make_file(options_.spill_directory, result, "spilled.log", 0);
+    result.overflow = make_file(spill_directory_, result, "spilled.log", 0);
   if (!options_.directory.empty())
-    result.file = make_file(options_.directory, result, "log", options_.file_bytes);
+    result.file = make_file(directory_, result, "log", options_.file_bytes);
   return result;
 }
 
@@ -96,12 +100,12 @@ std::string Relay::prefix_of(int rank, Stream stream) const {
   return render_prefix(options_.prefix.value_or(std::string(kPrefix)), values).value_or("");
 }
 
-std::unique_ptr<LogFile> Relay::make_file(const std::string& directory,
+std::unique_ptr<LogFile> Relay::make_file(const LogDirectory& directory,
                                           const WorkerStream::Description& stream,
                                           std::string_view ending, std::uint64_t limit) {
   const std::string name =
       fmt::format("rank-{}.{}.{}", stream.rank, name_of(stream.stream), ending);
-  return std::make_unique<LogFile>(sys::join_path(directory, name), limit, options_.files_kept,
+  return std::make_unique<LogFile>(directory, name, limit, options_.files_kept,
                                    [this](const std::string& text) { tell(text); });
 }
 

@@ -68,7 +68,7 @@ class Relay {
   WorkerStream::Description describe(int rank, Stream stream);
   WorkerStream::Passing passing_of(int rank, const std::string& prefix) const;
   std::string prefix_of(int rank, Stream stream) const;
-  std::unique_ptr<LogFile> make_file(const std::string& directory,
+  std::unique_ptr<LogFile> make_file(const LogDirectory& directory,
                                      const WorkerStream::Description& stream,
                                      std::string_view ending, std::uint64_t limit);
   void tell(const std::string& text) const;
@@ -88,6 +88,7 @@ class Relay {
   sys::EventLoop& loop_;
   int workers_;
   RelayOptions options_;
+  LogDirectory directory_, spill_directory_;
   std::unique_ptr<Console> own_stdout_, own_stderr_;  ///< one only, when both lead to one place
   Console *stdout_, *stderr_;
   std::vector<std::unique_ptr<WorkerStream>> streams_;

@@ -36,7 +36,7 @@ using ::pipe2;
 using ::poll;
 using ::prctl;
 using ::read;
-using ::rename;
+using ::renameat;
 using ::send;
 using ::signalfd;
 using ::waitid;

@@ -187,17 +187,26 @@ void Console::tell(const Offer& offer) {
 
 void Console::wait_for_room() {
   if (queue_.empty() == !waiting_) return;
-  waiting_ = !queue_.empty();
-  if (watched_) return loop_.change(outlet_.descriptor(), waiting_ ? kWritable : 0);
-  if (!waiting_) return;
-  watched_ =
-      loop_.watch(outlet_.descriptor(), kWritable, [this](std::uint32_t) { flush(); }).has_value();
-  if (watched_) return;
+  if (queue_.empty()) {
+    // If that is refused, the next event comes at once and leads here again.
+    waiting_ = watched_ && !loop_.change(outlet_.descriptor(), 0);
+    return;
+  }
+  waiting_ = true;
+  if (watch_outlet()) return;
   retry_timer_ = loop_.after(kRetry, [this] {
     retry_timer_ = 0;
     waiting_ = false;
     flush();
   });
+}
+
+/// Tells whether we are called when there is room: the kernel may be out of memory or watches.
+bool Console::watch_outlet() {
+  if (watched_) return loop_.change(outlet_.descriptor(), kWritable).has_value();
+  watched_ =
+      loop_.watch(outlet_.descriptor(), kWritable, [this](std::uint32_t) { flush(); }).has_value();
+  return watched_;
 }
 
 void Console::update_room() {

@@ -97,6 +97,7 @@ class Console {
   void drop_queue();
   void tell(const Offer& offer);
   void wait_for_room();
+  bool watch_outlet();
   void update_room();
   void start_window();
   void look_at_reader();

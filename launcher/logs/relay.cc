@@ -115,10 +115,14 @@ void Relay::tell(const std::string& text) const {
 
 void Relay::watch(WorkerStream& stream) {
   if (loop_.watch(stream.reader(), EPOLLIN, [this, &stream](std::uint32_t) { read(stream); })) {
-    if (stream.held_up()) loop_.change(stream.reader(), 0);
-    return;
+    if (stream.held_up()) pause(stream.console());
+  } else {
+    watch_later(stream);
   }
-  // Out of kernel memory or watches, which passes; to close the pipe would kill the worker.
+}
+
+/// Out of kernel memory or watches, which passes; to close the pipe would kill the worker.
+void Relay::watch_later(const WorkerStream& stream) {
   unwatched_.push_back(&stream);
   if (watch_timer_ == 0) watch_timer_ = loop_.after(kRetry, [this] { watch_again(); });
 }
@@ -152,8 +156,9 @@ void Relay::end(WorkerStream& stream) {
 
 void Relay::pause(const Console& console) {
   for (const auto& stream : streams_) {
+    // If that is refused, the next event comes at once and leads here again.
     if (stream->open() && stream->held_up() && &stream->console() == &console)
-      loop_.change(stream->reader(), 0);
+      static_cast<void>(loop_.change(stream->reader(), 0));
   }
 }
 
@@ -161,7 +166,10 @@ void Relay::resume(const Console& console) {
   const sys::TimePoint now = sys::Clock::now();
   for (const auto& stream : streams_) {
     if (!stream->open() || &stream->console() != &console) continue;
-    loop_.change(stream->reader(), EPOLLIN);
+    if (!loop_.change(stream->reader(), EPOLLIN)) {
+      loop_.unwatch(stream->reader());
+      watch_later(*stream);
+    }
     stream->restart_unfinished(now);  // its end may have been in the pipe all the time
     arm_flush(*stream);
     tell_overflow(*stream);

@@ -73,6 +73,7 @@ class Relay {
                                      std::string_view ending, std::uint64_t limit);
   void tell(const std::string& text) const;
   void watch(WorkerStream& stream);
+  void watch_later(const WorkerStream& stream);
   void watch_again();
   void read(WorkerStream& stream);
   void end(WorkerStream& stream);

@@ -31,9 +31,9 @@ Result<void> EventLoop::watch(BorrowedFd fd, std::uint32_t events, Ready ready) 
   return {};
 }
 
-void EventLoop::change(BorrowedFd fd, std::uint32_t events) {
+Result<void> EventLoop::change(BorrowedFd fd, std::uint32_t events) {
   const auto found = watches_.find(fd.get());
-  if (found == watches_.end() || found->second->events == events) return;
+  if (found == watches_.end() || found->second->events == events) return {};
   epoll_event event = {};
   event.events = events;
   event.data.fd = fd.get();
@@ -41,8 +41,10 @@ void EventLoop::change(BorrowedFd fd, std::uint32_t events) {
   const int operation = events == 0                  ? EPOLL_CTL_DEL
                         : found->second->events == 0 ? EPOLL_CTL_ADD
                                                      : EPOLL_CTL_MOD;
-  posix::epoll_ctl(epoll_.get(), operation, fd.get(), &event);
+  if (posix::epoll_ctl(epoll_.get(), operation, fd.get(), &event) != 0)
+    return fail("watching a descriptor: " + errno_text(errno));
   found->second->events = events;
+  return {};
 }
 
 void EventLoop::unwatch(BorrowedFd fd) {

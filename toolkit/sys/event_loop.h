@@ -36,8 +36,10 @@ class EventLoop {
   /// caller's and is unwatched before it is closed. Fails for what epoll cannot wait for (regular
   /// files).
   Result<void> watch(BorrowedFd fd, std::uint32_t events, Ready ready);
-  /// Waits for other events from now on; 0 pauses (hang-ups are then not reported either).
-  void change(BorrowedFd fd, std::uint32_t events);
+  /// Waits for other events from now on; 0 pauses (hang-ups are then not reported either). Error:
+  /// the kernel refuses, for want of memory or watches, and all stays as it was. What is not
+  /// watched stays so.
+  Result<void> change(BorrowedFd fd, std::uint32_t events);
   void unwatch(BorrowedFd fd);
 
   TimerId at(TimePoint when, Timeout timeout);

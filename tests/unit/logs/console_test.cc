@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pipes.h"
+#include "refused_watch.h"
 #include "temporary_directory.h"
 
 using namespace trainit;
@@ -194,6 +195,23 @@ TEST_CASE_FIXTURE(PipeConsole, "a console that has written everything costs no w
     return console.queued() == 0;
   });
   CHECK(run_for(std::chrono::milliseconds(100)) <= 2);
+}
+
+TEST_CASE_FIXTURE(PipeConsole,
+                  "when the kernel refuses to wait for the reader, that is tried again") {
+  console.append(0, "", std::string(kLimit, 'x'));
+  run_until([&] {
+    written();
+    return console.queued() == 0;
+  });
+  {
+    const RefusedWatch refused(console.outlet().descriptor().get());
+    console.append(0, "", std::string(kLimit, 'x'));
+  }
+  run_until([&] {
+    written();
+    return console.queued() == 0;
+  });
 }
 
 TEST_CASE_FIXTURE(PipeConsole,

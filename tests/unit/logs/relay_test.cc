@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pipes.h"
+#include "refused_watch.h"
 #include "temporary_directory.h"
 
 using namespace trainit;
@@ -356,6 +357,30 @@ TEST_CASE("past the limit the workers wait, nothing is lost, and waiting costs n
   test.run_until([&] { return (test.out_text += read_all(test.out.reader)).size() >= expected; });
   CHECK(test.out_text.size() == expected);
   CHECK(test.relay.counts().lost_bytes == 0);
+}
+
+TEST_CASE("when the kernel refuses to read a worker again, that is tried again") {
+  TestRelay test(1, with_memory(256 << 10));
+  WorkerPipes pipes = std::move(*logs::make_worker_pipes(std::nullopt));
+  const int reader = pipes.stdout_reader.get();
+  Worker worker{sys::UniqueFd(::dup(pipes.stdout_writer.get())),
+                sys::UniqueFd(::dup(pipes.stderr_writer.get()))};
+  test.relay.add_worker(0, std::move(pipes));
+  std::size_t written = 0;
+  while (test.relay.queued() < 128 << 10) {
+    written += fill(worker.out.get());
+    test.run_for(std::chrono::milliseconds(1));
+  }
+  {
+    const RefusedWatch refused(reader);
+    test.run_until([&] {
+      test.take();
+      return test.relay.queued() == 0;
+    });
+  }
+  worker.end();
+  test.drain();
+  CHECK(test.out_text.size() == written);
 }
 
 TEST_CASE("of very many streams none has a line cut because its turn comes late") {

@@ -5,7 +5,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <optional>
 #include <vector>
+
+#include "refused_watch.h"
 
 using namespace trainit::sys;
 using std::chrono::milliseconds;
@@ -58,13 +61,29 @@ TEST_CASE("a paused descriptor does not report even its hang-up") {
   Pipe pipe;
   int calls = 0;
   REQUIRE(loop.watch(pipe.reader.borrow(), EPOLLIN, [&](std::uint32_t) { ++calls; }));
-  loop.change(pipe.reader.borrow(), 0);
+  REQUIRE(loop.change(pipe.reader.borrow(), 0));
   pipe.writer.reset();
   bool over = false;
   loop.after(milliseconds(20), [&] { over = true; });
   while (!over) loop.run_once();
   CHECK(calls == 0);
-  loop.change(pipe.reader.borrow(), EPOLLIN);
+  REQUIRE(loop.change(pipe.reader.borrow(), EPOLLIN));
+  loop.run_once();
+  CHECK(calls == 1);
+}
+
+TEST_CASE("a change that the kernel refuses is an error, and can be asked for again") {
+  EventLoop loop = *EventLoop::create();
+  const Pipe pipe;
+  int calls = 0;
+  REQUIRE(loop.watch(pipe.reader.borrow(), EPOLLIN, [&](std::uint32_t) { ++calls; }));
+  REQUIRE(loop.change(pipe.reader.borrow(), 0));
+  {
+    const RefusedWatch refused(pipe.reader.get());
+    CHECK_FALSE(loop.change(pipe.reader.borrow(), EPOLLIN));
+  }
+  CHECK(loop.change(pipe.reader.borrow(), EPOLLIN));
+  pipe.fill();
   loop.run_once();
   CHECK(calls == 1);
 }

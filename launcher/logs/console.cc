@@ -18,6 +18,8 @@ constexpr std::size_t kComfortable = std::size_t{256} * 1024;
 /// A reader is slow that takes less than 25 MB/s.
 constexpr sys::Duration kWindow = std::chrono::milliseconds(20);
 constexpr std::uint64_t kTakenInWindow = 1 << 19;
+/// To copy more than this into the queue costs more than a call of its own.
+constexpr std::size_t kWorthAWrite = std::size_t{16} * 1024;
 constexpr sys::Duration kRetry = std::chrono::milliseconds(20);
 
 int milliseconds(sys::Duration duration) {
@@ -129,7 +131,9 @@ void Console::push_prefixed(std::string_view prefix, std::string_view bytes, boo
 }
 
 void Console::push_or_write(std::string_view bytes) {
-  if (queue_.empty() && batches_ == 0) {
+  const bool directly = batches_ == 0 || bytes.size() >= kWorthAWrite;
+  if (directly && !waiting_) flush();
+  if (directly && queue_.empty()) {
     const Offer offer = outlet_.offer(bytes);
     note_written(bytes, offer);
     queue_.push(bytes.substr(offer.bytes));

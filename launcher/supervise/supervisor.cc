@@ -186,13 +186,13 @@ void Supervisor::say_who_failed() const {
 }
 
 void Supervisor::perform(const action::SignalLeaders& action) {
-  say_who_failed();
-  parts_.record.write("stop",
-                      {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("workers")}});
   for (const WorkerProcess& worker : workers_) {
     signal_leader(worker, action.signal);
     signal_leader(worker, SIGCONT);  // a stopped process would not see the signal
   }
+  say_who_failed();
+  parts_.record.write("stop",
+                      {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("workers")}});
 }
 
 void Supervisor::perform(const action::SignalGroups& action) {

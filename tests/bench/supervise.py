@@ -45,11 +45,13 @@ def last_told_ms(argv, count):
 
 def told(count, runs):
     """name → milliseconds, from runs that take turns."""
-    figures = {"trainit": [], "torchrun": []}
+    launchers = {"wait and kill": [str(common.PROGRAMS / "kill_others"), str(count)], "trainit": trainit(count),
+                 "torchrun": torchrun(count)}
+    figures = {name: [] for name in launchers}
     for turn in range(runs):
-        figures["trainit"].append(last_told_ms(trainit(count), count))
-        if turn < SLOW_RUNS:
-            figures["torchrun"].append(last_told_ms(torchrun(count), count))
+        for name, argv in launchers.items():
+            if turn < SLOW_RUNS or name != "torchrun":
+                figures[name].append(last_told_ms(argv, count))
     return figures
 
 
@@ -107,7 +109,7 @@ def main():
     sections.append(f"### Wake-ups in {IDLE_SECONDS} s in which nothing happens\n\n" + common.table(["launcher", "wake-ups"], idle) +
                     "\n\nTo reach: 0.")
     head = (f"## Reaction and rest\n\n`scripts/bench supervise`, on {common.machine()}; interleaved runs. torchrun looks at its "
-            "workers once in 0.1 s.")
+            "workers once in 0.1 s; \"wait and kill\" is a C program that does nothing else.")
     common.publish("supervise", "\n\n".join([head, *sections]), options.print)
 
 

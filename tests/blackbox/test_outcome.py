@@ -86,6 +86,7 @@ def test_a_short_secret_is_masked_where_its_name_tells_it(trainit, pid1, job):
     plan = next(event for event in map(json.loads, record.splitlines()) if event["event"] == "plan")
     assert plan["argv"][1:] == [
         "--token", "***", "--db", "account=c7,passwd=***", "--password", "***", "--pin_secret", "***"]
+    assert not re.search(r"\b[abd]7\b", record), record
 
 
 def test_a_value_cannot_make_a_line_of_our_log(trainit, pid1, job):

@@ -143,6 +143,21 @@ def test_a_job_over_several_hosts_that_needs_one_group_is_refused_with_what_to_d
     assert (end.code, end.out) == (0, "x\n")
 
 
+def test_what_is_too_long_for_one_variable_is_left_out_and_the_job_starts(trainit, pid1, job):
+    here = job(hyperparameters={f"text-{number}": "x" * 50_000 for number in range(3)})
+    script = 'echo "${#SM_HP_TEXT_2} ${SM_HPS-none} ${SM_TRAINING_ENV-none}"'
+    end = pid1([trainit, "--", "sh", "-c", script], job=here, env={"SM_HPS": "of another job"})
+    assert (end.code, end.out) == (0, "50000 none none\n"), end.err
+    for name in ("SM_HPS", "SM_TRAINING_ENV"):
+        assert any(line.startswith(f"warning: {name} is left out: ") and "128 KiB" in line for line in end.ours)
+
+
+def test_what_is_too_long_in_all_is_126_with_the_limit(trainit, pid1, job):
+    here = job(hyperparameters={f"text{number}": "x" * 120_000 for number in range(60)})
+    refused(pid1([trainit, "--", "echo", "x"], job=here), here, "7 MB of arguments and variables", "128 KiB in one string",
+            "in all a quarter of the stack limit, at most 6 MB", code=126)
+
+
 def test_code_126_and_127_of_the_worker_itself_are_its_own(trainit, pid1, job):
     here = job()
     end = pid1([trainit, "--", "sh", "-c", "exit 127"], job=here)

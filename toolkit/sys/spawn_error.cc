@@ -56,6 +56,15 @@ std::string path_of(const SpawnRequest& request) {
   return join_path(request.directory, name.starts_with("./") ? name.substr(2) : name);
 }
 
+/// As the kernel counts it: each string with its final NUL, and a pointer to it.
+std::size_t size_in_memory(const SpawnRequest& request) {
+  std::size_t size = 0;
+  for (const auto* strings : {&request.argv, &request.environment}) {
+    for (const std::string& string : *strings) size += string.size() + 1 + sizeof(char*);
+  }
+  return size;
+}
+
 std::string why_exec_failed(int errno_value, const SpawnRequest& request) {
   const std::string path = path_of(request);
   switch (errno_value) {
@@ -67,8 +76,10 @@ std::string why_exec_failed(int errno_value, const SpawnRequest& request) {
     case ENOEXEC:
       return "it is neither a script with a #! line nor a program for this machine's processor";
     case E2BIG:
-      return "its arguments and environment are longer than the kernel accepts (128 KiB for each "
-             "string)";
+      return fmt::format(
+          "{} of arguments and variables: the kernel takes 128 KiB in one string, and in all a "
+          "quarter of the stack limit, at most 6 MB",
+          human_bytes(static_cast<double>(size_in_memory(request))));
     case ETXTBSY:
       return "somebody has it open for writing";
     default:

@@ -115,8 +115,10 @@ const Json* Hyperparameters::platform(std::string_view name) const {
 
 std::optional<std::string> Hyperparameters::platform_text(std::string_view name) const {
   const Json* value = platform(name);
-  if (value == nullptr || value->string() == nullptr) return std::nullopt;
-  return *value->string();
+  if (value == nullptr || value->is_null() || value->array() != nullptr ||
+      value->object() != nullptr)
+    return std::nullopt;
+  return value->string() != nullptr ? *value->string() : dump_json(*value);
 }
 
 bool Hyperparameters::platform_flag(std::string_view name) const {

@@ -94,9 +94,23 @@ TEST_CASE("names tell the user's from the platform's and from ours, in file orde
   CHECK(*all.platform("sagemaker_container_log_level") == Json(20));
   CHECK(all.platform("_tuning_objective_metric") != nullptr);
   CHECK(all.platform("default_user_module_name") != nullptr);
-  CHECK_FALSE(all.platform_text("sagemaker_container_log_level"));
+  CHECK(all.platform_text("sagemaker_container_log_level") == "20");
   CHECK(all.platform("z") == nullptr);
   CHECK(all.find("sagemaker_program") == nullptr);
+}
+
+TEST_CASE("a platform's text may be a number or a boolean, and nothing else") {
+  const auto program = [](std::string_view json) {
+    return read(R"({"sagemaker_program": )" + std::string(json) + "}")
+        .platform_text("sagemaker_program");
+  };
+  CHECK(program(R"("123")") == "123");
+  CHECK(program("123") == "123");
+  CHECK(program(R"("true")") == "true");
+  CHECK(program(R"("007")") == "007");
+  CHECK_FALSE(program("null"));
+  CHECK_FALSE(program(R"("[1]")"));
+  CHECK_FALSE(program(R"({"a": 1})"));
 }
 
 TEST_CASE("a switch whose text says no is off") {

@@ -35,7 +35,8 @@ class Hyperparameters {
 
   /// Any of the platform's parameters, consumed or not; null when absent.
   const Json* platform(std::string_view name) const;
-  /// A platform parameter that holds text; nothing when absent or of another kind.
+  /// A platform parameter as text; nothing when absent, null, a list or an object. A text that is a
+  /// number or a boolean has been decoded like any other, so "123" and "true" are texts here, too.
   std::optional<std::string> platform_text(std::string_view name) const;
   /// Whether a switch among the platform's parameters is on: Python's truth of the value, but a
   /// text that says no ("False", "0", "no", "off", "None", "") is off, and so is an absent one.

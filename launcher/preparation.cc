@@ -40,15 +40,18 @@ std::string describe_inputs(const JobContext& context) {
 
 /// Fewer GPUs than the instance type has is a broken machine, or a driver that is not there.
 Result<void> check_gpus(const JobContext& context, const Hardware& hardware) {
+  const Gpus& gpus = hardware.gpus;
   // Whoever set CUDA_VISIBLE_DEVICES chose to use fewer.
-  if (!context.options.require_gpus || (hardware.gpus.chosen && hardware.gpus.count() > 0))
-    return {};
-  const auto expected = expected_gpus(context.job.resources.instance_type);
-  const int wanted = expected.value_or(1);
-  if (hardware.gpus.count() >= wanted) return {};
-  return fail(fmt::format("--require-gpus: {} has {} GPUs, {} found (by {})",
-                          context.job.resources.instance_type, wanted, hardware.gpus.count(),
-                          hardware.gpus.source));
+  if (!context.options.require_gpus || (gpus.chosen && gpus.count() > 0)) return {};
+  const std::string& type = context.job.resources.instance_type;
+  const auto expected = expected_gpus(type);
+  if (expected && gpus.count() < *expected) {
+    return fail(fmt::format("--require-gpus: {} has {} GPUs, {} found (by {})", type, *expected,
+                            gpus.count(), gpus.source));
+  }
+  if (gpus.count() > 0) return {};
+  return fail(fmt::format("--require-gpus: this host has no GPU that a worker could use (by {})",
+                          gpus.source));
 }
 
 /// A port for ranks to meet at; `wanted` 0: a free one. It is kept where workers will be started:

@@ -27,3 +27,13 @@ def program(trainit):
         return str(path)
 
     return find
+
+
+@pytest.fixture
+def fake_gpus(program):
+    """fake_gpus(BEHAVIOUR): the variables that put the stand-ins in the place of the machine's driver."""
+    def variables(behaviour, **more):
+        return {"LD_LIBRARY_PATH": program("fake_cuda"), "FAKE_CUDA": behaviour,
+                "TRAINIT_GPU_PROBE": "always", **more}
+
+    return variables

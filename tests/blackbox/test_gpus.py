@@ -20,16 +20,6 @@ def helper(trainit):
 
 
 @pytest.fixture
-def fake(program):
-    """fake(BEHAVIOUR): the variables that put the stand-ins in the place of the machine's driver."""
-    def variables(behaviour, **more):
-        return {"LD_LIBRARY_PATH": program("fake_cuda"), "FAKE_CUDA": behaviour,
-                "TRAINIT_GPU_PROBE": "always", **more}
-
-    return variables
-
-
-@pytest.fixture
 def gpus(pid1, trainit):
     """gpus(variables): what `trainit gpus` says as JSON."""
     def ask(env, *options):
@@ -67,35 +57,35 @@ def test_the_helper_is_small_and_lies_in_the_binary(helper, trainit):
 
 
 @pytest.mark.parametrize("count", [0, 1, 8])
-def test_the_driver_is_asked_for_the_number_of_gpus(gpus, fake, count):
-    found = gpus(fake(str(count)))
+def test_the_driver_is_asked_for_the_number_of_gpus(gpus, fake_gpus, count):
+    found = gpus(fake_gpus(str(count)))
     assert found["count"] == len(found["devices"]) == count
     assert (found["source"], found["cuda_version"], found["driver_version"]) == (
         "libcuda", "12.4", "550.54.15")
 
 
-def test_a_gpu_comes_with_its_name_uuid_address_memory_and_capability(gpus, fake):
-    device = gpus(fake("2"))["devices"][1]
+def test_a_gpu_comes_with_its_name_uuid_address_memory_and_capability(gpus, fake_gpus):
+    device = gpus(fake_gpus("2"))["devices"][1]
     assert device == {
         "index": 1, "name": 'Fake "GPU" é\\', "uuid": "GPU-00112233-4455-6677-8899-aabbccddee01",
         "pci": "0000:1b:00.0", "memory": 24 << 30, "compute_capability": "8.6", "mig": False,
         "numa_node": device["numa_node"]}
 
 
-def test_the_choice_of_the_user_is_the_drivers_to_honour(gpus, fake):
-    found = gpus(fake("8", CUDA_VISIBLE_DEVICES="3,1"))
+def test_the_choice_of_the_user_is_the_drivers_to_honour(gpus, fake_gpus):
+    found = gpus(fake_gpus("8", CUDA_VISIBLE_DEVICES="3,1"))
     assert [device["pci"] for device in found["devices"]] == ["0000:1d:00.0", "0000:1b:00.0"]
 
 
 @pytest.mark.parametrize("variable", [("CUDA_VISIBLE_DEVICES", ""), ("NVIDIA_VISIBLE_DEVICES", "none")])
-def test_variables_that_rule_gpus_out_are_believed_without_asking(gpus, fake, variable):
+def test_variables_that_rule_gpus_out_are_believed_without_asking(gpus, fake_gpus, variable):
     name, value = variable
-    found = gpus(fake("hang", **{name: value}))
+    found = gpus(fake_gpus("hang", **{name: value}))
     assert (found["count"], found["source"]) == (0, f"{name}={value}")
 
 
-def test_a_mig_instance_is_told_apart(gpus, fake):
-    found = gpus(fake("mig"))
+def test_a_mig_instance_is_told_apart(gpus, fake_gpus):
+    found = gpus(fake_gpus("mig"))
     assert [device["mig"] for device in found["devices"]] == [True]
     assert found["devices"][0]["uuid"].startswith("MIG-")
     assert "7 MIG instances" in found["warnings"][0]
@@ -106,26 +96,26 @@ def test_a_mig_instance_is_told_apart(gpus, fake):
     ("crash", "was killed by SIGSEGV"),
     ("junk", "its answer is no JSON"),
 ])
-def test_a_driver_in_trouble_is_a_warning_with_the_reason(gpus, fake, behaviour, reason):
-    found = gpus(fake(behaviour))
+def test_a_driver_in_trouble_is_a_warning_with_the_reason(gpus, fake_gpus, behaviour, reason):
+    found = gpus(fake_gpus(behaviour))
     assert found["source"] != "libcuda"
     assert any(reason in warning for warning in found["warnings"])
 
 
-def test_a_driver_that_hangs_is_left_behind_at_the_deadline(gpus, fake):
-    found = gpus(fake("hang"), "--gpu-deadline", "300ms")
+def test_a_driver_that_hangs_is_left_behind_at_the_deadline(gpus, fake_gpus):
+    found = gpus(fake_gpus("hang"), "--gpu-deadline", "300ms")
     assert any("it did not answer in time" in warning for warning in found["warnings"])
 
 
 @pytest.mark.parametrize("deadline", ["597h", "277777h"])
-def test_a_deadline_beyond_all_bounds_is_a_long_one(gpus, fake, deadline):
-    found = gpus(fake("2"), "--gpu-deadline", deadline)
+def test_a_deadline_beyond_all_bounds_is_a_long_one(gpus, fake_gpus, deadline):
+    found = gpus(fake_gpus("2"), "--gpu-deadline", deadline)
     assert (found["count"], found["source"]) == (2, "libcuda")
 
 
-def test_a_stop_signal_ends_the_launcher_while_the_driver_hangs(start, trainit, fake, job):
+def test_a_stop_signal_ends_the_launcher_while_the_driver_hangs(start, trainit, fake_gpus, job):
     here = job()
-    running = start([trainit, "--", "true"], job=here, env=fake("hang", TRAINIT_GPU_DEADLINE="60s"))
+    running = start([trainit, "--", "true"], job=here, env=fake_gpus("hang", TRAINIT_GPU_DEADLINE="60s"))
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
     while not any("trainit-gpu-helper" in Path(f"/proc/{child}/cmdline").read_text()
                   for child in children.read_text().split()):
@@ -137,12 +127,12 @@ def test_a_stop_signal_ends_the_launcher_while_the_driver_hangs(start, trainit, 
     assert here.failure
 
 
-def test_a_system_that_runs_no_programs_from_memory_is_said_so(pid1, trainit, fake):
+def test_a_system_that_runs_no_programs_from_memory_is_said_so(pid1, trainit, fake_gpus):
     if not Path("/proc/sys/vm/memfd_noexec").exists():
         pytest.skip("this kernel has no vm.memfd_noexec")
     # It belongs to the pid namespace, so that nobody else is touched.
     script = 'echo 2 >/proc/sys/vm/memfd_noexec && exec "$1" gpus --format json'
-    end = pid1(["sh", "-c", script, "sh", trainit], env=fake("8"))
+    end = pid1(["sh", "-c", script, "sh", trainit], env=fake_gpus("8"))
     assert end.code == 0, end
     found = json.loads(end.out)
     assert found["source"] != "libcuda"
@@ -161,29 +151,9 @@ def test_no_process_is_started_to_look_for_gpus_that_nothing_hints_at(trainit, t
     assert not {"fork", "vfork", "clone", "clone3"} & set(calls)
 
 
-def test_the_table_is_for_people(pid1, trainit, fake):
-    end = pid1([trainit, "gpus"], env=fake("1"))
+def test_the_table_is_for_people(pid1, trainit, fake_gpus):
+    end = pid1([trainit, "gpus"], env=fake_gpus("1"))
     head, gpu, source = end.out.splitlines()
     assert head.split() == ["gpu", "name", "memory", "compute", "pci", "numa", "uuid"]
     assert "24.0 GB" in gpu and "0000:1a:00.0" in gpu
     assert source == "by libcuda · driver 550.54.15 · CUDA 12.4"
-
-
-def groups(job, current, distribution):
-    """A job of two instance groups, of which one is to be distributed."""
-    hosts = {"a": ["algo-1"], "b": ["algo-3"]}
-    return job(
-        hyperparameters={"sagemaker_program": "train.sh", "sagemaker_torch_distributed_enabled": True,
-                         "sagemaker_distribution_instance_groups": distribution},
-        code={"train.sh": 'echo "worker ${RANK-alone} of host $SM_CURRENT_HOST_RANK"\n'},
-        resources={"current_host": current, "hosts": ["algo-1", "algo-3"], "current_group_name": "a",
-                   "instance_groups": [{"instance_group_name": name, "instance_type": "ml.m5.large", "hosts": members}
-                                       for name, members in hosts.items()]})
-
-
-def test_a_host_outside_the_distributions_groups_runs_the_script_as_one_plain_process(pid1, trainit, fake, job):
-    inside = pid1([trainit], job=groups(job, "algo-1", ["a"]), env=fake("4"))
-    assert inside.code == 0, inside
-    assert sorted(re.findall(r"worker .*", inside.out)) == [f"worker {rank} of host 0" for rank in range(4)]
-    outside = pid1([trainit], job=groups(job, "algo-1", ["b"]), env=fake("4"))
-    assert (outside.code, outside.out) == (0, "worker alone of host -1\n"), outside

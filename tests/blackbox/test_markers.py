@@ -136,6 +136,17 @@ def test_a_fifo_in_place_of_the_success_file_is_no_success_and_not_waited_for(tr
     assert "it is not a regular file" in end.err
 
 
+def test_a_success_without_a_model_is_one_with_a_warning(trainit, pid1, job):
+    empty, full = job(), job()
+    warning = f"warning: {empty.model} is empty: the job leaves no model behind"
+    end = pid1([trainit, "--", "true"], job=empty)
+    assert end.code == 0 and empty.success and warning in end.ours
+    end = pid1([trainit, "--", "touch", f"{full.model}/model.pt"], job=full)
+    assert end.code == 0 and full.success and "leaves no model" not in end.err
+    failed = job()
+    assert "leaves no model" not in pid1([trainit, "--", "false"], job=failed).err
+
+
 # ---- disks that take nothing
 
 def test_a_failure_on_a_full_disk_keeps_its_code_and_says_its_text(trainit, pid1, job, mounted):

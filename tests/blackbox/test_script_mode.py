@@ -82,6 +82,13 @@ def test_a_shell_script_without_a_first_line_runs_in_sh(trainit, pid1, job):
     assert end.code == 0 and end.out == "it runs\n"
 
 
+@pytest.mark.parametrize("name", ["123", "true"])
+def test_a_name_that_json_takes_for_something_else_is_a_name(trainit, pid1, job, name):
+    here = job(raw_hyperparameters={"sagemaker_program": name}, code={name: "#!/bin/sh\necho launched\n"})
+    end = pid1([trainit], job=here)
+    assert (end.code, end.out) == (0, "launched\n"), end.err
+
+
 def test_any_other_file_is_made_executable_and_run(trainit, pid1, job):
     here = script_job(job, program="launch", code={"launch": "#!/bin/sh\necho launched\n"})
     os.chmod(f"{here.base}/code/launch", 0o644)
@@ -171,6 +178,70 @@ def test_the_interpreter_can_be_chosen(trainit, pid1, job, tmp_path, how):
         env["VIRTUAL_ENV"] = str(tmp_path / "venv")
     end = pid1(argv, job=script_job(job), env=env)
     assert end.out == "chosen train.py\n", end.err
+
+
+@pytest.fixture
+def python_at():
+    """python_at(FILE, name): a program there that says who was run."""
+    def write(file, name):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'#!/bin/sh\necho "{name}"\n')
+        file.chmod(0o755)
+
+    return write
+
+
+def test_an_environment_of_the_image_is_found_the_nearest_first(trainit, pid1, job, tmp_path, python_at):
+    """A variable's, then the script's own, then python3 and python of PATH."""
+    here = script_job(job)
+    path = {"PATH": f"{tmp_path}/bin"}
+    conda, virtual = {"CONDA_PREFIX": f"{tmp_path}/conda"}, {"VIRTUAL_ENV": f"{tmp_path}/venv"}
+
+    def found(env):
+        end = pid1([trainit], job=here, env=path | env, namespace=False)
+        assert end.code == 0, end.err
+        return end.out.strip()
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sh").symlink_to("/bin/sh")
+    python_at(tmp_path / "bin/python", "python of PATH")
+    assert found(conda | virtual) == "python of PATH"
+    python_at(tmp_path / "bin/python3", "python3 of PATH")
+    assert found(conda | virtual) == "python3 of PATH"
+    python_at(here.code / ".venv/bin/python", "beside the script")
+    assert found(conda | virtual) == "beside the script"
+    python_at(tmp_path / "conda/bin/python", "conda")
+    assert found(conda | virtual) == "conda"
+    python_at(tmp_path / "venv/bin/python", "venv")
+    assert found(conda | virtual) == "venv"
+    assert found({}) == "beside the script"
+
+
+#: An image of this machine's own programs, with an environment where images keep theirs.
+ROOT_WITH_PYTHON = """
+set -e
+root=$1 python=$2 base=$3
+mount -t tmpfs none "$root"
+for directory in usr tmp dev proc "$(dirname "$base")"; do
+  mkdir -p "$root/$directory"
+  mount --rbind "/$directory" "$root/$directory"
+done
+for link in bin lib lib64 sbin; do ln -s "usr/$link" "$root/$link"; done
+mkdir -p "$root/$(dirname "$python")"
+printf '#!/bin/sh\\necho "%s"\\n' "$python" >"$root/$python"
+chmod 755 "$root/$python"
+cp "$4" "$root/trainit"
+exec chroot "$root" /trainit
+"""
+
+
+@pytest.mark.parametrize("python", ["/opt/venv/bin/python", "/venv/bin/python", "/opt/conda/bin/python"])
+def test_an_environment_in_a_usual_place_is_found_without_a_variable(trainit, pid1, job, tmp_path, python):
+    (tmp_path / "root").mkdir()
+    here = script_job(job)
+    end = pid1(["unshare", "--mount", "sh", "-c", ROOT_WITH_PYTHON, "sh", str(tmp_path / "root"), python,
+                str(here.base), trainit], job=here)
+    assert (end.code, end.out) == (0, f"{python}\n"), end
 
 
 def test_nothing_to_run_says_what_could_be_given(trainit, pid1, job):

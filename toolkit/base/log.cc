@@ -49,7 +49,7 @@ std::string text_line(LogLevel level, const std::string& text, bool dim) {
 Logger::Logger() : sink_(write_to_stderr) {}
 
 void Logger::write(LogLevel level, std::string text) const {
-  text = masked(std::move(text));
+  text = masked(text);
   sink_(format_ == LogFormat::kJson ? json_line(level, text) : text_line(level, text, dim_));
 }
 

@@ -28,7 +28,9 @@ class Logger {
   void set_sink(Sink sink) { sink_ = std::move(sink); }
   void set_mask(Mask mask) { mask_ = std::move(mask); }
   /// The text as it would be said, for who says it elsewhere too.
-  std::string masked(std::string text) const { return mask_ ? mask_(text) : text; }
+  std::string masked(std::string_view text) const {
+    return mask_ ? mask_(text) : std::string(text);
+  }
   void set_level(LogLevel level) { level_ = level; }
   void set_format(LogFormat format) { format_ = format; }
   void set_dim(bool dim) { dim_ = dim; }  ///< dims the lines, as is right on a terminal only

@@ -110,7 +110,7 @@ def main():
     sections = [section(1, LINE, everybody, options.runs), section(8, LINE, everybody, options.runs),
                 section(8, LONG_LINE, ["cat", "trainit"], options.runs)]
     head = (f"## Passing output on\n\n`scripts/bench relay`, on {common.machine()}; medians of {options.runs} interleaved runs "
-            f"({SLOW_RUNS} of slow peers). Workers write as fast as they can, and one reader takes all. With 8 workers, cat "
+            f"({min(SLOW_RUNS, options.runs)} of slow peers). Workers write as fast as they can, and one reader takes all. With 8 workers, cat "
             "reads one pipe that all of them write to, and neither keeps lines whole nor says whose they are; trainit, "
             "`torchrun --tee 3` and `mpirun --tag-output` do both.")
     common.publish("relay", "\n\n".join([head, *sections]), options.print)

@@ -24,6 +24,7 @@ ErrorDirectory::ErrorDirectory(const Environment& environment,
 
 bool ErrorDirectory::make_below(const std::string& parent,
                                 const std::optional<sys::Credentials>& user) {
+  if (parent.empty()) return false;
   std::string path = sys::absolute_path(parent) + "/trainit-errors-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr) return false;
   directory_.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

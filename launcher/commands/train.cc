@@ -117,6 +117,11 @@ class Train {
     TRAINIT_TRY(check_hosts(preparation));
     const auto user = TRAINIT_TRY(find_worker_user(context_));
     const ErrorDirectory errors(context_.inherited, user);
+    if (errors.path().empty()) {
+      log_.warning(
+          "no directory for error files can be made in TMPDIR, /tmp or /dev/shm: "
+          "TORCHELASTIC_ERROR_FILE is not set");
+    }
     PlanInput input = plan_input(context_, preparation);
     input.user = user;
     input.terminal = has_terminal();

@@ -183,3 +183,24 @@ def test_a_fifo_or_too_much_in_place_of_an_error_file_is_neither_waited_for_nor_
         here = job()
         end = pid1([trainit, "--", "sh", "-c", f'{make} "$TORCHELASTIC_ERROR_FILE"; exit 3'], job=here, timeout=30)
         assert end.code == 3 and "code 3" in here.failure_reason
+
+
+@pytest.mark.parametrize("place", ["", "/proc", "not/there"])
+def test_without_a_place_for_error_files_workers_are_told_of_none_and_that_is_said(trainit, pid1, job, place):
+    here = job()
+    script = ('mount --bind "$BASE" /mnt && for place in /tmp /dev/shm; do mount -t tmpfs -o ro none $place; done; '
+              'cd /; exec "$@"')
+    end = pid1(["unshare", "--mount", "sh", "-c", script, "sh", trainit, "--", "sh", "-c", 'echo "${TORCHELASTIC_ERROR_FILE-none}"'],
+               env={"BASE": str(here.base), "SAGEMAKER_BASE_DIR": "/mnt", "TMPDIR": place})
+    assert (end.code, end.out) == (0, "none\n"), end.err
+    assert ("warning: no directory for error files can be made in TMPDIR, /tmp or /dev/shm: TORCHELASTIC_ERROR_FILE is not set"
+            in end.ours)
+
+
+@pytest.mark.parametrize("place", ["relative", "./relative"])
+def test_the_path_of_an_error_file_does_not_depend_on_where_a_worker_runs(trainit, pid1, job, tmp_path, place):
+    (tmp_path / "relative").mkdir()
+    here = job(hyperparameters={"sagemaker_program": "t.sh"}, code={"t.sh": 'echo "$TORCHELASTIC_ERROR_FILE"\n'})
+    end = pid1([trainit], job=here, cwd=tmp_path, env={"TMPDIR": place})
+    assert end.out.startswith("/") and "relative/trainit-errors-" in end.out, end.err
+    assert list((tmp_path / "relative").iterdir()) == []

@@ -216,6 +216,18 @@ def demo():
     return Count(failed=1)
 
 
+def fuzz():
+    seconds = 5 if os.environ.get("TRAINIT_QUICK") else 60
+    report = RESULTS / "fuzz.xml"
+    log = report.with_suffix(".log")
+    report.unlink(missing_ok=True)
+    code = run([sys.executable, REPOSITORY / "scripts/lib/fuzz.py", "--seconds", seconds, "--report", report], log)
+    count = junit_count(report, code, passing_codes=(0, 1))
+    if count.failed:
+        show(log)
+    return count
+
+
 @dataclass
 class Suite:
     presets: list
@@ -232,6 +244,7 @@ SUITES = {
                           lambda: pytest("blackbox-dev", ["blackbox"], binary("dev"), namespace=OWN_PIDS)),
     "blackbox": Suite(["release"], "the static binary, as PID 1, from outside",
                       lambda: pytest("blackbox", ["blackbox"], binary("release"), namespace=OWN_PIDS)),
+    "fuzz": Suite(["fuzz"], "inputs that are made up, a minute a target, against what must always hold", fuzz),
     "conformance": Suite(["release"], "against real peers",
                          lambda: pytest("conformance", ["conformance"], binary("release"), [without(SDK)])),
     "roots": Suite(["release"], "in the root file systems of several distributions, and in an empty one",

@@ -13,8 +13,8 @@ namespace {
 
 using supervise::JobEnd;
 
-/// How long a reader may take nothing.
-constexpr std::chrono::seconds kPatience(2);
+/// How long a reader may take nothing; less where somebody waits for our end.
+constexpr std::chrono::seconds kPatience(2), kPatienceOnceStopped(1);
 /// How long one may take all in all that reads on, when nobody waits to kill us.
 constexpr std::chrono::seconds kWithoutHurry(60);
 /// Between our last write and the platform's SIGKILL.
@@ -77,7 +77,8 @@ RelayedLog::RelayedLog(Logger& log, logs::Relay& relay) : log_(log), before_(log
 
 void finish_output(logs::Relay& relay, const LaunchPlan& plan, const JobEnd* end) {
   const sys::Duration left = end == nullptr ? sys::Duration(kPatience) : time_left(plan, *end);
-  relay.finish(std::min<sys::Duration>(kPatience, left), left);
+  const bool stopped = end != nullptr && end->reason == supervise::StopReason::kPlatform;
+  relay.finish(std::min<sys::Duration>(stopped ? kPatienceOnceStopped : kPatience, left), left);
 }
 
 }  // namespace trainit

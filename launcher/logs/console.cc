@@ -144,6 +144,7 @@ void Console::push_or_write(std::string_view bytes) {
 }
 
 void Console::flush() {
+  const std::uint64_t written_before = written_;
   bool more = true;
   while (more && !queue_.empty()) {
     const std::string_view front = queue_.front();
@@ -152,6 +153,8 @@ void Console::flush() {
     queue_.pop(offer.bytes);
     more = settle(offer);
   }
+  if (!queue_.empty() && (written_ != written_before || !waiting_))
+    stuck_since_ = sys::Clock::now();
   wait_for_room();
   update_room();
 }
@@ -244,13 +247,12 @@ void Console::look_at_reader() {
 void Console::finish(sys::Duration patience, sys::TimePoint deadline) {
   release_held();
   flush();
-  sys::TimePoint give_up_at = std::min(deadline, sys::Clock::now() + patience);
-  while (!queue_.empty() && sys::Clock::now() < give_up_at) {
-    const std::size_t before = queue_.size();
+  while (!queue_.empty()) {
+    const sys::Duration left = std::min(deadline, stuck_since_ + patience) - sys::Clock::now();
+    if (left <= sys::Duration::zero()) break;
     pollfd entry = {outlet_.descriptor().get(), POLLOUT, 0};
-    posix::poll(&entry, 1, milliseconds(give_up_at - sys::Clock::now()));
+    posix::poll(&entry, 1, milliseconds(left));
     flush();
-    if (queue_.size() < before) give_up_at = std::min(deadline, sys::Clock::now() + patience);
   }
   if (!queue_.empty()) drop_queue();
 }

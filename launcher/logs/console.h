@@ -69,8 +69,9 @@ class Console {
     on_trouble_ = std::move(callback);
   }
 
-  /// Waits until all is written, but at most `patience` without any progress and at most until
-  /// `deadline`. For the very end, outside the loop.
+  /// Waits until all is written, but at most until `deadline`, and no longer than until the reader
+  /// has taken nothing for `patience`; that counts also before this is called. For the very end,
+  /// outside the loop.
   void finish(sys::Duration patience, sys::TimePoint deadline);
 
   const Outlet& outlet() const { return outlet_; }
@@ -112,6 +113,7 @@ class Console {
   sys::EventLoop::TimerId held_timer_ = 0, retry_timer_ = 0, window_timer_ = 0;  ///< 0: none
   Source open_by_ = kNobody;  ///< who left the last line open
   sys::TimePoint opened_at_;
+  sys::TimePoint stuck_since_;  ///< when the reader last took something, while something is queued
   char last_written_ = '\n';
   bool full_ = false, crowded_ = false, reader_is_slow_ = false;
   int batches_ = 0;

@@ -294,6 +294,18 @@ TEST_CASE_FIXTURE(PipeConsole,
   CHECK(console.counts().lost_bytes == queued);
 }
 
+TEST_CASE_FIXTURE(PipeConsole,
+                  "a reader that has taken nothing for long is not waited for at the end") {
+  console.append(0, "", std::string(kLimit, 'x'));
+  const timespec long_enough = {1, 100'000'000};
+  ::nanosleep(&long_enough, nullptr);
+  const sys::TimePoint begin = sys::Clock::now();
+  console.finish(std::chrono::seconds(1), begin + std::chrono::seconds(60));
+  CHECK(sys::Clock::now() - begin < std::chrono::milliseconds(900));
+  CHECK(console.queued() == 0);
+  CHECK(console.counts().lost_bytes > 0);
+}
+
 TEST_CASE_FIXTURE(PatientConsole, "the end writes the lines that were held back") {
   console.append(0, "", "open");
   console.say("trainit: last\n");

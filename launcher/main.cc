@@ -7,6 +7,7 @@
 #include "commands/commands.h"
 #include "commands/print.h"
 #include "conclusion.h"
+#include "logs/direct_log.h"
 #include "preparation.h"
 #include "sys/files.h"
 #include "sys/inheritance.h"
@@ -28,6 +29,7 @@ int refuse(const Error& error, bool is_job, const Logger& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const logs::DirectLog direct(log);
   sys::Inheritance inheritance = sys::take_inheritance();
   Logger log;
   const std::span words(argv, static_cast<std::size_t>(argc));

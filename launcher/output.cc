@@ -71,7 +71,10 @@ logs::RelayOptions relay_options(const JobContext& context, const LaunchPlan& pl
 }
 
 RelayedLog::RelayedLog(Logger& log, logs::Relay& relay) : log_(log), before_(log.sink()) {
-  log.set_sink([&relay](std::string_view lines) { relay.say(lines); });
+  log.set_sink([&relay](std::string_view lines) {
+    relay.say(lines);
+    return lines.size();
+  });
   relay.on_trouble([&log](const std::string& text) { log.warning("{}", text); });
 }
 

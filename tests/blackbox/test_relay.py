@@ -30,6 +30,59 @@ def wait_until(holds, seconds=60):
         time.sleep(0.02)
 
 
+def fill(descriptor):
+    """Fills a pipe that nobody reads."""
+    os.set_blocking(descriptor, False)
+    for size in (65536, 1):
+        try:
+            while os.write(descriptor, b"#" * size):
+                pass
+        except BlockingIOError:
+            pass
+    os.set_blocking(descriptor, True)
+
+
+# ---- readers that stand still
+
+def test_a_full_stderr_keeps_neither_the_worker_from_its_start_nor_us_from_a_stop(trainit, clean_env, job):
+    here = job()
+    reader, writer = os.pipe()
+    fill(writer)
+    running = subprocess.Popen([trainit, "--", "sh", "-c", "echo ready; exec sleep 1000"], env=clean_env | here.env,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=writer)
+    try:
+        assert running.stdout.readline() == b"ready\n"
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=30) == 143
+        assert "SIGTERM" in here.failure
+    finally:
+        running.kill()
+        running.wait()
+        running.stdout.close()
+        os.close(reader)
+        os.close(writer)
+
+
+def test_what_a_full_stderr_did_not_take_comes_when_it_is_read(trainit, clean_env, job):
+    here = job()
+    reader, writer = os.pipe()
+    fill(writer)
+    running = subprocess.Popen([trainit, "--", "sh", "-c", "echo ready; read line; exit 3"], env=clean_env | here.env,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=writer)
+    os.close(writer)
+    try:
+        assert running.stdout.readline() == b"ready\n"
+        running.stdin.close()
+        with open(reader, "rb") as pipe:
+            lines = pipe.read().lstrip(b"#").decode().splitlines()
+        assert running.wait(timeout=30) == 3
+        assert lines[0].startswith("trainit: 0.") and lines[-1].endswith("exit 3")
+    finally:
+        running.kill()
+        running.wait()
+        running.stdout.close()
+
+
 # ---- what comes out
 
 def test_one_workers_bytes_pass_unchanged(trainit, pid1, job, tmp_path):

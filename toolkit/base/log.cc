@@ -1,8 +1,7 @@
 #include "base/log.h"
 
-#include <unistd.h>
-
-#include <cerrno>
+#include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "base/utf8.h"
@@ -11,14 +10,7 @@
 namespace trainit {
 namespace {
 
-void write_to_stderr(std::string_view line) {
-  while (!line.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // there is nowhere to say that nothing can be said
-    line.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
+constexpr std::size_t kMostUnsaid = 1 << 20;
 
 std::string_view level_name(LogLevel level) {
   switch (level) {
@@ -46,11 +38,25 @@ std::string text_line(LogLevel level, const std::string& text, bool dim) {
 
 }  // namespace
 
-Logger::Logger() : sink_(write_to_stderr) {}
+void Logger::set_sink(Sink sink) {
+  sink_ = std::move(sink);
+  flush();
+}
+
+bool Logger::flush() const {
+  if (unsaid_.empty() || !sink_) return unsaid_.empty();
+  const std::string lines =
+      std::exchange(unsaid_, {});  // the sink may have something to say itself
+  unsaid_.insert(0, lines, std::min(sink_(lines), lines.size()));
+  return unsaid_.empty();
+}
 
 void Logger::write(LogLevel level, std::string text) const {
   text = masked(text);
-  sink_(format_ == LogFormat::kJson ? json_line(level, text) : text_line(level, text, dim_));
+  const std::string line =
+      format_ == LogFormat::kJson ? json_line(level, text) : text_line(level, text, dim_);
+  if (unsaid_.size() + line.size() <= kMostUnsaid) unsaid_ += line;
+  flush();
 }
 
 }  // namespace trainit

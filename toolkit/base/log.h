@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-/// What trainit itself says: whole lines on stderr that begin with "trainit:". Whatever a message
+/// What trainit itself says: whole lines that begin with "trainit:". Whatever a message
 /// quotes, it is one line: control characters are escaped. One logger is made in main and passed to
 /// whoever speaks; there is no global one.
 namespace trainit {
@@ -16,16 +16,18 @@ enum class LogFormat { kText, kJson };
 
 class Logger {
  public:
-  /// Takes one finished line, with its end. It never fails and never blocks.
-  using Sink = std::function<void(std::string_view line)>;
+  /// Takes finished lines, each with its end, as far as there is room for them, and tells how many
+  /// bytes that was. It never fails and never blocks.
+  using Sink = std::function<std::size_t(std::string_view lines)>;
   /// Gives a text with every secret in it masked.
   using Mask = std::function<std::string(std::string_view text)>;
 
-  /// Writes to stderr, directly.
-  Logger();
-
   const Sink& sink() const { return sink_; }
-  void set_sink(Sink sink) { sink_ = std::move(sink); }
+  /// What the sink before it, or none, has not taken yet is the first that this one is given.
+  void set_sink(Sink sink);
+  /// Offers the sink what it has not taken yet, which otherwise waits for the next line. Tells
+  /// whether all of it has been taken.
+  bool flush() const;
   void set_mask(Mask mask) { mask_ = std::move(mask); }
   /// The text as it would be said, for who says it elsewhere too.
   std::string masked(std::string_view text) const {
@@ -60,6 +62,7 @@ class Logger {
   void write(LogLevel level, std::string text) const;
 
   Sink sink_;
+  mutable std::string unsaid_;  ///< no more than 1 MiB: what comes then is dropped
   Mask mask_;
   LogLevel level_ = LogLevel::kInfo;
   LogFormat format_ = LogFormat::kText;

@@ -72,9 +72,9 @@ WorkerStream::Description Relay::describe(int rank, Stream stream) {
   WorkerStream::Description result;
   result.rank = rank;
   result.stream = stream;
-  result.source = next_source_++;
   result.prefix = prefix_of(rank, stream);
   result.passing = passing_of(rank, result.prefix);
+  result.source = adds_nothing(result.prefix) ? kOnlyWorker : next_source_++;
   result.waits_for_room = options_.when_full == WhenFull::kBlock;
   result.collapse_progress = options_.collapse_progress;
   if (options_.when_full == WhenFull::kSpill)
@@ -88,9 +88,13 @@ WorkerStream::Passing Relay::passing_of(int rank, const std::string& prefix) con
   using Passing = WorkerStream::Passing;
   if (options_.only_rank_zero && rank != 0) return Passing::kNothing;
   if (workers_ > 1 || !prefix.empty()) return Passing::kEndedLines;
-  const bool line_by_line =
-      stdout_ == stderr_ || options_.collapse_progress || options_.when_full != WhenFull::kBlock;
-  return line_by_line ? Passing::kLines : Passing::kBytes;
+  return adds_nothing(prefix) && stdout_ != stderr_ ? Passing::kBytes : Passing::kLines;
+}
+
+/// Whether what comes out of us is what came in, byte for byte.
+bool Relay::adds_nothing(const std::string& prefix) const {
+  return workers_ == 1 && prefix.empty() && !options_.collapse_progress &&
+         options_.when_full == WhenFull::kBlock;
 }
 
 std::string Relay::prefix_of(int rank, Stream stream) const {
@@ -279,7 +283,7 @@ std::vector<std::string> Relay::remarks() const {
   std::vector<std::string> remarks;
   const Console::Counts sum = counts();
   if (sum.inserted_line_ends > 0)
-    remarks.push_back(fmt::format("{} line{} of the output had no end when another rank's came",
+    remarks.push_back(fmt::format("{} line{} of the output had no end when another came",
                                   sum.inserted_line_ends, sum.inserted_line_ends == 1 ? "" : "s"));
   if (sum.lost_bytes > 0)
     remarks.push_back(fmt::format("{} of the output could not be written",

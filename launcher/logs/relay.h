@@ -19,10 +19,11 @@ namespace trainit::logs {
 ///
 /// One worker's bytes pass unchanged. With several, lines stay whole, the two streams stay apart,
 /// rank 0 is plain and the others' lines begin with "[rank 3] ". A line that has not ended after
-/// 200 ms is passed on as far as it is; if another rank's line comes next, it is given an end.
-/// Readers that do not keep up make us stop reading, so that the workers wait as they would without
-/// us. All this is as long as the options do not say otherwise. Nothing here blocks, fails, or ends
-/// the process.
+/// 200 ms is passed on as far as it is; if another rank's line comes next, it is given an end. One
+/// worker's lines stay whole so too where both its streams lead to one place, but nothing is added
+/// to them. Readers that do not keep up make us stop reading, so that the workers wait as they would
+/// without us. All this is as long as the options do not say otherwise. Nothing here blocks, fails,
+/// or ends the process.
 class Relay {
  public:
   Relay(sys::EventLoop& loop, int workers, RelayOptions options = {});
@@ -66,6 +67,7 @@ class Relay {
  private:
   void add_stream(int rank, Stream stream, sys::UniqueFd reader);
   WorkerStream::Description describe(int rank, Stream stream);
+  bool adds_nothing(const std::string& prefix) const;
   WorkerStream::Passing passing_of(int rank, const std::string& prefix) const;
   std::string prefix_of(int rank, Stream stream) const;
   std::unique_ptr<LogFile> make_file(const LogDirectory& directory,
@@ -86,6 +88,9 @@ class Relay {
   Console& console_of(Stream stream) { return stream == Stream::kStderr ? *stderr_ : *stdout_; }
   const WorkerStream* find(int rank, Stream stream) const;
 
+  /// Both streams of a worker to whose bytes nothing is added: no line end stands between them.
+  static constexpr Console::Source kOnlyWorker = 0;
+
   sys::EventLoop& loop_;
   int workers_;
   RelayOptions options_;
@@ -94,7 +99,7 @@ class Relay {
   Console *stdout_, *stderr_;
   std::vector<std::unique_ptr<WorkerStream>> streams_;
   std::vector<char> buffer_;
-  Console::Source next_source_ = 0;
+  Console::Source next_source_ = kOnlyWorker + 1;
   std::function<void(const std::string& text)> on_trouble_;
   WorkerStream::Overflow overflow_;                            ///< of all streams together
   std::vector<const WorkerStream*> unwatched_;                 ///< that epoll has refused so far

@@ -188,6 +188,38 @@ TEST_CASE("one worker's bytes pass unchanged, line ends or not") {
   check_ended_well(child);
 }
 
+TEST_CASE("nothing is put between one worker's streams where both lead to one place") {
+  RelayOptions options;
+  options.unfinished_line = std::chrono::milliseconds(1);
+  TestRelay test(1, options, true);
+  Worker worker = test.add(0);
+  write_all(worker.out.get(), "abc");
+  test.run_until_out("abc");
+  write_all(worker.err.get(), "def\n");
+  test.run_until_out("abcdef\n");
+  write_all(worker.err.get(), "gh");
+  test.run_until_out("abcdef\ngh");
+  write_all(worker.out.get(), "i\nlast");
+  test.run_until_out("abcdef\nghi\nlast");
+  worker.end();
+  test.drain();
+  CHECK(test.out_text == "abcdef\nghi\nlast");
+  CHECK(test.relay.remarks().empty());
+}
+
+TEST_CASE("our own line ends the line that one worker left open where both its streams lead") {
+  RelayOptions options;
+  options.unfinished_line = std::chrono::milliseconds(1);
+  TestRelay test(1, options, true);
+  const Worker worker = test.add(0);
+  write_all(worker.out.get(), "abc");
+  test.run_until_out("abc");
+  test.run_for(std::chrono::milliseconds(5));
+  test.relay.say("trainit: hello\n");
+  write_all(worker.err.get(), "def\n");
+  test.run_until_out("abc\ntrainit: hello\ndef\n");
+}
+
 TEST_CASE("one worker's question without a line end is seen at once") {
   TestRelay test(1);
   const Worker worker = test.add(0);
@@ -703,7 +735,7 @@ TEST_CASE("what was inserted and lost is remarked on at the end") {
   write_all(two.err.get(), std::string(2047, 'x') + "\n");
   test.run_until([&] { return test.relay.counts().lost_bytes > 0; });
   CHECK(test.relay.remarks() ==
-        std::vector<std::string>{"1 line of the output had no end when another rank's came",
+        std::vector<std::string>{"1 line of the output had no end when another came",
                                  "2 KB of the output could not be written"});
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "logs/prefix.h"
+#include "sys/files.h"
 #include "sys/posix.h"
 
 namespace trainit::logs {
@@ -58,8 +59,17 @@ void Relay::say(std::string_view lines) { stderr_->say(lines); }
 void Relay::add_worker(int rank, WorkerPipes pipes) {
   // Of an earlier round of this rank only an output that somebody still holds is of interest.
   std::erase_if(streams_, [&](const auto& old) { return old->rank() == rank && !old->open(); });
+  tell_owner_error(pipes.owner_error);
   add_stream(rank, Stream::kStdout, std::move(pipes.stdout_reader));
   add_stream(rank, Stream::kStderr, std::move(pipes.stderr_reader));
+}
+
+void Relay::tell_owner_error(int error) {
+  if (error == 0 || std::exchange(owner_error_told_, true)) return;
+  tell(fmt::format(
+      "the workers' user cannot be given the pipes of its output ({}): a program that opens "
+      "/dev/stdout or /dev/stderr again will not be able to",
+      sys::errno_text(error)));
 }
 
 void Relay::add_stream(int rank, Stream stream, sys::UniqueFd reader) {

@@ -65,6 +65,7 @@ class Relay {
   std::vector<std::string> remarks() const;
 
  private:
+  void tell_owner_error(int error);
   void add_stream(int rank, Stream stream, sys::UniqueFd reader);
   WorkerStream::Description describe(int rank, Stream stream);
   bool adds_nothing(const std::string& prefix) const;
@@ -101,6 +102,7 @@ class Relay {
   std::vector<char> buffer_;
   Console::Source next_source_ = kOnlyWorker + 1;
   std::function<void(const std::string& text)> on_trouble_;
+  bool owner_error_told_ = false;
   WorkerStream::Overflow overflow_;                            ///< of all streams together
   std::vector<const WorkerStream*> unwatched_;                 ///< that epoll has refused so far
   sys::EventLoop::TimerId flush_timer_ = 0, watch_timer_ = 0;  ///< 0: none

@@ -12,14 +12,12 @@ namespace {
 // workers of this.
 constexpr int kPipeBytes = 256 * 1024;
 
-bool make_pipe(const std::optional<sys::Credentials>& user, sys::UniqueFd& reader,
-               sys::UniqueFd& writer) {
+bool make_pipe(sys::UniqueFd& reader, sys::UniqueFd& writer) {
   int ends[2];
   if (posix::pipe2(ends, O_CLOEXEC) != 0) return false;
   reader.reset(ends[0]);
   writer.reset(ends[1]);
   posix::fcntl(ends[0], F_SETPIPE_SZ, kPipeBytes);  // a refusal leaves the usual 64 KiB
-  if (user && posix::fchown(ends[1], user->uid, user->gid) != 0) return false;
   return posix::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
@@ -28,11 +26,15 @@ bool make_pipe(const std::optional<sys::Credentials>& user, sys::UniqueFd& reade
 tl::expected<WorkerPipes, sys::SpawnError> make_worker_pipes(
     const std::optional<sys::Credentials>& user) {
   WorkerPipes pipes;
-  if (make_pipe(user, pipes.stdout_reader, pipes.stdout_writer) &&
-      make_pipe(user, pipes.stderr_reader, pipes.stderr_writer)) {
-    return pipes;
+  if (!make_pipe(pipes.stdout_reader, pipes.stdout_writer) ||
+      !make_pipe(pipes.stderr_reader, pipes.stderr_writer)) {
+    return tl::unexpected(sys::SpawnError{sys::SpawnStage::kPipes, errno});
   }
-  return tl::unexpected(sys::SpawnError{sys::SpawnStage::kPipes, errno});
+  if (!user) return pipes;
+  for (const sys::UniqueFd* writer : {&pipes.stdout_writer, &pipes.stderr_writer}) {
+    if (posix::fchown(writer->get(), user->uid, user->gid) != 0) pipes.owner_error = errno;
+  }
+  return pipes;
 }
 
 }  // namespace trainit::logs

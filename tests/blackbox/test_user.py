@@ -69,6 +69,17 @@ def test_a_link_in_place_of_an_error_file_is_not_followed(trainit, pid1, reachab
     assert "somebody else" not in end.err + reachable.failure
 
 
+def test_workers_run_as_the_user_where_nothing_can_be_given_away(trainit, pid1, reachable):
+    (reachable.base / "checkpoints").mkdir()
+    for directory in (reachable.model, reachable.output, reachable.output / "data", reachable.base / "checkpoints"):
+        os.makedirs(directory, exist_ok=True)
+        os.chown(directory, UID, GID)
+    end = pid1(["setpriv", "--bounding-set=-chown", trainit, "--user", f"{UID}:{GID}", "--workers", "2", "--", "id", "-u"], job=reachable)
+    assert end.code == 0, end.err
+    assert sorted(line.split()[-1] for line in end.out.splitlines()) == [str(UID)] * 2
+    assert end.err.count("cannot be given the pipes of its output") == 1
+
+
 def test_several_workers_share_the_user(trainit, pid1, reachable):
     end = pid1([trainit, "--user", f"{UID}", "--workers", "3", "--", "id", "-u"], job=reachable)
     assert sorted(line.split()[-1] for line in end.out.splitlines()) == [str(UID)] * 3

@@ -415,6 +415,24 @@ TEST_CASE("when the kernel refuses to read a worker again, that is tried again")
   CHECK(test.out_text.size() == written);
 }
 
+TEST_CASE(
+    "pipes that the workers' user cannot be given are used all the same, and it is told once") {
+  TestRelay test(2);
+  std::vector<std::string> told;
+  test.relay.on_trouble([&](const std::string& text) { told.push_back(text); });
+  for (int rank = 0; rank < 2; ++rank) {
+    WorkerPipes pipes = std::move(*logs::make_worker_pipes(std::nullopt));
+    pipes.owner_error = EPERM;
+    write_all(pipes.stdout_writer.get(), "hello\n");
+    test.relay.add_worker(rank, std::move(pipes));
+  }
+  test.drain();
+  CHECK(test.out_text == "hello\n[rank 1] hello\n");
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].find("cannot be given") != std::string::npos);
+  CHECK(told[0].find("(EPERM)") != std::string::npos);
+}
+
 TEST_CASE("of very many streams none has a line cut because its turn comes late") {
   TestRelay test(100);
   std::vector<Worker> workers;

@@ -249,12 +249,14 @@ int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
   // A worker may have left the marker of success before it failed.
   if (markers && ::unlink(paths.success.c_str()) != 0 && errno != ENOENT)
     log.error("{} does not go away: {}", paths.success, sys::errno_text(errno));
-  const Result<void> written = markers ? write_failure(paths, conclusion.failure) : Result<void>();
+  const Result<bool> written = markers ? write_failure(paths, conclusion.failure) : false;
   if (!written) {
     log.error("the failure file could not be written: {}; its text:", written.error().message);
     for (const std::string_view text : split(conclusion.failure, '\n')) log.error("{}", text);
-  } else if (markers) {
+  } else if (*written) {
     log.info("failure written to {}; exit {}", paths.failure, conclusion.exit_code);
+  } else if (markers) {
+    log.info("{} is kept as the job wrote it; exit {}", paths.failure, conclusion.exit_code);
   } else {
     log.info("exit {}", conclusion.exit_code);
   }

@@ -68,8 +68,11 @@ def test_the_cause_stands_in_the_first_200_bytes(trainit, pid1, job):
 def test_a_failure_file_that_the_worker_wrote_is_kept(trainit, pid1, job):
     here = job()
     script = f'printf "my own words" > {here.output}/failure; exit 4'
-    assert pid1([trainit, "--", "sh", "-c", script], job=here).code == 4
+    end = pid1([trainit, "--", "sh", "-c", script], job=here)
+    assert end.code == 4
     assert here.failure == "my own words" and not here.success
+    assert end.ours[-1] == f"{here.output}/failure is kept as the job wrote it; exit 4"
+    assert "failure written" not in end.err
 
 
 def test_a_worker_that_ended_badly_cannot_make_it_a_success(trainit, pid1, job):

@@ -28,10 +28,12 @@ Result<void> set_aside(const std::string& path) {
 
 }  // namespace
 
-Result<void> write_failure(const Paths& paths, std::string_view text) {
+Result<bool> write_failure(const Paths& paths, std::string_view text) {
   TRAINIT_TRY(sys::make_directories(paths.output));
-  TRAINIT_TRY(sys::write_file_once(paths.failure, fit_failure_text(text)));
-  return {};
+  const bool wrote = TRAINIT_TRY(sys::write_file_once(paths.failure, fit_failure_text(text)));
+  if (!wrote && !sys::is_regular_file(paths.failure))
+    return fail("writing " + paths.failure + ": what is there is not a regular file");
+  return wrote;
 }
 
 Result<void> write_success(const Paths& paths) {

@@ -117,6 +117,11 @@ bool is_directory(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+bool is_regular_file(const std::string& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 Result<UniqueFd> open_file(BorrowedFd directory, const std::string& path, int flags, mode_t mode) {
   constexpr int kAlways = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   UniqueFd file(::openat(directory.get(), path.c_str(), flags | kAlways, mode));

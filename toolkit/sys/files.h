@@ -17,6 +17,7 @@ std::string errno_text(int errno_value);
 
 bool exists(const std::string& path);
 bool is_directory(const std::string& path);
+bool is_regular_file(const std::string& path);
 
 /// Opens what has to be a regular file, without waiting: a FIFO would keep us until somebody has
 /// opened its other end. A relative `path` begins at `directory`. Error: errno's text, or that it

@@ -17,7 +17,7 @@ std::string content(const std::string& path) { return sys::read_file(path).value
 TEST_CASE("a failure is written whole, and nothing else is left beside it") {
   const TemporaryDirectory base;
   const Paths paths = Paths::below(base.path);
-  REQUIRE(write_failure(paths, "algo-1 rank 0: ValueError: no"));
+  CHECK(write_failure(paths, "algo-1 rank 0: ValueError: no").value());
   CHECK(content(paths.failure) == "algo-1 rank 0: ValueError: no");
   CHECK(*sys::list_directory(paths.output) == std::vector<std::string>{"failure"});
 }
@@ -26,7 +26,7 @@ TEST_CASE("a failure that user code wrote is kept") {
   const TemporaryDirectory base;
   const Paths paths = Paths::below(base.path);
   base.write("output/failure", "the user's reason");
-  REQUIRE(write_failure(paths, "ours"));
+  CHECK_FALSE(write_failure(paths, "ours").value());
   CHECK(content(paths.failure) == "the user's reason");
   CHECK(*sys::list_directory(paths.output) == std::vector<std::string>{"failure"});
 }
@@ -95,6 +95,15 @@ TEST_CASE(
   REQUIRE(::mkfifo(paths.success.c_str(), 0644) == 0);
   CHECK(write_success(paths).error().message ==
         "writing " + paths.success + ": it is not a regular file");
+}
+
+TEST_CASE("what is there in place of the failure file and is none is no failure that was written") {
+  const TemporaryDirectory base;
+  const Paths paths = Paths::below(base.path);
+  REQUIRE(sys::make_directories(paths.output));
+  REQUIRE(::mkfifo(paths.failure.c_str(), 0644) == 0);
+  CHECK(write_failure(paths, "x").error().message ==
+        "writing " + paths.failure + ": what is there is not a regular file");
 }
 
 TEST_CASE("markers of an earlier job are moved away, and replace those of the one before it") {

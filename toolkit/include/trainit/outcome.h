@@ -12,9 +12,10 @@ inline constexpr std::size_t kFailureBytes = 1024;
 
 /// Says why the job failed, for `<output>/failure`, whose first 1,024 bytes the platform shows as
 /// the failure reason. Invalid UTF-8 is replaced, the text is cut at a character. A file that is
-/// there already is kept, because its writer knew more. A training program calls this and then
-/// exits with a code other than 0.
-Result<void> write_failure(const Paths& paths, std::string_view text);
+/// there already is kept, because its writer knew more: false then. Error: it could not be written,
+/// or what is there is no file. A training program calls this and then exits with a code other
+/// than 0.
+Result<bool> write_failure(const Paths& paths, std::string_view text);
 
 /// Puts an empty `<output>/success` there.
 Result<void> write_success(const Paths& paths);

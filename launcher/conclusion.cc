@@ -221,12 +221,17 @@ int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logge
   return mapped->second;
 }
 
+bool on_platform(const Paths& paths) {
+  return Environment::of_process().has("TRAINING_JOB_NAME") || sys::exists(paths.input_config);
+}
+
 int leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log) {
   Conclusion conclusion;
   conclusion.exit_code = error.exit_code;
   conclusion.failure = log.masked(error.message);
   log.error("{}", error.message);
-  return leave_marker(conclusion, paths, sys::is_directory(paths.output), log);
+  return leave_marker(conclusion, paths, on_platform(paths) || sys::is_directory(paths.output),
+                      log);
 }
 
 int leave_early_failure(const Error& error, const Paths& paths, const Logger& log) {

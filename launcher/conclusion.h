@@ -54,8 +54,11 @@ int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
 /// one.
 int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logger& log);
 
-/// A failure before the first worker: the sentence in the log and, where there is an output
-/// directory, in the failure file. Returns the exit code.
+/// Whether there is a platform, for who cannot read the job (see TrainingJob::on_platform).
+bool on_platform(const Paths& paths);
+
+/// A failure before the first worker: the sentence in the log and, where there is a platform or an
+/// output directory, in the failure file. Returns the exit code.
 int leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log);
 /// The same, before an earlier job's markers were moved away: they are now, so that the failure
 /// file is this job's own.

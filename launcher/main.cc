@@ -18,10 +18,8 @@ namespace {
 
 /// A mistake on the command line. On a platform it is the job's failure, and the platform shows it.
 int refuse(const Error& error, bool is_job, const Logger& log) {
-  const Environment environment = Environment::of_process();
-  const Paths paths = Paths::from(environment);
-  const bool on_platform = environment.has("TRAINING_JOB_NAME") || sys::exists(paths.input_config);
-  if (is_job && on_platform) return leave_early_failure(error, paths, log);
+  const Paths paths = Paths::from(Environment::of_process());
+  if (is_job && on_platform(paths)) return leave_early_failure(error, paths, log);
   log.error("{}", error.message);
   return error.exit_code;
 }
@@ -29,9 +27,9 @@ int refuse(const Error& error, bool is_job, const Logger& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const logs::DirectLog direct(log);
   sys::Inheritance inheritance = sys::take_inheritance();
   Logger log;
+  const logs::DirectLog direct(log);
   const std::span words(argv, static_cast<std::size_t>(argc));
   log.set_mask(mask_of(
       environment::Secrets::collect(Environment::of_process(), {}, {words.begin(), words.end()})));

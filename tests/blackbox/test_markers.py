@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import signal
 import subprocess
 
@@ -121,6 +122,13 @@ def test_a_set_up_that_fails_leaves_a_failure_and_no_success(trainit, pid1, job)
     (here.output / "success").write_text("")
     assert pid1([trainit, "--", "true"], job=here).code == 125
     assert not here.success and "hyperparameters.json: line 1" in here.failure_reason
+
+
+def test_a_set_up_that_fails_makes_the_output_directory_for_its_failure(trainit, pid1, job):
+    here = job(raw_hyperparameters='{"epochs": 3,')
+    shutil.rmtree(here.output)
+    assert pid1([trainit, "--", "true"], job=here).code == 125
+    assert "hyperparameters.json: line 1" in here.failure_reason
 
 
 def test_a_killed_launcher_leaves_no_success(trainit, start, job):

@@ -84,7 +84,9 @@ Result<std::vector<std::string>> names_below(BorrowedFd directory, const char* p
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
   }
+  if (errno != 0) return fail(errno_text(errno));
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -2,9 +2,16 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
 
 using namespace trainit;
 using namespace trainit::sys;
@@ -16,6 +23,17 @@ struct TemporaryDirectory {
   TemporaryDirectory() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
   ~TemporaryDirectory() { [[maybe_unused]] const int ended = ::system(("rm -rf " + path).c_str()); }
 };
+
+/// From now on the kernel does as if a disk were broken.
+void refuse_listings() {
+  sock_filter rules[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getdents64, 0, 1),
+                         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+                         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog program = {4, rules};
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
 
 }  // namespace
 
@@ -76,6 +94,19 @@ TEST_CASE("a file of an open directory is read there, and a link in its place is
         "reading file: it is longer than 3 bytes");
   CHECK(read_file_in(opened.borrow(), "link").error().message ==
         "reading link: Too many levels of symbolic links (ELOOP)");
+}
+
+TEST_CASE("a listing that breaks off is an error, and no shorter list") {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    refuse_listings();
+    const auto names = list_directory("/");
+    ::_exit(!names && names.error().message == "listing /: Input/output error (EIO)" ? 0 : 1);
+  }
+  int status = -1;
+  CHECK(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
 }
 
 TEST_CASE("a file that is written once keeps what is there, a dangling link too") {

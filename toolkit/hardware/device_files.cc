@@ -1,15 +1,19 @@
 #include "hardware/device_files.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "base/text.h"
+#include "sys/capture.h"
 #include "sys/files.h"
 #include "sys/unique_fd.h"
 
 namespace trainit::hardware {
 namespace {
+
+constexpr int kDeadlineMilliseconds = 1000;
 
 std::vector<std::string> names_in(const std::string& directory) {
   return sys::list_directory(directory).value_or(std::vector<std::string>());
@@ -30,6 +34,17 @@ bool opens(const std::string& path) {
   return sys::UniqueFd(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY))
       .
       operator bool();
+}
+
+/// Which of these open, one character each.
+Result<std::string> try_to_open(const std::vector<std::string>& paths) {
+  if (paths.empty()) return std::string();
+  const auto open_each = [&paths](sys::BorrowedFd output) {
+    for (const std::string& path : paths) {
+      [[maybe_unused]] const ssize_t told = ::write(output.get(), opens(path) ? "y" : "n", 1);
+    }
+  };
+  return sys::run_forked("opening " + paths[0], open_each, kDeadlineMilliseconds);
 }
 
 /// What /proc/driver/nvidia/gpus/ADDRESS/information says: "Model: \t NVIDIA L4", "GPU UUID: …",
@@ -97,12 +112,20 @@ bool has_nvidia_module(const SystemRoots& roots) {
   return sys::is_directory(roots.proc + "/driver/nvidia");
 }
 
-std::vector<Gpu> gpus_by_device_files(const SystemRoots& roots) {
-  const auto all = all_information(roots);
-  std::vector<Gpu> gpus;
+Result<std::vector<Gpu>> gpus_by_device_files(const SystemRoots& roots) {
+  std::vector<int> minors;
+  std::vector<std::string> paths;
   for (const std::string& name : names_in(roots.dev)) {
     const auto minor = minor_of(name);
-    if (minor && opens(roots.dev + '/' + name)) gpus.push_back(gpu_of(*minor, all));
+    if (!minor) continue;
+    minors.push_back(*minor);
+    paths.push_back(roots.dev + '/' + name);
+  }
+  const std::string open = TRAINIT_TRY(try_to_open(paths));
+  const auto all = all_information(roots);
+  std::vector<Gpu> gpus;
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    if (open[i] == 'y') gpus.push_back(gpu_of(minors[i], all));
   }
   std::sort(gpus.begin(), gpus.end(), [](const Gpu& a, const Gpu& b) {
     return a.pci != b.pci ? a.pci < b.pci : a.index < b.index;

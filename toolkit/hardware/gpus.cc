@@ -91,10 +91,11 @@ class Search {
   }
 
   Gpus of_driver(Gpus gpus) {
-    const std::size_t files = gpus_by_device_files(roots_).size();
-    if (gpus.devices.empty() && files > 0 && !environment_.has("CUDA_VISIBLE_DEVICES")) {
+    if (!gpus.devices.empty() || environment_.has("CUDA_VISIBLE_DEVICES")) return gpus;
+    const auto files = gpus_by_device_files(roots_);
+    if (files && !files->empty()) {
       gpus.warnings.push_back(
-          fmt::format("CUDA finds no GPU, but {} of /dev/nvidia* can be opened", files));
+          fmt::format("CUDA finds no GPU, but {} of /dev/nvidia* can be opened", files->size()));
     }
     return gpus;
   }
@@ -102,7 +103,9 @@ class Search {
   /// `worth_a_word`: something here looks like a GPU that a program could use.
   Gpus without_driver(const std::string& reason, bool worth_a_word) {
     Gpus gpus = no_gpus("device files");
-    gpus.devices = gpus_by_device_files(roots_);
+    auto files = gpus_by_device_files(roots_);
+    if (files) gpus.devices = std::move(*files);
+    if (!files && worth_a_word) warnings_.push_back(files.error().message);
     if (gpus.devices.empty()) gpus = by_nvidia_smi(worth_a_word);
     if (worth_a_word) {
       warnings_.push_back(

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include "sys/capture.h"
 #include "sys/files.h"
 #include "sys/unique_fd.h"
 

@@ -112,10 +112,4 @@ bool has_children();
 /// The same for a child in a process group; then the group's number is nobody else's.
 bool has_children_in_group(pid_t group);
 
-/// Runs a short-lived helper to its end and returns its stdout (at most 1 MiB). Error: it could not
-/// be run, it did not end with 0, or `deadline_ms` passed or a stop signal came (then it was
-/// killed; one that a driver keeps from dying is left for the reaper). For the time before the
-/// first worker: it reaps only this child. `stdout_fd` is not used.
-Result<std::string> run_and_capture(SpawnRequest request, int deadline_ms);
-
 }  // namespace trainit::sys

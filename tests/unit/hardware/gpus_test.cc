@@ -1,6 +1,11 @@
 #include "hardware/gpus.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <limits.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #include "fake_driver.h"
 #include "hardware/detect.h"
@@ -53,6 +58,29 @@ TEST_CASE("a machine without a sign of a GPU is not asked") {
   CHECK(gpus.count() == 0);
   CHECK(gpus.source == "none");
   CHECK(gpus.warnings.empty());
+}
+
+TEST_CASE("device files are left alone when the driver has told of its GPUs") {
+  const Machine machine;
+  add_device_files(machine);
+  const sys::UniqueFd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  REQUIRE(::inotify_add_watch(watch.get(), (machine.roots().dev + "/nvidia0").c_str(), IN_OPEN) >
+          0);
+  char event[sizeof(inotify_event) + NAME_MAX + 1];
+  CHECK(detect(machine, "8").count() == 8);
+  CHECK(::read(watch.get(), event, sizeof event) < 0);
+  CHECK(detect(machine, "init_error").count() == 3);
+  CHECK(::read(watch.get(), event, sizeof event) > 0);
+}
+
+TEST_CASE("a child opens the device files, because a driver may never let it return") {
+  const Machine machine;
+  machine.make("dev");
+  // This opens for ourselves, and for nobody else.
+  const std::string ours = fmt::format("/proc/self/task/{}/comm", ::getpid());
+  REQUIRE(sys::UniqueFd(::open(ours.c_str(), O_RDWR | O_CLOEXEC)));
+  REQUIRE(::symlink(ours.c_str(), (machine.roots().dev + "/nvidia0").c_str()) == 0);
+  CHECK(detect(machine, "init_error").count() == 0);
 }
 
 TEST_CASE("each sign of a GPU makes the driver be asked") {

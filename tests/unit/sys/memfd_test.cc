@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "sys/capture.h"
 #include "sys/files.h"
 #include "sys/process.h"
 

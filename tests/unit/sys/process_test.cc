@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "sys/capture.h"
 #include "sys/files.h"
 #include "trainit/environment.h"
 
@@ -172,6 +173,42 @@ TEST_CASE("a helper's answer is captured, and its failure is said") {
   CHECK(run_and_capture(shell("exit 3"), 10'000).error().message == "/bin/sh ended with code 3");
   CHECK(run_and_capture(shell("head -c 2000000 /dev/zero"), 10'000).error().message ==
         "/bin/sh: its answer is longer than 1 MiB");
+}
+
+TEST_CASE("a helper is no success when somebody else has reaped it") {
+  const auto before = ::signal(SIGCHLD, SIG_IGN);  // the kernel does
+  const auto answer = run_and_capture(shell("exit 3"), 10'000);
+  ::signal(SIGCHLD, before);
+  CHECK(answer.error().message ==
+        "/bin/sh: how it ended is not known: No child processes (ECHILD)");
+}
+
+TEST_CASE("code of ours is run in a child, which is left when it does not come back") {
+  const pid_t ourselves = ::getpid();
+  const auto tell = [&](BorrowedFd output) {
+    static_cast<void>(write_all(output, ::getppid() == ourselves ? "a child" : "not a child"));
+  };
+  CHECK(*run_forked("telling", tell, 10'000) == "a child");
+  const auto hang = [](BorrowedFd) { ::pause(); };
+  CHECK(run_forked("hanging", hang, 50).error().message == "hanging: it did not answer in time");
+  const auto crash = [](BorrowedFd) { ::raise(SIGKILL); };
+  CHECK(run_forked("crashing", crash, 10'000).error().message ==
+        "crashing: its process was killed by SIGKILL");
+  CHECK_FALSE(has_children());
+}
+
+TEST_CASE("a stop signal ends a helper before its time") {
+  sigset_t term, before;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  sigprocmask(SIG_BLOCK, &term, &before);
+  ::raise(SIGTERM);
+  const auto hang = [](BorrowedFd) { ::pause(); };
+  const auto answer = run_forked("hanging", hang, 60'000);
+  siginfo_t taken;
+  CHECK(sigwaitinfo(&term, &taken) == SIGTERM);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  CHECK(answer.error().message == "hanging: a stop signal came");
 }
 
 TEST_CASE("a helper that hangs is ended at its deadline, also when it has closed its output") {

@@ -153,10 +153,10 @@ def test_a_full_stderr_that_nobody_reads_keeps_no_command_alive(trainit, program
     argv = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", trainit, "exec", "--stop-budget", "400ms", "--",
             program("signal_witness"), "-i", "leader"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=writer, env=clean_env) as running:
-        assert running.stdout.readline().startswith(b"leader ready")
-        launcher = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
-        os.kill(launcher, signal.SIGTERM)
         try:
+            assert running.stdout.readline().startswith(b"leader ready")
+            launcher = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
+            os.kill(launcher, signal.SIGTERM)
             assert running.wait(timeout=30) == 137
         finally:
             running.kill()

@@ -1,5 +1,6 @@
 """trainit exec: the same init around any command, and the rules for signals and exit codes that both have."""
 
+import fcntl
 import json
 import os
 import signal
@@ -145,10 +146,11 @@ def test_the_flag_for_the_log_level_wins_over_the_variable(trainit, pid1):
 
 def test_a_full_stderr_that_nobody_reads_keeps_no_command_alive(trainit, program, clean_env):
     reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)  # as long as it may be, so that nobody makes room by a longer one
     os.set_blocking(writer, False)
     with pytest.raises(BlockingIOError):
         while True:
-            os.write(writer, b"x")
+            os.write(writer, b"x" * 4096)
     os.set_blocking(writer, True)
     argv = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", trainit, "exec", "--stop-budget", "400ms", "--",
             program("signal_witness"), "-i", "leader"]

@@ -40,20 +40,27 @@ def test_descriptors_of_our_caller_reach_every_worker(trainit, pid1, job, worker
     assert [line.split("] ")[-1] for line in end.out.splitlines()] == ["0 1 2 37"] * workers
 
 
-def test_without_proc_they_reach_it_too(trainit, pid1, job):
-    setup = ("resource.setrlimit(resource.RLIMIT_NOFILE, (20_000, 20_000))\n"
-             "os.dup2(os.open('/dev/null', os.O_RDONLY), 15_000, inheritable=True)")
-    script = 'mount -t tmpfs none /proc && exec "$@"'
-    argv = ["unshare", "--mount", "sh", "-c", script, "sh", trainit, "exec", "--", "python3", "-c",
-            "import os; os.fstat(15_000); print('open')"]
-    end = pid1(caller(setup, *argv), job=job())
-    assert end.out == "open\n" and end.code == 0
-
-
 def test_we_do_not_keep_descriptors_of_our_caller(trainit, start, job):
     reader, writer = os.pipe()
     script = f"exec {writer}>&-; echo closed; exec sleep 1000"  # sh knows descriptors of one digit only
     running = start([trainit, "--", "bash", "-c", script], job=job(), namespace=False, pass_fds=[writer])
+    os.close(writer)
+    running.wait_for("closed")
+    ended, _, _ = select.select([reader], [], [], 30)
+    assert ended and os.read(reader, 1) == b"", "somebody still has the other end"
+    os.close(reader)
+    running.signal(signal.SIGTERM)
+    running.wait()
+
+
+def test_without_proc_we_keep_none_either_whatever_its_number(trainit, start):
+    reader, writer = os.pipe()
+    number = 15_000
+    setup = (f"resource.setrlimit(resource.RLIMIT_NOFILE, (20_000, 20_000))\n"
+             f"os.dup2({writer}, {number}, inheritable=True); os.close({writer})")
+    hide = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+    worker = f"import os, time; os.close({number}); print('closed', flush=True); time.sleep(1000)"
+    running = start(caller(setup, *hide, trainit, "exec", "--", "python3", "-c", worker), namespace=False, pass_fds=[writer])
     os.close(writer)
     running.wait_for("closed")
     ended, _, _ = select.select([reader], [], [], 30)

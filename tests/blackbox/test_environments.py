@@ -28,6 +28,12 @@ def read_only_root(base):
     return in_mounts(f"mount --bind {base} /mnt; {others}; mount -o remount,ro,bind /; mount --bind /mnt {base}")
 
 
+def two_workers(code):
+    """Rank 1 ends with `code`, when rank 0 has said what it has to say."""
+    return ["sh", "-c", 'echo rank $RANK; [ $RANK = 1 ] || exec touch "$SM_MODEL_DIR/said"; '
+                        f'while [ ! -e "$SM_MODEL_DIR/said" ]; do sleep 0.01; done; exit {code}']
+
+
 # ---- files
 
 def test_a_read_only_root_is_enough(trainit, pid1, job):
@@ -52,7 +58,7 @@ def test_a_job_runs_where_something_is_missing(trainit, pid1, tmp_path, missing,
     # Not below /tmp, which may be hidden.
     with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
         here = jobs.lay_out(os.path.join(directory, "job"))
-        command = [trainit, "--workers", "2", "--", "sh", "-c", f"echo rank $RANK; sleep 0.2; exit {code}"]
+        command = [trainit, "--workers", "2", "--", *two_workers(code)]
         end = pid1([*in_mounts(missing), *command], job=here)
         assert end.code == code, end
         assert "rank 0\n" in end.out and "[rank 1] rank 1" in end.out
@@ -123,7 +129,7 @@ def test_newer_system_calls_are_not_needed(trainit, pid1, program, job, error, c
     here = job()
     numbers = ",".join(str(number) for number in NEW_CALLS.values())
     end = pid1([program("deny_syscalls"), str(error), numbers, trainit, "--workers", "2", "--",
-                "sh", "-c", f"echo rank $RANK; exit {code}"], job=here, env={"TRAINIT_GPU_PROBE": "always"})
+                *two_workers(code)], job=here, env={"TRAINIT_GPU_PROBE": "always"})
     assert end.code == code and here.success == (code == 0)
     assert "rank 0\n" in end.out
 

@@ -85,8 +85,9 @@ bool is_signal_report(std::string_view line) {
 
 /// `mpirun noticed that process rank 1 with PID 0 on node algo-1 exited on signal 9 (Killed).`
 Attempt signal_report(Block& block) {
+  // Without a space at its end, which a line that was cut there has lost.
   const std::string line = one_line(block.text());
-  std::string summary = "mpirun: " + line.substr(line.find("process rank "));
+  std::string summary = "mpirun: " + line.substr(std::min(line.find("process rank"), line.size()));
   const std::size_t pid = summary.find(" with PID "), node = summary.find(" on node ");
   if (pid < node && node != summary.npos) summary.erase(pid, node - pid);
   if (summary.ends_with('.')) summary.pop_back();

@@ -179,6 +179,12 @@ TEST_CASE("the long stack under a crash report of UCX belongs to it") {
   CHECK(error->last_words);
 }
 
+TEST_CASE("a report of a signal that was cut off is read as far as it goes") {
+  CHECK(summary_of("mpirun noticed that process rank \n") == "mpirun: process rank");
+  CHECK(summary_of("mpirun noticed that process rank 1 with PID 0") ==
+        "mpirun: process rank 1 with PID 0");
+}
+
 TEST_CASE("lines that only speak of MPI are no errors") {
   for (const char* line :
        {"MPI_ABORT is not used here", "Primary job done", "rank 1 called MPI_Finalize",

@@ -6,6 +6,7 @@
 
 #include "plan/worker_defaults.h"
 #include "sys/files.h"
+#include "sys/posix.h"
 
 namespace trainit {
 namespace {
@@ -27,9 +28,9 @@ bool ErrorDirectory::make_below(const std::string& parent,
   if (parent.empty()) return false;
   std::string path = sys::absolute_path(parent) + "/trainit-errors-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr) return false;
-  directory_.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!directory_ || (user && ::fchown(directory_.get(), user->uid, user->gid) != 0)) {
-    ::rmdir(path.c_str());
+  directory_.reset(posix::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory_ || (user && posix::fchown(directory_.get(), user->uid, user->gid) != 0)) {
+    posix::rmdir(path.c_str());
     return false;
   }
   path_ = path;
@@ -39,9 +40,9 @@ bool ErrorDirectory::make_below(const std::string& parent,
 ErrorDirectory::~ErrorDirectory() {
   if (path_.empty()) return;
   if (const auto names = sys::list_directory(directory_.borrow())) {
-    for (const std::string& name : *names) ::unlinkat(directory_.get(), name.c_str(), 0);
+    for (const std::string& name : *names) posix::unlinkat(directory_.get(), name.c_str(), 0);
   }
-  ::rmdir(path_.c_str());
+  posix::rmdir(path_.c_str());
 }
 
 Result<std::string> ErrorDirectory::read(int rank) const {

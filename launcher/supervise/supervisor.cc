@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 #include <utility>
 
 #include "base/text.h"
@@ -22,7 +24,7 @@ using namespace std::chrono_literals;
 /// False also for a /proc of another pid namespace, in which the numbers mean others.
 bool shows_our_namespace(const std::string& proc) {
   char number[16] = {};
-  const ssize_t size = ::readlink((proc + "/self").c_str(), number, sizeof number - 1);
+  const ssize_t size = posix::readlink((proc + "/self").c_str(), number, sizeof number - 1);
   return size > 0 && std::to_string(::getpid()) == number;
 }
 
@@ -98,8 +100,8 @@ Result<JobEnd> Supervisor::run() {
   handle_events();
   parts_.inheritance.descriptors.clear();
   [[maybe_unused]] const int moved =
-      ::chdir("/");  // ours would keep a file system from being unmounted
-  reap();            // a child that our caller left may have ended before the signalfd was there
+      posix::chdir("/");  // ours would keep a file system from being unmounted
+  reap();  // a child that our caller left may have ended before the signalfd was there
   while (!machine_.finished()) {
     handle_events();
     if (!machine_.finished()) parts_.loop.run_once();
@@ -165,8 +167,17 @@ void Supervisor::perform(const action::Spawn& action) {
   post(event::Spawned{action.worker});
 }
 
-void Supervisor::signal_leader(const WorkerProcess& worker, int signal) const {
-  if (worker.pid > 0) posix::kill(worker.pid, signal);
+/// To a process, or with a negative number to a process group. One that is gone needs no signal.
+void Supervisor::send(pid_t pid, int signal) {
+  if (posix::kill(pid, signal) == 0 || errno == ESRCH) return;
+  const int error = errno;
+  if (std::exchange(kill_trouble_told_, true)) return;
+  parts_.log.warning("{} cannot be sent to process {}: {}", sys::signal_name(signal), std::abs(pid),
+                     sys::errno_text(error));
+}
+
+void Supervisor::signal_leader(const WorkerProcess& worker, int signal) {
+  if (worker.pid > 0) send(worker.pid, signal);
 }
 
 /// Says which worker's end stops the others.
@@ -202,7 +213,7 @@ void Supervisor::perform(const action::SignalGroups& action) {
                       {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("groups")}});
   if (!sees_processes_) return signal_groups(action.signal);
   for (const pid_t pid : tree()) {
-    const pid_t group = ::getpgid(pid);
+    const pid_t group = posix::getpgid(pid);
     const bool ours = std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
       return worker.pid == pid || worker.last_pid == group;
     });
@@ -224,20 +235,20 @@ void Supervisor::perform(const action::SignalTree& action) {
   for (const pid_t pid : left) end_process(pid, action.signal);
   if (sees_processes_) return;
   if (::getpid() == 1) {
-    posix::kill(-1, action.signal);  // nobody can be told apart, and nobody can hide
+    send(-1, action.signal);  // nobody can be told apart, and nobody can hide
   } else {
     signal_groups(action.signal);
   }
 }
 
 void Supervisor::end_process(pid_t pid, int signal) {
-  posix::kill(pid, signal);
-  if (signal != SIGKILL) posix::kill(pid, SIGCONT);
+  send(pid, signal);
+  if (signal != SIGKILL) send(pid, SIGCONT);
 }
 
 /// By number alone. A leader that was reaped may have left its number to somebody else, unless an
 /// orphan of its group is our child by now.
-void Supervisor::signal_groups(int signal) const {
+void Supervisor::signal_groups(int signal) {
   for (const WorkerProcess& worker : workers_) {
     const bool ours =
         worker.pid > 0 || (worker.last_pid > 0 && sys::has_children_in_group(worker.last_pid));
@@ -339,7 +350,7 @@ void Supervisor::follow_suspended_worker() {
 void Supervisor::suspend() {
   suspended_ = true;
   for (const WorkerProcess& worker : workers_) {
-    if (worker.pid > 0) posix::kill(-worker.pid, SIGTSTP);
+    if (worker.pid > 0) send(-worker.pid, SIGTSTP);
   }
   if (Terminal::suspend_ourselves()) resume();
 }
@@ -349,7 +360,7 @@ void Supervisor::resume() {
   for (const WorkerProcess& worker : workers_) {
     if (worker.pid <= 0) continue;
     if (has_our_stdin(plan_.workers[0].stdio)) terminal_.give_to(worker.pid);
-    posix::kill(-worker.pid, SIGCONT);
+    send(-worker.pid, SIGCONT);
   }
 }
 

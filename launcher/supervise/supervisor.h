@@ -84,9 +84,10 @@ class Supervisor {
   std::vector<pid_t> tree() const;
   bool tree_is_empty(sys::ReapResult reaped) const;
   void reap_again();
-  static void end_process(pid_t pid, int signal);
-  void signal_groups(int signal) const;
-  void signal_leader(const WorkerProcess& worker, int signal) const;
+  void send(pid_t pid, int signal);
+  void end_process(pid_t pid, int signal);
+  void signal_groups(int signal);
+  void signal_leader(const WorkerProcess& worker, int signal);
   sys::SpawnRequest request_for(const WorkerSpec& spec, const logs::WorkerPipes& pipes) const;
   int index_of(pid_t pid) const;
 
@@ -104,6 +105,7 @@ class Supervisor {
   bool sees_processes_ = false;   ///< there is a /proc of our pid namespace
   int tree_signal_ = 0;           ///< the last that the tree was sent
   std::vector<pid_t> strangers_;  ///< children that our caller left us: not of this job
+  bool kill_trouble_told_ = false;
   bool awaits_empty_tree_ = false;
   bool awaits_drain_ = false;
 };

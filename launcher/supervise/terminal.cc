@@ -8,16 +8,16 @@
 namespace trainit::supervise {
 
 void Terminal::look() {
-  ours_ = posix::isatty(STDIN_FILENO) == 1 && ::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
+  ours_ = posix::isatty(STDIN_FILENO) == 1 && posix::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
 }
 
 void Terminal::give_to(pid_t group) const {
-  if (ours_ && ::tcgetpgrp(STDIN_FILENO) == ::getpgrp()) ::tcsetpgrp(STDIN_FILENO, group);
+  if (ours_ && posix::tcgetpgrp(STDIN_FILENO) == ::getpgrp()) posix::tcsetpgrp(STDIN_FILENO, group);
 }
 
 void Terminal::take_back() const {
   // From the background this raises SIGTTOU, which is blocked, and so it does not stop us.
-  if (ours_) ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+  if (ours_) posix::tcsetpgrp(STDIN_FILENO, ::getpgrp());
 }
 
 bool Terminal::suspend_ourselves() {

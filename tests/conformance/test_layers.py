@@ -103,6 +103,24 @@ def test_the_architecture_page_shows_the_same_layers():
     assert shown == LAYERS
 
 
+# What runs once there are workers, and so is built a second time with faults (tests/faults).
+AFTER_THE_FIRST_WORKER = ["toolkit/sys/cgroup.cc", "toolkit/sys/event_loop.cc", "toolkit/sys/files.cc",
+                          "toolkit/sys/process_tree.cc", "toolkit/sys/unique_fd.cc", "toolkit/job/outcome.cc",
+                          "launcher/conclusion.cc", "launcher/error_directory.cc", "launcher/logs/*.cc",
+                          "launcher/report/*.cc", "launcher/supervise/*.cc"]
+
+
+@pytest.mark.parametrize("pattern", AFTER_THE_FIRST_WORKER)
+def test_what_runs_beside_workers_makes_system_calls_where_tests_can_make_them_fail(pattern):
+    calls = re.findall(r"using ::(\w+);", (REPOSITORY / "toolkit/sys/posix.h").read_text())
+    assert len(calls) > 30
+    directly = re.compile(rf"(?<![\w>])::(?:{'|'.join(calls)})\(")
+    files = list(REPOSITORY.glob(pattern))
+    assert files
+    wrong = [f"{name_of(file)}: {match[0]}" for file in files for match in directly.finditer(file.read_text())]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_what_explains_a_failure_knows_values_only():
     assert below("diagnose").isdisjoint({"logs", "supervise", "report", "plan"})
 

@@ -13,17 +13,19 @@
 #include <memory>
 
 #include "base/text.h"
+#include "sys/posix.h"
 
 namespace trainit::sys {
 namespace {
 
 Result<void> write_new_file(const std::string& path, std::string_view content, mode_t mode) {
-  ::unlink(path.c_str());  // of an earlier process with our pid
+  posix::unlink(path.c_str());  // of an earlier process with our pid
   const UniqueFd file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+      posix::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!file) return fail(errno_text(errno));
   TRAINIT_TRY(write_all(file.borrow(), content));
-  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) return fail(errno_text(errno));
+  if (posix::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS)
+    return fail(errno_text(errno));
   return {};
 }
 
@@ -31,7 +33,7 @@ Result<std::string> read_to_end(BorrowedFd file, std::size_t limit) {
   std::string content;
   char buffer[16 * 1024];
   while (true) {
-    const ssize_t count = ::read(file.get(), buffer, sizeof buffer);
+    const ssize_t count = posix::read(file.get(), buffer, sizeof buffer);
     if (count == 0) return content;
     if (count < 0) {
       if (errno == EINTR) continue;
@@ -55,11 +57,11 @@ Result<std::string> read_opened(const Result<UniqueFd>& file, const std::string&
 /// knows RENAME_NOREPLACE, and not every one knows hard links; where neither is there, the last
 /// resort may replace what came at the last moment.
 int rename_new(const char* from, const char* to) {
-  if (::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  if (posix::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno == EEXIST) return EEXIST;
-  if (::link(from, to) == 0) return ::unlink(from) == 0 ? 0 : errno;
+  if (posix::link(from, to) == 0) return posix::unlink(from) == 0 ? 0 : errno;
   if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return errno;
-  return ::rename(from, to) == 0 ? 0 : errno;
+  return posix::rename(from, to) == 0 ? 0 : errno;
 }
 
 std::string temporary_beside(const std::string& path) {
@@ -68,20 +70,20 @@ std::string temporary_beside(const std::string& path) {
 
 /// 0 when it is there now, or what errno said.
 int make_directory(const std::string& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) == 0) return 0;
+  if (posix::mkdir(path.c_str(), mode) == 0) return 0;
   const int failure = errno;
-  return failure == EEXIST && is_directory(path) ? 0 : failure;
+  return is_directory(path) ? 0 : failure;
 }
 
 Result<std::vector<std::string>> names_below(BorrowedFd directory, const char* path) {
-  UniqueFd opened(::openat(directory.get(), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd opened(posix::openat(directory.get(), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened) return fail(errno_text(errno));
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(opened.get()), ::closedir);
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(posix::fdopendir(opened.get()), ::closedir);
   if (!stream) return fail(errno_text(errno));
   opened.release();  // the stream closes it
   std::vector<std::string> names;
   errno = 0;
-  while (const dirent* entry = ::readdir(stream.get())) {
+  while (const dirent* entry = posix::readdir(stream.get())) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
     errno = 0;
@@ -95,7 +97,7 @@ Result<std::vector<std::string>> names_below(BorrowedFd directory, const char* p
 
 Result<void> write_all(BorrowedFd fd, std::string_view content) {
   while (!content.empty()) {
-    const ssize_t written = ::write(fd.get(), content.data(), content.size());
+    const ssize_t written = posix::write(fd.get(), content.data(), content.size());
     if (written < 0) {
       if (errno == EINTR) continue;
       return fail(errno_text(errno));
@@ -112,11 +114,11 @@ std::string errno_text(int errno_value) {
                      name == nullptr ? std::to_string(errno_value) : name);
 }
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool exists(const std::string& path) { return posix::access(path.c_str(), F_OK) == 0; }
 
 bool is_directory(const std::string& path) {
   struct stat status = {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  return posix::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 bool is_regular_file(const std::string& path) {
@@ -126,10 +128,10 @@ bool is_regular_file(const std::string& path) {
 
 Result<UniqueFd> open_file(BorrowedFd directory, const std::string& path, int flags, mode_t mode) {
   constexpr int kAlways = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-  UniqueFd file(::openat(directory.get(), path.c_str(), flags | kAlways, mode));
+  UniqueFd file(posix::openat(directory.get(), path.c_str(), flags | kAlways, mode));
   struct stat status = {};
   // ENXIO: nobody has the other end of a FIFO open, or it is a socket.
-  const bool opened = file && ::fstat(file.get(), &status) == 0;
+  const bool opened = file && posix::fstat(file.get(), &status) == 0;
   if (!opened && errno != ENXIO) return fail(errno_text(errno));
   if (!opened || !S_ISREG(status.st_mode)) return fail("it is not a regular file");
   return file;
@@ -151,9 +153,10 @@ std::string read_line(const std::string& path) {
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode) {
   const std::string temporary = temporary_beside(path);
   Result<void> written = write_new_file(temporary, content, mode);
-  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = fail(errno_text(errno));
+  if (written && posix::rename(temporary.c_str(), path.c_str()) != 0)
+    written = fail(errno_text(errno));
   if (!written) {
-    ::unlink(temporary.c_str());
+    posix::unlink(temporary.c_str());
     return fail("writing " + path, written.error());
   }
   return {};
@@ -161,11 +164,11 @@ Result<void> write_file(const std::string& path, std::string_view content, mode_
 
 Result<bool> write_file_once(const std::string& path, std::string_view content, mode_t mode) {
   struct stat status = {};
-  if (::lstat(path.c_str(), &status) == 0) return false;
+  if (posix::lstat(path.c_str(), &status) == 0) return false;
   const std::string temporary = temporary_beside(path);
   const Result<void> written = write_new_file(temporary, content, mode);
   const int placed = written ? rename_new(temporary.c_str(), path.c_str()) : 0;
-  if (!written || placed != 0) ::unlink(temporary.c_str());
+  if (!written || placed != 0) posix::unlink(temporary.c_str());
   if (placed == EEXIST) return false;
   if (placed != 0) return fail("writing " + path + ": " + errno_text(placed));
   if (!written) return fail("writing " + path, written.error());
@@ -202,11 +205,11 @@ std::string join_path(std::string_view directory, std::string_view name) {
 }
 
 UniqueFd open_nothing() {
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const int null = posix::open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null >= 0) return UniqueFd(null);
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return UniqueFd();
-  ::close(ends[1]);
+  if (posix::pipe2(ends, O_CLOEXEC) != 0) return UniqueFd();
+  posix::close(ends[1]);
   return UniqueFd(ends[0]);
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "sys/posix.h"
 #include "sys/unique_fd.h"
 
 namespace trainit::sys {
@@ -16,9 +17,9 @@ namespace {
 constexpr std::size_t kLongest = 4096;
 
 std::string first_bytes(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  const UniqueFd file(posix::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   std::string bytes(kLongest, '\0');
-  const ssize_t size = file ? ::read(file.get(), bytes.data(), bytes.size()) : -1;
+  const ssize_t size = file ? posix::read(file.get(), bytes.data(), bytes.size()) : -1;
   bytes.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
   return bytes;
 }

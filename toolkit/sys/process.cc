@@ -131,8 +131,8 @@ class ChildSetup {
 
 bool is_executable_file(const std::string& path) {
   struct stat status = {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-         ::access(path.c_str(), X_OK) == 0;
+  return posix::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         posix::access(path.c_str(), X_OK) == 0;
 }
 
 }  // namespace
@@ -162,13 +162,16 @@ tl::expected<Child, SpawnError> spawn(const SpawnRequest& request,
   if (pid < 0) return failed();
   if (pid == 0) setup.run(write_end.get());
   // The child does the same: whoever comes first, the group is there before anybody signals it.
-  if (request.lead_process_group) ::setpgid(pid, pid);
+  if (request.lead_process_group) posix::setpgid(pid, pid);
   return Child{pid, std::move(read_end)};
 }
 
 std::optional<SpawnError> read_exec_result(BorrowedFd exec_result) {
   StageAndErrno failure;
-  const ssize_t count = posix::read(exec_result.get(), &failure, sizeof failure);
+  ssize_t count = -1;
+  do {
+    count = posix::read(exec_result.get(), &failure, sizeof failure);
+  } while (count < 0 && errno == EINTR);
   if (count != sizeof failure) return std::nullopt;
   return SpawnError{failure.stage, failure.errno_value};
 }

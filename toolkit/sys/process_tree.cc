@@ -1,7 +1,6 @@
 // Reaping and finding: what happens to processes after their start.
 #include <fmt/core.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,8 +59,7 @@ bool is_gone(const Process& process) { return process.state == 'Z' || process.st
 ReapResult reap_one(Reaped& reaped) {
   siginfo_t info = {};
   rusage usage = {};
-  // The raw call: only it gives the resource usage together with WNOHANG for any child.
-  if (::syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG, &usage) != 0) {
+  if (posix::waitid(P_ALL, 0, &info, WEXITED | WNOHANG, &usage) != 0) {
     return errno == ECHILD ? ReapResult::kNoChildren : ReapResult::kFailed;
   }
   if (info.si_pid == 0) return ReapResult::kNoneEnded;

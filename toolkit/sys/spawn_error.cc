@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "sys/files.h"
 #include "sys/first_line.h"
+#include "sys/posix.h"
 #include "sys/process.h"
 
 namespace trainit::sys {
@@ -40,7 +41,7 @@ std::string why_exec_from_memory_failed(int errno_value) {
 std::string why_access_denied(const std::string& path, uid_t uid) {
   struct stat status = {};
   if (is_directory(path)) return "it is a directory";
-  if (::stat(path.c_str(), &status) == 0 && (status.st_mode & 0111) == 0) {
+  if (posix::stat(path.c_str(), &status) == 0 && (status.st_mode & 0111) == 0) {
     return "it is not executable: chmod +x it";
   }
   return fmt::format(

@@ -12,6 +12,7 @@ binary with sanitizers (whose findings fail the test that caused them).
         assert not here.success and "exit code 7" in here.failure
 
 trainit        path of the binary under test
+program(NAME)  path of a helper program of tests/programs, built beside it
 pid1(argv)     runs argv as PID 1 of its own pid namespace to its end: `.code`, `.out`, `.err`, `.ours`
                (our own log lines), `.seconds`. job=, env= (added to a small clean environment; a value of
                None removes), cwd=, stdin= (bytes), timeout= in seconds, namespace=False for "not PID 1"
@@ -70,6 +71,17 @@ def trainit():
     if not binary.exists():
         pytest.fail(f"{binary} is not there: cmake --preset release && cmake --build --preset release")
     return str(binary)
+
+
+@pytest.fixture(scope="session")
+def program(trainit):
+    """program(NAME): path of a helper program of tests/programs, built beside the binary under test."""
+    def find(name):
+        path = Path(trainit).parent.parent / "tests/programs" / name
+        assert path.exists(), f"{path} is not there: build the target {path.name} too"
+        return str(path)
+
+    return find
 
 
 @pytest.fixture

@@ -18,17 +18,6 @@ def installed_library(trainit, tmp_path_factory):
     return package.install(Path(trainit).parent.parent, tmp_path_factory.mktemp("prefix"))
 
 
-@pytest.fixture(scope="session")
-def program(trainit):
-    """program(NAME): path of a helper program of tests/programs, built beside the binary under test."""
-    def find(name):
-        path = Path(trainit).parent.parent / "tests/programs" / name
-        assert path.exists(), f"{path} is not there: build the target {path.name} too"
-        return str(path)
-
-    return find
-
-
 @pytest.fixture
 def fake_gpus(program):
     """fake_gpus(BEHAVIOUR): the variables that put the stand-ins in the place of the machine's driver."""

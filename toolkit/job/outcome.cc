@@ -10,6 +10,7 @@
 
 #include "base/utf8.h"
 #include "sys/files.h"
+#include "sys/posix.h"
 
 namespace trainit {
 namespace {
@@ -22,8 +23,11 @@ std::string fit_failure_text(std::string_view text) {
 
 Result<void> set_aside(const std::string& path) {
   const std::string previous = path + ".previous";
-  if (::rename(path.c_str(), previous.c_str()) == 0 || errno == ENOENT) return {};
-  return fail(fmt::format("moving {} to {}: {}", path, previous, sys::errno_text(errno)));
+  if (posix::rename(path.c_str(), previous.c_str()) == 0 || errno == ENOENT) return {};
+  const int error = errno;
+  // On a full disk there is no room for another name. Better lost than taken for this job's.
+  if (posix::unlink(path.c_str()) == 0) return {};
+  return fail(fmt::format("moving {} to {}: {}", path, previous, sys::errno_text(error)));
 }
 
 }  // namespace
@@ -45,8 +49,10 @@ Result<void> write_success(const Paths& paths) {
 }
 
 Result<void> set_aside_markers(const Paths& paths) {
-  TRAINIT_TRY(set_aside(paths.failure));
-  return set_aside(paths.success);
+  // The one of success first: if we are killed between the two, the other must still speak.
+  const Result<void> success = set_aside(paths.success);
+  const Result<void> failure = set_aside(paths.failure);
+  return success ? failure : success;
 }
 
 }  // namespace trainit

@@ -21,7 +21,8 @@ Result<bool> write_failure(const Paths& paths, std::string_view text);
 Result<void> write_success(const Paths& paths);
 
 /// Moves a `failure` and a `success` that an earlier job left in this directory to
-/// `failure.previous` and `success.previous`. Called once, before the workers.
+/// `failure.previous` and `success.previous`; one that cannot be moved is removed. Called once,
+/// before the workers.
 Result<void> set_aside_markers(const Paths& paths);
 
 }  // namespace trainit

@@ -11,6 +11,7 @@
 #include "recording.h"
 #include "report/summary.h"
 #include "sys/files.h"
+#include "sys/posix.h"
 #include "trainit/outcome.h"
 
 namespace trainit {
@@ -170,6 +171,47 @@ sys::Duration duration_of(const supervise::JobEnd& end) {
   return last - first_start(end);
 }
 
+/// What is left here is all that the platform learns of the job, and what fails for want of a
+/// descriptor or of memory may succeed a moment later.
+template <class Attempt>
+auto insistently(Attempt attempt) {
+  constexpr int kTries = 3;
+  constexpr int kPauseMilliseconds = 20;
+  auto result = attempt();
+  for (int tries = 1; !result && tries < kTries; ++tries) {
+    posix::poll(nullptr, 0, kPauseMilliseconds);
+    result = attempt();
+  }
+  return result;
+}
+
+Result<void> remove_success(const Paths& paths) {
+  if (posix::unlink(paths.success.c_str()) == 0 || errno == ENOENT) return {};
+  return fail(fmt::format("{} does not go away: {}", paths.success, sys::errno_text(errno)));
+}
+
+int leave_failure(const Conclusion& conclusion, const Paths& paths, bool markers,
+                  const Logger& log) {
+  if (!markers) {
+    log.info("exit {}", conclusion.exit_code);
+    return conclusion.exit_code;
+  }
+  // A worker may have left the marker of success before it failed.
+  const Result<void> removed = insistently([&] { return remove_success(paths); });
+  if (!removed) log.error("{}", removed.error().message);
+  const Result<bool> written =
+      insistently([&] { return write_failure(paths, conclusion.failure); });
+  if (!written) {
+    log.error("the failure file could not be written: {}; its text:", written.error().message);
+    for (const std::string_view text : split(conclusion.failure, '\n')) log.error("{}", text);
+  } else if (*written) {
+    log.info("failure written to {}; exit {}", paths.failure, conclusion.exit_code);
+  } else {
+    log.info("{} is kept as the job wrote it; exit {}", paths.failure, conclusion.exit_code);
+  }
+  return conclusion.exit_code;
+}
+
 }  // namespace
 
 std::optional<sys::Duration> checkpoint_time(const supervise::JobEnd& end,
@@ -241,31 +283,20 @@ int leave_early_failure(const Error& error, const Paths& paths, const Logger& lo
 
 int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
                  const Logger& log) {
-  if (conclusion.failure.empty() && conclusion.exit_code == 0) {
-    const Result<void> written = markers ? write_success(paths) : Result<void>();
-    if (!written) {
-      log.error("every worker ended well, but the success marker could not be written: {}; exit {}",
-                written.error().message, kSetUpFailed);
-      return kSetUpFailed;
-    }
-    log.info("success");
-    return 0;
-  }
-  // A worker may have left the marker of success before it failed.
-  if (markers && ::unlink(paths.success.c_str()) != 0 && errno != ENOENT)
-    log.error("{} does not go away: {}", paths.success, sys::errno_text(errno));
-  const Result<bool> written = markers ? write_failure(paths, conclusion.failure) : false;
+  const bool success = conclusion.failure.empty() && conclusion.exit_code == 0;
+  if (!success) return leave_failure(conclusion, paths, markers, log);
+  const Result<void> written =
+      markers ? insistently([&] { return write_success(paths); }) : Result<void>();
   if (!written) {
-    log.error("the failure file could not be written: {}; its text:", written.error().message);
-    for (const std::string_view text : split(conclusion.failure, '\n')) log.error("{}", text);
-  } else if (*written) {
-    log.info("failure written to {}; exit {}", paths.failure, conclusion.exit_code);
-  } else if (markers) {
-    log.info("{} is kept as the job wrote it; exit {}", paths.failure, conclusion.exit_code);
-  } else {
-    log.info("exit {}", conclusion.exit_code);
+    Conclusion unmarked;
+    unmarked.exit_code = kSetUpFailed;
+    unmarked.failure = "every worker ended well, but the success marker could not be written: " +
+                       written.error().message;
+    log.error("{}; exit {}", unmarked.failure, kSetUpFailed);
+    return leave_failure(unmarked, paths, markers, log);
   }
-  return conclusion.exit_code;
+  log.info("success");
+  return 0;
 }
 
 }  // namespace trainit

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "sys/files.h"
+#include "sys/posix.h"
 
 namespace trainit {
 namespace {
@@ -48,7 +49,7 @@ Result<void> prepare_log_directories(const Options& options) {
   for (const std::string& path : {options.log_directory, options.spill_directory}) {
     if (path.empty()) continue;
     TRAINIT_TRY(sys::make_directories(path));
-    if (::access(path.c_str(), W_OK) != 0)
+    if (posix::access(path.c_str(), W_OK) != 0)
       return fail(fmt::format("keeping logs in {}: {}", path, sys::errno_text(errno)));
   }
   return {};

@@ -34,7 +34,12 @@ void enlarge_pipe(int fd) {
 
 Outlet::Outlet(int fd, const std::string& descriptors) : fd_(fd) {
   struct stat status = {};
-  if (posix::fstat(fd, &status) != 0) return;
+  if (posix::fstat(fd, &status) != 0) {
+    // Something is there, and what this kind does is right for all of them, if slow.
+    if (errno != EBADF) kind_ = Kind::kPolled;
+    return;
+  }
+  known_ = true;
   device_ = status.st_dev;
   inode_ = status.st_ino;
   terminal_ = S_ISCHR(status.st_mode) && posix::isatty(fd) == 1;
@@ -57,8 +62,7 @@ void Outlet::open_own(const std::string& path) {
 }
 
 bool Outlet::leads_where(const Outlet& other) const {
-  return kind_ != Kind::kClosed && other.kind_ != Kind::kClosed && device_ == other.device_ &&
-         inode_ == other.inode_;
+  return known_ && other.known_ && device_ == other.device_ && inode_ == other.inode_;
 }
 
 bool Outlet::has_room() const {

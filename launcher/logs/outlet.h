@@ -63,6 +63,7 @@ class Outlet {
   sys::UniqueFd own_;
   Kind kind_ = Kind::kClosed;
   bool terminal_ = false;
+  bool known_ = false;  ///< `device_` and `inode_` say what it is
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };

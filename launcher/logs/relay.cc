@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <utility>
 
 #include "base/text.h"
 #include "logs/prefix.h"
@@ -155,10 +157,20 @@ void Relay::read(WorkerStream& stream) {
   for (int i = 0; i < kReadsPerTurn && !stream.held_up(); ++i) {
     const WorkerStream::Pumped pumped = stream.pump(buffer_);
     if (pumped == WorkerStream::Pumped::kEnded) return end(stream);
-    if (pumped == WorkerStream::Pumped::kEmpty) break;
+    if (pumped == WorkerStream::Pumped::kFailed) read_later(stream, errno);
+    if (pumped != WorkerStream::Pumped::kMore) break;
   }
   arm_flush(stream);
   if (stream.held_up()) pause(stream.console());
+}
+
+/// To give the pipe up would kill the worker, and to try at once would keep us from all else.
+void Relay::read_later(const WorkerStream& stream, int error) {
+  loop_.unwatch(stream.reader());
+  watch_later(stream);
+  if (std::exchange(read_trouble_told_, true)) return;
+  tell(fmt::format("{} of rank {} cannot be read ({}): trying again", name_of(stream.stream()),
+                   stream.rank(), sys::errno_text(error)));
 }
 
 void Relay::end(WorkerStream& stream) {
@@ -236,7 +248,8 @@ void Relay::cut() {
   for (const auto& stream : streams_) {
     if (!stream->open()) continue;
     for (int i = 0; i < kReadsOfCut; ++i) {
-      if (stream->pump(buffer_) != WorkerStream::Pumped::kMore) break;
+      const WorkerStream::Pumped pumped = stream->pump(buffer_);
+      if (pumped == WorkerStream::Pumped::kEmpty || pumped == WorkerStream::Pumped::kEnded) break;
     }
     end(*stream);
   }

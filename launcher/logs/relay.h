@@ -21,9 +21,9 @@ namespace trainit::logs {
 /// rank 0 is plain and the others' lines begin with "[rank 3] ". A line that has not ended after
 /// 200 ms is passed on as far as it is; if another rank's line comes next, it is given an end. One
 /// worker's lines stay whole so too where both its streams lead to one place, but nothing is added
-/// to them. Readers that do not keep up make us stop reading, so that the workers wait as they would
-/// without us. All this is as long as the options do not say otherwise. Nothing here blocks, fails,
-/// or ends the process.
+/// to them. Readers that do not keep up make us stop reading, so that the workers wait as they
+/// would without us. All this is as long as the options do not say otherwise. Nothing here blocks,
+/// fails, or ends the process.
 class Relay {
  public:
   Relay(sys::EventLoop& loop, int workers, RelayOptions options = {});
@@ -78,6 +78,7 @@ class Relay {
   void watch(WorkerStream& stream);
   void watch_later(const WorkerStream& stream);
   void watch_again();
+  void read_later(const WorkerStream& stream, int error);
   void read(WorkerStream& stream);
   void end(WorkerStream& stream);
   void pause(const Console& console);
@@ -102,7 +103,7 @@ class Relay {
   std::vector<char> buffer_;
   Console::Source next_source_ = kOnlyWorker + 1;
   std::function<void(const std::string& text)> on_trouble_;
-  bool owner_error_told_ = false;
+  bool owner_error_told_ = false, read_trouble_told_ = false;
   WorkerStream::Overflow overflow_;                            ///< of all streams together
   std::vector<const WorkerStream*> unwatched_;                 ///< that epoll has refused so far
   sys::EventLoop::TimerId flush_timer_ = 0, watch_timer_ = 0;  ///< 0: none

@@ -22,8 +22,9 @@ WorkerStream::Pumped WorkerStream::pump(std::span<char> buffer) {
     // A pipe gives all it has, as far as it fits.
     return bytes.size() < buffer.size() ? Pumped::kEmpty : Pumped::kMore;
   }
-  if (count < 0 && errno == EINTR) return Pumped::kMore;
-  return count < 0 && errno == EAGAIN ? Pumped::kEmpty : Pumped::kEnded;
+  if (count == 0) return Pumped::kEnded;
+  if (errno == EINTR) return Pumped::kMore;
+  return errno == EAGAIN ? Pumped::kEmpty : Pumped::kFailed;
 }
 
 void WorkerStream::pass(std::string_view bytes, sys::TimePoint now) {

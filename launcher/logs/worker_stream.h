@@ -45,9 +45,10 @@ class WorkerStream {
     bool collapse_progress = false;
   };
   enum class Pumped {
-    kMore,   ///< something came, and there may be more
-    kEmpty,  ///< nothing is left there for now
-    kEnded,  ///< nothing will ever come again
+    kMore,    ///< something came, and there may be more
+    kEmpty,   ///< nothing is left there for now
+    kEnded,   ///< nothing will ever come again
+    kFailed,  ///< the kernel did not give what may be there (errno); a later try may succeed
   };
   struct Overflow {
     std::uint64_t lines = 0, bytes = 0;

@@ -158,6 +158,13 @@ def test_a_success_without_a_model_is_one_with_a_warning(trainit, pid1, job):
     assert "leaves no model" not in pid1([trainit, "--", "false"], job=failed).err
 
 
+def test_a_success_that_has_no_marker_leaves_a_failure_that_says_why(trainit, pid1, job):
+    here = job()
+    end = pid1([trainit, "--", "sh", "-c", f"mkfifo {here.output}/success"], job=here)
+    assert end.code == 125 and not here.success
+    assert here.failure.startswith("every worker ended well, but the success marker could not be written")
+
+
 # ---- disks that take nothing
 
 def test_a_failure_on_a_full_disk_keeps_its_code_and_says_its_text(trainit, pid1, job, mounted):

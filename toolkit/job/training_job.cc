@@ -74,12 +74,13 @@ Result<void> load_channels(const ConfigDirectory& config, TrainingJob& job) {
     job.warnings.push_back(config.path_of(kName) + " is empty; going on with no channels");
   }
   if (!text || trim(*text).empty()) return {};
-  Json file = *TRAINIT_TRY(config.read(kName));
+  Result<Json> file = Json::parse(*text);
+  if (!file) return fail(config.path_of(kName), file.error());
   Result<std::vector<Channel>> channels =
-      channels_from_json(file, job.paths.input_data, &job.warnings);
+      channels_from_json(*file, job.paths.input_data, &job.warnings);
   if (!channels) return fail(config.path_of(kName), channels.error());
   job.channels = *std::move(channels);
-  job.input_data_config = std::move(file);
+  job.input_data_config = *std::move(file);
   return {};
 }
 

@@ -123,7 +123,7 @@ bool is_directory(const std::string& path) {
 
 bool is_regular_file(const std::string& path) {
   struct stat status = {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+  return posix::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
 Result<UniqueFd> open_file(BorrowedFd directory, const std::string& path, int flags, mode_t mode) {

@@ -106,6 +106,18 @@ TEST_CASE("what is there in place of the failure file and is none is no failure 
         "writing " + paths.failure + ": what is there is not a regular file");
 }
 
+TEST_CASE("a marker of an earlier job that cannot be moved away is removed") {
+  const TemporaryDirectory base;
+  const Paths paths = Paths::below(base.path);
+  base.write("output/failure", "old");
+  base.write("output/success", "");
+  REQUIRE(sys::make_directories(paths.failure + ".previous"));
+  REQUIRE(sys::make_directories(paths.success + ".previous"));
+  REQUIRE(set_aside_markers(paths));
+  CHECK_FALSE(sys::exists(paths.failure));
+  CHECK_FALSE(sys::exists(paths.success));
+}
+
 TEST_CASE("markers of an earlier job are moved away, and replace those of the one before it") {
   const TemporaryDirectory base;
   const Paths paths = Paths::below(base.path);

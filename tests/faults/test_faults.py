@@ -1,0 +1,243 @@
+"""One system call of the launcher fails, in every place where it makes that call, one run each.
+
+The launcher under test is `trainit_faults`, made of the same sources, in which toolkit/sys/posix.h stands for
+functions that can fail (tests/faults/faulty_posix.h). Whatever fails: it ends, no process is left, and what it
+leaves is the truth. Calls after the first worker's fork do not end the job, unless what failed is what the job
+needs; then a sentence says so.
+"""
+
+import errno
+import itertools
+import os
+import re
+import shutil
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from trainit_testing import small_jobs
+from trainit_testing.processes import pid_namespace
+
+PART = 0  # fewer bytes than were asked for
+ERRORS = {
+    "access": ["EACCES"],
+    "chdir": ["EACCES"],
+    "close": ["EIO", "EINTR"],
+    "epoll_create1": ["EMFILE"],
+    "epoll_ctl": ["ENOSPC", "ENOMEM"],
+    "epoll_wait": ["EINTR"],
+    "fchown": ["EPERM"],
+    "fcntl": ["EPERM", "EBUSY"],
+    "fdopendir": ["ENOMEM"],
+    "fork": ["EAGAIN", "ENOMEM"],
+    "fstat": ["ENOMEM", "EIO"],
+    "fsync": ["EIO", "ENOSPC", "EINVAL"],
+    "getpgid": ["ESRCH", "EPERM"],
+    "isatty": ["ENOTTY"],
+    "kill": ["ESRCH", "EPERM"],
+    "link": ["EPERM", "EIO"],
+    "lstat": ["EACCES", "EIO"],
+    "mkdir": ["ENOSPC", "EROFS"],
+    "open": ["EMFILE", "ENOSPC", "EACCES", "EINTR"],
+    "openat": ["EMFILE", "ENOSPC", "EACCES", "EINTR"],
+    "pipe2": ["EMFILE", "ENFILE"],
+    "poll": ["EINTR", "ENOMEM"],
+    "prctl": ["EINVAL"],
+    "read": ["EIO", "EINTR", "EAGAIN", "ENOMEM", PART],
+    "readdir": ["EIO"],
+    "readlink": ["EACCES"],
+    "rename": ["EIO", "ENOSPC", "EROFS"],
+    "renameat": ["EIO", "ENOSPC"],
+    "renameat2": ["ENOSYS", "EINVAL", "EIO"],
+    "rmdir": ["EROFS"],
+    "send": ["EAGAIN", "EPIPE"],
+    "setpgid": ["EACCES"],
+    "signalfd": ["EMFILE"],
+    "stat": ["EACCES"],
+    "tcgetpgrp": ["ENOTTY"],
+    "tcsetpgrp": ["EPERM"],
+    "unlink": ["EROFS", "ENOENT"],
+    "unlinkat": ["EROFS"],
+    "waitid": ["EINTR", "EPERM"],
+    "write": ["ENOSPC", "EINTR", "EAGAIN", "EIO", "EPIPE", PART],
+}
+
+
+# What may go on failing for as long as the machine is as it is.
+FOR_EVER = [("write", "ENOSPC"), ("write", "EIO"), ("open", "EMFILE"), ("openat", "EMFILE"), ("fdopendir", "ENOMEM"),
+            ("fork", "EAGAIN"), ("pipe2", "EMFILE"), ("fcntl", "EPERM"), ("epoll_ctl", "ENOSPC"), ("kill", "EPERM"),
+            ("close", "EIO"), ("fstat", "ENOMEM"), ("fsync", "EIO"), ("poll", "ENOMEM"), ("mkdir", "EROFS"),
+            ("rename", "EROFS"), ("renameat2", "EROFS"), ("unlink", "EROFS"), ("stat", "EACCES"), ("lstat", "EACCES"),
+            ("access", "EACCES"), ("readlink", "EACCES"), ("getpgid", "EPERM")]
+# What a job cannot do without. When one of these fails, a success may become a failure, with a sentence.
+NEEDED = {"fork", "pipe2", "fcntl"}
+ERRNO = re.compile(r"\(E[A-Z]+\)")
+LINES = ["[rank 1] rank 1", "rank 0"]
+
+
+class Run(small_jobs.SmallJob):
+    """One run of the case; `fault` is (call, its number, errno's name or PART), or None."""
+
+    def __init__(self, directory, launcher, case, place, fault=None, grace="5s"):
+        super().__init__(directory, case)
+        self.call, self.number, self.error = fault or (None, None, None)
+        log = directory / "calls"
+        variables = {"TRAINIT_FAULT_LOG": str(log)}
+        if fault:
+            error = getattr(errno, self.error) if self.error else 0
+            variables["TRAINIT_FAULT"] = f"{self.call} {self.number} {error}"
+        self.run(launcher, "--failure-grace", grace, "--stop-budget", "12s", "--linger", "50ms",
+                 "--log-dir", directory / "logs", "--log-file-size", "8",
+                 wrapper=pid_namespace("/proc") if place == "init" else [], env=variables)
+        self.calls = log.read_text().splitlines()
+        at = next((number for number, line in enumerate(self.calls) if line.endswith("!")), None)
+        self.struck = None if at is None else self.calls[at][:-2].strip()
+        self.before_workers = at is not None and "fork " not in self.calls[:at]
+        self.for_ever = str(self.number).endswith("+")
+        self.problems = [problem for problem in [*self.untruths(), *self.of_the_end()] if not self.excuses(problem)]
+
+    def excuses(self, problem):
+        """What a job cannot help, and says."""
+        # An earlier job's marker that cannot be moved is removed.
+        marker = self.call == "rename" and "of an earlier job is lost" in problem
+        # Orphans go to another process then.
+        orphan = self.call == "prctl" and "(EINVAL)" in self.err and problem == "a process is left"
+        return marker or orphan
+
+    def of_the_end(self):
+        if self.code is None:
+            yield "it never ended"
+        elif self.code < 0:
+            yield f"a signal ended it: {-self.code}"
+        if (self.code == 0) != (self.marker("success") is not None):
+            yield f"it ended with {self.code} and the marker of success is {self.marker('success')!r}"
+        if self.code == self.wanted_code:
+            yield from self.of_the_wanted_end()
+        else:
+            yield from self.of_another_end()
+
+    def is_heard(self):
+        """Whether what we say can be read."""
+        return self.call != "write" or not self.for_ever
+
+    def of_the_wanted_end(self):
+        if self.ranks("done") != self.wanted_done:
+            yield f"done are {self.ranks('done')}"
+        if self.wanted_code != 0:
+            yield from self.of_the_failure_file()
+        dropped = self.call == "write" and (f"({self.error})" in self.err or not self.is_heard())
+        if sorted(self.out.splitlines()) != LINES and not dropped:
+            yield f"the output is {self.out!r}"
+
+    def of_the_failure_file(self):
+        text = self.marker("failure")
+        if text is None and not self.is_heard():
+            return
+        if text is None and self.for_ever:
+            text = "".join(line.removeprefix("trainit: ") + "\n" for line in self.err.splitlines())
+            text = text[text.find("its text:\n") + len("its text:\n"):]
+        if not small_jobs.FAILURE.fullmatch(text or ""):
+            yield f"the failure file says {text!r}"
+
+    def of_another_end(self):
+        needed = self.call in NEEDED or self.for_ever
+        if not self.before_workers and not needed:
+            yield f"{self.struck} ended the job with {self.code}"
+        once = not self.before_workers and not self.for_ever
+        if not ERRNO.search(self.err) or (once and f"({self.error})" not in self.err):
+            yield f"no sentence of ours says {self.error}"
+        if self.code == 0 or (self.marker("failure") is None and not self.for_ever):
+            yield f"it ended with {self.code} and the failure file is {self.marker('failure')!r}"
+
+    def __str__(self):
+        when = " before the workers" if self.before_workers else ""
+        return f"{self.call} {self.number} {self.error} at {self.struck}{when}: {'; '.join(self.problems)}\n" \
+               f"{self.out}{self.err}"
+
+
+def places_of(calls):
+    """(call, its number, whether a worker has been started by then) of each call of a run."""
+    counts, started = Counter(), False
+    for line in calls:
+        call = line.split()[0]
+        counts[call] += 1
+        yield call, counts[call], started
+        started = started or call == "fork"
+
+
+def faults_once(calls):
+    """Each call with each error that it may have; before the workers, with the first of these only."""
+    for call, number, started in places_of(calls):
+        for error in ERRORS[call] if started else ERRORS[call][:1]:
+            yield call, number, error
+
+
+def faults_of_supervision(calls):
+    """Of these, those after what is the same in every job: from the supervisor's event loop on."""
+    faults = list(faults_once(calls))
+    return faults[next(index for index, fault in enumerate(faults) if fault[0] == "epoll_create1"):]
+
+
+def faults_for_ever(calls):
+    """From the first worker on."""
+    before = Counter(call for call, _, started in places_of(calls) if not started)
+    for call, error in FOR_EVER:
+        yield call, f"{before[call] + 1}+", error
+
+
+@pytest.fixture(scope="session")
+def launcher(trainit):
+    path = Path(trainit).parent.parent / "tests/faults/trainit_faults"
+    assert path.exists(), f"{path} is not there: build the target {path.name} too"
+    return str(path)
+
+
+@pytest.fixture
+def runs_of(launcher, tmp_path):
+    """runs_of(case, place, faults_of, …): the runs of all faults that belong to the calls of an untouched one."""
+    numbers = itertools.count()
+
+    def run(*arguments, **options):
+        directory = tmp_path / f"run-{next(numbers)}"
+        result = Run(directory, launcher, *arguments, **options)
+        if not result.problems:
+            shutil.rmtree(directory)
+        return result
+
+    def all_runs(case, place, faults_of, **options):
+        untouched = run(case, place)
+        assert not untouched.problems, str(untouched)
+        started = time.monotonic()
+        with ThreadPoolExecutor(2 * os.cpu_count()) as pool:
+            runs = list(pool.map(lambda fault: run(case, place, fault, **options), faults_of(untouched.calls)))
+        struck = [result for result in runs if result.struck]
+        print(f"{case}, {place}: {len(struck)} of {len(runs)} runs struck, {time.monotonic() - started:.1f} s")
+        return runs
+
+    return all_runs
+
+
+def check(runs):
+    bad = [str(result) for result in runs if result.problems]
+    assert not bad, f"{len(bad)} of {len(runs)}\n" + "\n".join(bad)
+
+
+@pytest.mark.parametrize("case, place, faults_of", [
+    ("success", "init", faults_once),
+    ("failure", "child", faults_of_supervision),
+    ("stop", "init", faults_of_supervision),
+    ("survivors", "child", faults_of_supervision),
+])
+def test_whatever_call_fails_it_ends_and_leaves_the_truth_and_no_process(runs_of, case, place, faults_of):
+    runs = runs_of(case, place, faults_of)
+    check(runs)
+    # The number of calls differs a little between runs.
+    assert sum(1 for result in runs if result.struck) > 0.9 * len(runs)
+
+
+@pytest.mark.parametrize("case, place", [("success", "child"), ("failure", "init"), ("stop", "child"),
+                                         ("survivors", "init")])
+def test_a_call_that_fails_for_ever_once_workers_run_leaves_the_truth_and_no_process(runs_of, case, place):
+    check(runs_of(case, place, faults_for_ever, grace="1s"))

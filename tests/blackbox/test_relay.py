@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import select
 import signal
 import subprocess
 import time
@@ -31,7 +32,8 @@ def wait_until(holds, seconds=60):
 
 
 def fill(descriptor):
-    """Fills a pipe that nobody reads."""
+    """Fills a pipe that nobody reads, which is as long as anybody may make it."""
+    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, MIB)
     os.set_blocking(descriptor, False)
     for size in (65536, 1):
         try:
@@ -40,6 +42,11 @@ def fill(descriptor):
         except BlockingIOError:
             pass
     os.set_blocking(descriptor, True)
+
+
+def first_line(running):
+    assert select.select([running.stdout], [], [], 60)[0], "it never came"
+    return running.stdout.readline()
 
 
 # ---- readers that stand still
@@ -51,7 +58,7 @@ def test_a_full_stderr_keeps_neither_the_worker_from_its_start_nor_us_from_a_sto
     running = subprocess.Popen([trainit, "--", "sh", "-c", "echo ready; exec sleep 1000"], env=clean_env | here.env,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=writer)
     try:
-        assert running.stdout.readline() == b"ready\n"
+        assert first_line(running) == b"ready\n"
         running.send_signal(signal.SIGTERM)
         assert running.wait(timeout=30) == 143
         assert "SIGTERM" in here.failure
@@ -71,7 +78,7 @@ def test_what_a_full_stderr_did_not_take_comes_when_it_is_read(trainit, clean_en
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=writer)
     os.close(writer)
     try:
-        assert running.stdout.readline() == b"ready\n"
+        assert first_line(running) == b"ready\n"
         running.stdin.close()
         with open(reader, "rb") as pipe:
             lines = pipe.read().lstrip(b"#").decode().splitlines()

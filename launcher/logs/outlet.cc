@@ -27,7 +27,7 @@ std::size_t terminal_piece(std::string_view bytes) {
 /// Of a size with the workers' pipes, so that we need not wait for the reader more often than they
 /// for us.
 void enlarge_pipe(int fd) {
-  if (posix::fcntl(fd, F_GETPIPE_SZ, 0) < kPipeBytes) posix::fcntl(fd, F_SETPIPE_SZ, kPipeBytes);
+  if (posix::fcntl(fd, F_GETPIPE_SZ) < kPipeBytes) posix::fcntl(fd, F_SETPIPE_SZ, kPipeBytes);
 }
 
 }  // namespace

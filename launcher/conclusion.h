@@ -32,7 +32,7 @@ struct ConclusionInput {
   const logs::Relay& relay;
   const Hardware& hardware;
   std::optional<std::int64_t> oom_kills;  ///< see Supervisor::oom_kills
-  bool sees_processes;                    ///< see Supervisor::sees_processes
+  bool sees_processes;                    ///< see Family::sees_processes
   const ErrorDirectory& errors;
 };
 

@@ -148,7 +148,7 @@ class Train {
     if (end) {
       const Conclusion conclusion =
           conclude({context_, plan, *end, supervisor.workers(), relay, hardware,
-                    supervisor.oom_kills(), supervisor.sees_processes(), errors});
+                    supervisor.oom_kills(), supervisor.family().sees_processes(), errors});
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       code = leave_marker(conclusion, context_.job.paths, markers, log_);

@@ -21,13 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// False also for a /proc of another pid namespace, in which the numbers mean others.
-bool shows_our_namespace(const std::string& proc) {
-  char number[16] = {};
-  const ssize_t size = posix::readlink((proc + "/self").c_str(), number, sizeof number - 1);
-  return size > 0 && std::to_string(::getpid()) == number;
-}
-
 Limits limits_of(const LaunchPlan& plan) {
   Limits limits;
   limits.stop_leaders = plan.stop.leaders;
@@ -47,22 +40,11 @@ Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
     : plan_(plan),
       parts_(parts),
       machine_(static_cast<int>(plan.workers.size()), limits_of(plan)),
-      workers_(plan.workers.size()) {}
+      workers_(plan.workers.size()),
+      family_(workers_, parts.log) {}
 
 Result<void> Supervisor::prepare() {
-  // Orphans of the workers come to us rather than to a process that knows nothing of them.
-  if (::getpid() != 1 && posix::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
-    parts_.log.warning("processes that outlive their parent cannot be looked after here: {}",
-                       sys::errno_text(errno));
-  }
-  sees_processes_ = shows_our_namespace("/proc");
-  if (!sees_processes_ && ::getpid() != 1) {
-    parts_.log.warning(
-        "there is no /proc of this pid namespace: processes that leave their worker's process "
-        "group cannot be found");
-  }
-  // An entry point that ended in `exec trainit` may have left us, say, the `tee` of its log.
-  if (sees_processes_ && sys::has_children()) strangers_ = sys::descendants_of(::getpid());
+  family_.begin();
   signal_fd_ = TRAINIT_TRY(sys::open_signal_fd());
   TRAINIT_TRY(
       parts_.loop.watch(signal_fd_.borrow(), EPOLLIN, [this](std::uint32_t) { read_signals(); }));
@@ -167,19 +149,6 @@ void Supervisor::perform(const action::Spawn& action) {
   post(event::Spawned{action.worker});
 }
 
-/// To a process, or with a negative number to a process group. One that is gone needs no signal.
-void Supervisor::send(pid_t pid, int signal) {
-  if (posix::kill(pid, signal) == 0 || errno == ESRCH) return;
-  const int error = errno;
-  if (std::exchange(kill_trouble_told_, true)) return;
-  parts_.log.warning("{} cannot be sent to process {}: {}", sys::signal_name(signal), std::abs(pid),
-                     sys::errno_text(error));
-}
-
-void Supervisor::signal_leader(const WorkerProcess& worker, int signal) {
-  if (worker.pid > 0) send(worker.pid, signal);
-}
-
 /// Says which worker's end stops the others.
 void Supervisor::say_who_failed() const {
   const JobEnd& end = machine_.end();
@@ -198,8 +167,8 @@ void Supervisor::say_who_failed() const {
 
 void Supervisor::perform(const action::SignalLeaders& action) {
   for (const WorkerProcess& worker : workers_) {
-    signal_leader(worker, action.signal);
-    signal_leader(worker, SIGCONT);  // a stopped process would not see the signal
+    family_.signal_leader(worker, action.signal);
+    family_.signal_leader(worker, SIGCONT);  // a stopped process would not see the signal
   }
   say_who_failed();
   parts_.record.write("stop",
@@ -211,49 +180,21 @@ void Supervisor::perform(const action::SignalGroups& action) {
                      sys::signal_name(action.signal));
   parts_.record.write("stop",
                       {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("groups")}});
-  if (!sees_processes_) return signal_groups(action.signal);
-  for (const pid_t pid : tree()) {
-    const pid_t group = posix::getpgid(pid);
-    const bool ours = std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
-      return worker.pid == pid || worker.last_pid == group;
-    });
-    if (ours) end_process(pid, action.signal);
-  }
+  family_.end_groups(action.signal);
 }
 
 void Supervisor::perform(const action::SignalTree& action) {
-  const std::vector<pid_t> left = tree();
+  const std::vector<pid_t> left = family_.members();
   if (std::exchange(tree_signal_, action.signal) != action.signal) {
     parts_.log.info("{} for what is left{}", sys::signal_name(action.signal),
-                    sees_processes_
+                    family_.sees_processes()
                         ? fmt::format(": {} process{}", left.size(), left.size() == 1 ? "" : "es")
                         : "");
     parts_.record.write("stop", {{"signal", Json(sys::signal_name(action.signal))},
                                  {"to", Json("tree")},
                                  {"processes", Json(left.size())}});
   }
-  for (const pid_t pid : left) end_process(pid, action.signal);
-  if (sees_processes_) return;
-  if (::getpid() == 1) {
-    send(-1, action.signal);  // nobody can be told apart, and nobody can hide
-  } else {
-    signal_groups(action.signal);
-  }
-}
-
-void Supervisor::end_process(pid_t pid, int signal) {
-  send(pid, signal);
-  if (signal != SIGKILL) send(pid, SIGCONT);
-}
-
-/// By number alone. A leader that was reaped may have left its number to somebody else, unless an
-/// orphan of its group is our child by now.
-void Supervisor::signal_groups(int signal) {
-  for (const WorkerProcess& worker : workers_) {
-    const bool ours =
-        worker.pid > 0 || (worker.last_pid > 0 && sys::has_children_in_group(worker.last_pid));
-    if (ours) end_process(-worker.last_pid, signal);
-  }
+  family_.end_all(left, action.signal);
 }
 
 void Supervisor::perform(const action::ArmTimer& action) {
@@ -325,7 +266,7 @@ void Supervisor::forward(int signal) {
   parts_.log.debug("{} forwarded to the workers", sys::signal_name(signal));
   parts_.record.write("signal",
                       {{"signal", Json(sys::signal_name(signal))}, {"to", Json("workers")}});
-  for (const WorkerProcess& worker : workers_) signal_leader(worker, signal);
+  for (const WorkerProcess& worker : workers_) family_.signal_leader(worker, signal);
   if (signal == SIGCONT && suspended_) resume();
 }
 
@@ -350,7 +291,7 @@ void Supervisor::follow_suspended_worker() {
 void Supervisor::suspend() {
   suspended_ = true;
   for (const WorkerProcess& worker : workers_) {
-    if (worker.pid > 0) send(-worker.pid, SIGTSTP);
+    if (worker.pid > 0) family_.send(-worker.pid, SIGTSTP);
   }
   if (Terminal::suspend_ourselves()) resume();
 }
@@ -360,7 +301,7 @@ void Supervisor::resume() {
   for (const WorkerProcess& worker : workers_) {
     if (worker.pid <= 0) continue;
     if (has_our_stdin(plan_.workers[0].stdio)) terminal_.give_to(worker.pid);
-    send(-worker.pid, SIGCONT);
+    family_.send(-worker.pid, SIGCONT);
   }
 }
 
@@ -369,7 +310,7 @@ void Supervisor::reap() {
   sys::ReapResult result;
   while ((result = sys::reap_one(reaped)) == sys::ReapResult::kReaped) on_reaped(reaped);
   if (result == sys::ReapResult::kFailed) reap_again();
-  if (awaits_empty_tree_ && tree_is_empty(result)) {
+  if (awaits_empty_tree_ && family_.is_empty(result)) {
     awaits_empty_tree_ = false;
     post(event::TreeEmpty{});
   }
@@ -384,20 +325,10 @@ void Supervisor::reap_again() {
   });
 }
 
-std::vector<pid_t> Supervisor::tree() const {
-  if (!sees_processes_) return {};
-  return sys::descendants_of(::getpid(), strangers_);
-}
-
-bool Supervisor::tree_is_empty(sys::ReapResult reaped) const {
-  if (reaped == sys::ReapResult::kNoChildren) return true;
-  return !strangers_.empty() && tree().empty();
-}
-
 void Supervisor::on_reaped(const sys::Reaped& reaped) {
   const int index = index_of(reaped.pid);
   if (index < 0) {  // an orphan
-    std::erase(strangers_, reaped.pid);
+    family_.forget(reaped.pid);
     return;
   }
   WorkerProcess& worker = workers_[static_cast<std::size_t>(index)];

@@ -9,6 +9,7 @@
 #include "logs/relay.h"
 #include "plan/launch_plan.h"
 #include "report/record.h"
+#include "supervise/family.h"
 #include "supervise/job_machine.h"
 #include "supervise/terminal.h"
 #include "sys/event_loop.h"
@@ -16,15 +17,6 @@
 #include "sys/process.h"
 
 namespace trainit::supervise {
-
-/// One worker as a process.
-struct WorkerProcess {
-  pid_t pid = -1;       ///< -1: not running, be it not yet or no more
-  pid_t last_pid = -1;  ///< for reports, after it was reaped
-  sys::UniqueFd exec_result;
-  std::string spawn_text;  ///< why it could not be started
-  long max_memory_kib = 0;
-};
 
 /// Carries out what the job machine decides, and tells it what happens: the only place where
 /// workers are started, signalled and reaped. From the first worker on nothing here fails: what
@@ -49,9 +41,7 @@ class Supervisor {
   /// How many processes the kernel has killed for want of memory since the job began; nothing where
   /// it does not count them.
   std::optional<std::int64_t> oom_kills() const;
-  /// False where there is no /proc of our pid namespace, and so no way to find a process that has
-  /// left its worker's group.
-  bool sees_processes() const { return sees_processes_; }
+  const Family& family() const { return family_; }
 
  private:
   Result<void> prepare();
@@ -81,13 +71,7 @@ class Supervisor {
   void look_for_drained_output();
   void reap();
   void on_reaped(const sys::Reaped& reaped);
-  std::vector<pid_t> tree() const;
-  bool tree_is_empty(sys::ReapResult reaped) const;
   void reap_again();
-  void send(pid_t pid, int signal);
-  void end_process(pid_t pid, int signal);
-  void signal_groups(int signal);
-  void signal_leader(const WorkerProcess& worker, int signal);
   sys::SpawnRequest request_for(const WorkerSpec& spec, const logs::WorkerPipes& pipes) const;
   int index_of(pid_t pid) const;
 
@@ -95,17 +79,15 @@ class Supervisor {
   Parts parts_;
   JobMachine machine_;
   std::vector<WorkerProcess> workers_;
+  Family family_;
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   std::optional<std::int64_t> oom_kills_before_;
   std::optional<sys::EventLoop::TimerId> timer_, reap_timer_;
   Terminal terminal_;
-  rlimit open_files_ = {};        ///< our caller's limit, for the workers
-  bool suspended_ = false;        ///< workers were stopped by Ctrl-Z and not continued yet
-  bool sees_processes_ = false;   ///< there is a /proc of our pid namespace
-  int tree_signal_ = 0;           ///< the last that the tree was sent
-  std::vector<pid_t> strangers_;  ///< children that our caller left us: not of this job
-  bool kill_trouble_told_ = false;
+  rlimit open_files_ = {};  ///< our caller's limit, for the workers
+  bool suspended_ = false;  ///< workers were stopped by Ctrl-Z and not continued yet
+  int tree_signal_ = 0;     ///< the last that the tree was sent
   bool awaits_empty_tree_ = false;
   bool awaits_drain_ = false;
 };

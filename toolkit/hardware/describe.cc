@@ -29,7 +29,7 @@ Json to_json(const Gpu& gpu) {
 
 /// "NVIDIA A10G 22 GB"; a name that tells the size already stays as it is.
 std::string model_of(const Gpu& gpu) {
-  const std::string name = gpu.name.empty() ? "GPU" : gpu.name;
+  std::string name = gpu.name.empty() ? "GPU" : gpu.name;
   if (gpu.memory == 0 || name.find("GB") != std::string::npos) return name;
   return fmt::format("{} {:.0f} GB", name, static_cast<double>(gpu.memory) / (1 << 30));
 }
@@ -48,6 +48,7 @@ std::string models_of(const std::vector<Gpu>& gpus) {
     }
   }
   std::vector<std::string> parts;
+  parts.reserve(counts.size());
   for (const auto& [model, count] : counts) parts.push_back(fmt::format("{} × {}", count, model));
   return join(parts, " + ");
 }

@@ -73,10 +73,10 @@ Information read_information(const std::string& path, std::string pci) {
 }
 
 std::vector<Information> all_information(const SystemRoots& roots) {
-  const std::string directory = roots.proc + "/driver/nvidia/gpus";
+  const std::string directory = roots.proc + "/driver/nvidia/gpus/";
   std::vector<Information> all;
   for (const std::string& pci : names_in(directory)) {
-    all.push_back(read_information(directory + '/' + pci + "/information", to_lower_ascii(pci)));
+    all.push_back(read_information(directory + pci + "/information", to_lower_ascii(pci)));
   }
   return all;
 }
@@ -146,7 +146,7 @@ int mig_instances_in_proc(const SystemRoots& roots) {
 }
 
 std::string version_of_nvidia_module(const SystemRoots& roots) {
-  const std::string version = sys::read_line(roots.sys + "/module/nvidia/version");
+  std::string version = sys::read_line(roots.sys + "/module/nvidia/version");
   if (!version.empty()) return version;
   // "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build …"
   const std::string table = sys::read_line(roots.proc + "/driver/nvidia/version");

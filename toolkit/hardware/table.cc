@@ -11,7 +11,7 @@ namespace {
 
 using Row = std::array<std::string, 7>;
 
-std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
 Row row_of(const Gpu& gpu) {
   return Row{

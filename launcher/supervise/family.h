@@ -1,0 +1,66 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "sys/process.h"
+#include "sys/unique_fd.h"
+
+namespace trainit::supervise {
+
+/// One worker as a process.
+struct WorkerProcess {
+  pid_t pid = -1;       ///< -1: not running, be it not yet or no more
+  pid_t last_pid = -1;  ///< for reports, after it was reaped
+  sys::UniqueFd exec_result;
+  std::string spawn_text;  ///< why it could not be started
+  long max_memory_kib = 0;
+};
+
+/// The processes of a job: its workers, what these started, and what that left behind. Knows which
+/// they are, by /proc where there is one, and sends them signals. What our caller left us, and what
+/// somebody else starts beside us, is none of them. Nothing here fails: what cannot be done is said
+/// once.
+class Family {
+ public:
+  /// `workers` and `log` outlive it.
+  Family(const std::vector<WorkerProcess>& workers, const Logger& log)
+      : workers_(workers), log_(log) {}
+
+  /// Before the first worker: makes orphans come to us, and looks who is there already.
+  void begin();
+  /// False where there is no /proc of our pid namespace, and so no way to find a process that has
+  /// left its worker's group.
+  bool sees_processes() const { return sees_processes_; }
+
+  /// All that run; none where they cannot be seen.
+  std::vector<pid_t> members() const;
+  /// Whether nobody is left, by what reaping said last.
+  bool is_empty(sys::ReapResult reaped) const;
+  /// This process was reaped, and was no worker.
+  void forget(pid_t pid) { std::erase(strangers_, pid); }
+
+  /// To a process, or with a negative number to a process group. One that is gone needs no signal.
+  void send(pid_t pid, int signal);
+  void signal_leader(const WorkerProcess& worker, int signal);
+  /// Asks each worker and its process group to end; a stopped process is continued, or it would not
+  /// see that.
+  void end_groups(int signal);
+  /// The same for `members`, and where nobody can be seen for as many as can be reached.
+  void end_all(const std::vector<pid_t>& members, int signal);
+
+ private:
+  void end(pid_t pid, int signal);
+  void end_groups_by_number(int signal);
+
+  const std::vector<WorkerProcess>& workers_;
+  const Logger& log_;
+  bool sees_processes_ = false;   ///< there is a /proc of our pid namespace
+  std::vector<pid_t> strangers_;  ///< children that our caller left us
+  bool trouble_told_ = false;
+};
+
+}  // namespace trainit::supervise

@@ -91,7 +91,7 @@ int fchown(int fd, uid_t user, gid_t group) {
   return fails("fchown", fd) ? -1 : ::fchown(fd, user, group);
 }
 
-int fcntl(int fd, int command, long argument) {
+int fcntl(int fd, int command, int argument) {
   return fails("fcntl", fd) ? -1 : ::fcntl(fd, command, argument);
 }
 

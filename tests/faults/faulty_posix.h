@@ -34,7 +34,7 @@ int epoll_create1(int flags);
 int epoll_ctl(int epoll, int operation, int fd, epoll_event* event);
 int epoll_wait(int epoll, epoll_event* events, int size, int timeout);
 int fchown(int fd, uid_t user, gid_t group);
-int fcntl(int fd, int command, long argument = 0);
+int fcntl(int fd, int command, int argument = 0);
 int fcntl(int fd, int command, struct flock* lock);
 DIR* fdopendir(int fd);
 pid_t fork();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 
 #include "base/text.h"
 #include "diagnose/error_text.h"
@@ -50,6 +51,17 @@ void add_words(const ConclusionInput& input, Evidence& evidence) {
       diagnose::last_lines(secrets.mask(input.relay.tail(evidence.rank, logs::Stream::kStderr)));
 }
 
+/// Nothing that a worker printed, nor a want of memory for it, may cost the job its outcome.
+void add_words_if_possible(const ConclusionInput& input, Evidence& evidence) {
+  try {
+    add_words(input, evidence);
+  } catch (const std::exception& problem) {
+    evidence.error = std::nullopt;
+    input.log.warning("what rank {} printed could not be searched for its error: {}", evidence.rank,
+                      problem.what());
+  }
+}
+
 Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
   const WorkerEnd& end = input.end.workers[index];
   Evidence evidence;
@@ -65,7 +77,7 @@ Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
   evidence.shared_memory = input.hardware.shm_size;
   evidence.after = end.ended_at - end.started_at;
   evidence.exited_at = end.ended_at;
-  if (!evidence.status.success()) add_words(input, evidence);
+  if (!evidence.status.success()) add_words_if_possible(input, evidence);
   return evidence;
 }
 

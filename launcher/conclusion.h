@@ -25,6 +25,7 @@ struct Conclusion {
 };
 
 struct ConclusionInput {
+  const Logger& log;
   const JobContext& context;
   const LaunchPlan& plan;
   const supervise::JobEnd& end;

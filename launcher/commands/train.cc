@@ -147,7 +147,7 @@ class Train {
     int code = kSetUpFailed;
     if (end) {
       const Conclusion conclusion =
-          conclude({context_, plan, *end, supervisor.workers(), relay, hardware,
+          conclude({log_, context_, plan, *end, supervisor.workers(), relay, hardware,
                     supervisor.oom_kills(), supervisor.family().sees_processes(), errors});
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);

@@ -165,6 +165,7 @@ void record_start(const JobContext& context, report::RunRecord& record) {
 
 void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunRecord& record) {
   std::vector<const Environment*> environments;
+  environments.reserve(plan.workers.size());
   for (const WorkerSpec& worker : plan.workers) environments.push_back(&worker.environment);
   const report::SharedVariables variables = report::share_variables(environments);
   record.write("environment",
@@ -198,7 +199,7 @@ void record_outcome(const Conclusion& conclusion, int exit_code, int stop_signal
   if (stop_signal != 0) fields.push_back({"stop_signal", Json(sys::signal_name(stop_signal))});
   fields.push_back({"failure", Json(conclusion.failure)});
   if (paths != nullptr) add_failure_file(conclusion, *paths, fields);
-  record.write("outcome", std::move(fields));
+  record.write("outcome", fields);
 }
 
 void record_set_up_failure(const JobContext& context, const Error& error) {

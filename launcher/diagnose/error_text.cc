@@ -35,7 +35,7 @@ constexpr std::size_t kWakeLines = 20;
 // How many lines before the end a line that only speaks of an error still counts.
 constexpr std::size_t kLineReach = 50;
 // The longest block that is kept; the failure file shows 1,024 bytes of it.
-constexpr std::size_t kLongestDetail = 16 * 1024;
+constexpr std::size_t kLongestDetail = std::size_t{16} * 1024;
 
 /// A report that the kernel, or somebody, ended a process explains why others lost their peer.
 bool explains_loss(const Candidate& report, const Candidate& other) {

@@ -47,7 +47,7 @@ std::string bytes_text(std::uint64_t bytes) { return human_bytes(static_cast<dou
 
 std::string name_of(const Evidence& evidence) {
   constexpr std::size_t kHostBytes = 64;
-  const std::string rank = fmt::format("rank {}", evidence.rank);
+  std::string rank = fmt::format("rank {}", evidence.rank);
   if (evidence.host.empty()) return rank;
   return shorten(plain(evidence.host), kHostBytes) + " " + rank;
 }

@@ -214,7 +214,7 @@ bool only_counts_dead(std::string_view summary) {
 /// exception that a process handed to another, which raised it again, stands in both, where only
 /// the first knows its place.
 const Raised& explaining(const std::vector<Raised>& chain) {
-  std::size_t last = chain.size() - 1;
+  const std::size_t last = chain.size() - 1;
   for (std::size_t i = last; chain[last].communication && i > 0; --i) {
     if (chain[i].to_previous != Link::kContext) break;
     if (!chain[i - 1].communication && !is_everyday(chain[i - 1].type)) return chain[i - 1];

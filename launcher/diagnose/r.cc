@@ -75,7 +75,7 @@ Attempt r_error(const Lines& lines, std::size_t at) {
   const std::string_view text = block.text();
   if (text.starts_with(" *** caught ") && trim(text).ends_with(" ***")) return crash(block);
   if (!begins_error(text)) return {at, std::nullopt};
-  std::string summary = message_of(block);
+  const std::string summary = message_of(block);
   std::optional<Ending> ending = read_to_end(block);
   if (!ending) return {at, std::nullopt};
   Candidate found = block.candidate(with_cause(summary, ending->cause));

@@ -104,8 +104,8 @@ void add_evidence(const Subject& subject, Lines& lines) {
     if (subject.shows(rank) && worker.evidence) failed.push_back(&worker);
   }
   if (failed.empty()) return;
-  std::stable_sort(failed.begin(), failed.end(), [](const auto* a, const auto* b) {
-    return a->evidence->part < b->evidence->part;
+  std::sort(failed.begin(), failed.end(), [](const auto* a, const auto* b) {
+    return std::pair(a->evidence->part, a->rank) < std::pair(b->evidence->part, b->rank);
   });
   title(lines, "evidence");
   for (const WorkerStory* worker : failed) add_evidence_of(*worker, lines);

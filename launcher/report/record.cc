@@ -90,7 +90,7 @@ Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain c
   return record;
 }
 
-void RunRecord::write(std::string_view event, Json::Object fields) {
+void RunRecord::write(std::string_view event, const Json::Object& fields) {
   if (!file_) return;
   Json::Object line{{"time", Json(to_milliseconds(clock_()))}, {"event", Json(event)}};
   for (const Json::Member& member : fields) {

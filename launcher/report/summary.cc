@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 
 #include "base/text.h"
@@ -17,9 +18,9 @@ using Row = std::array<std::string, 5>;
 
 /// "2.3 s", "0:48", "6:12", "2:05:00".
 std::string clock_text(sys::Duration duration) {
-  const double seconds = std::chrono::duration<double>(duration).count();
+  const double seconds = sys::in_seconds(duration);
   if (seconds < 9.95) return human_seconds(seconds);
-  const long whole = static_cast<long>(seconds + 0.5);
+  const long whole = std::lround(seconds);
   if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
@@ -41,8 +42,9 @@ std::vector<std::string> in_columns(const std::vector<Row>& rows) {
   }
   std::vector<std::string> lines;
   for (const Row& row : rows) {
-    std::string line = fmt::format("  {:>{}}  {:>{}}  {:<{}}  {:<{}}  {}", row[0], width[0], row[1],
-                                   width[1], row[2], width[2], row[3], width[3], row[4]);
+    const std::string line =
+        fmt::format("  {:>{}}  {:>{}}  {:<{}}  {:<{}}  {}", row[0], width[0], row[1], width[1],
+                    row[2], width[2], row[3], width[3], row[4]);
     lines.push_back(line.substr(0, line.find_last_not_of(' ') + 1));
   }
   return lines;

@@ -142,6 +142,7 @@ std::vector<Moment> time_line(const RunStory& story, std::optional<int> rank) {
     if (shown) insert_error(worker, error_moment(story, worker), entries);
   }
   std::vector<Moment> moments;
+  moments.reserve(entries.size());
   for (const Entry& entry : entries)
     moments.push_back({entry.moment.after, visible(entry.moment.text)});
   return moments;

@@ -46,14 +46,6 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos || slash == 0 ? "" : path.substr(0, slash);
 }
 
-int open_to_append(const std::string& path) {
-  int fd = -1;
-  do {
-    fd = posix::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
-  } while (fd < 0 && errno == EINTR);
-  return fd;
-}
-
 /// The whole file, for a lock that belongs to the open file and goes when the process does, however
 /// it ends. Workers have no part in it: the descriptor is closed when they are executed.
 struct flock whole_file(short kind) {
@@ -77,10 +69,11 @@ Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain c
     TRAINIT_TRY(sys::make_directories(directory));
   }
   RunRecord record;
-  record.file_.reset(open_to_append(path));
-  if (!record.file_) {
-    return fail(fmt::format("opening the run record {}: {}", path, sys::errno_text(errno)));
-  }
+  // Workers of another user may have left a link or a FIFO there, and we may be root.
+  auto file =
+      sys::open_file(sys::BorrowedFd(AT_FDCWD), path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
+  if (!file) return fail("opening the run record " + path, file.error());
+  record.file_ = std::move(*file);
   struct flock lock = whole_file(F_WRLCK);
   record.locked_ = posix::fcntl(record.file_.get(), F_OFD_SETLK, &lock) == 0;
   record.path_ = path;

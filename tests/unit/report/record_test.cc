@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <ctime>
 
 #include "sys/files.h"
+#include "temporary_directory.h"
 
 using namespace trainit;
 using namespace trainit::report;
@@ -171,4 +173,16 @@ TEST_CASE("an end is a code or a signal") {
   add_status(sys::ExitStatus::exited(3), fields);
   add_status(sys::ExitStatus::killed(SIGSEGV), fields);
   CHECK(dump_json(Json(fields)) == R"({"code":3,"signal":"SIGSEGV"})");
+}
+
+TEST_CASE("a link in the record's place is not followed, and a FIFO there is not waited for") {
+  TemporaryDirectory directory;
+  directory.write("elsewhere", "kept\n");
+  REQUIRE(::symlink((directory / "elsewhere").c_str(), (directory / "link").c_str()) == 0);
+  REQUIRE(::mkfifo((directory / "fifo").c_str(), 0600) == 0);
+  for (const char* name : {"link", "fifo"}) {
+    CAPTURE(name);
+    CHECK_FALSE(RunRecord::open(directory / name, {}, {}));
+  }
+  CHECK(sys::read_file(directory / "elsewhere") == "kept\n");
 }

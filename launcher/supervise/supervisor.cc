@@ -344,7 +344,7 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
   Json::Object fields{{"rank", Json(spec.rank)}, {"status", Json(sys::describe(reaped.status))}};
   report::add_status(reaped.status, fields);
   fields.push_back({"max_memory_kib", Json(static_cast<std::int64_t>(reaped.max_memory_kib))});
-  parts_.record.write("ended", std::move(fields));
+  parts_.record.write("ended", fields);
   post(event::Exited{index, reaped.status});
 }
 

@@ -281,7 +281,7 @@ void Supervisor::follow_suspended_worker() {
   const pid_t pid = workers_[0].pid;
   if (pid <= 0 || !sys::take_stopped(pid)) return;
   suspended_ = true;
-  terminal_.take_back();
+  terminal_.take_back_from(pid);
   if (Terminal::suspend_ourselves()) return resume();
   terminal_.give_to(pid);
   parts_.log.info("the worker is stopped; SIGCONT to process {} continues it", ::getpid());
@@ -335,7 +335,7 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
   const WorkerSpec& spec = plan_.workers[static_cast<std::size_t>(index)];
   worker.pid = -1;
   worker.max_memory_kib = reaped.max_memory_kib;
-  if (has_our_stdin(spec.stdio)) terminal_.take_back();
+  if (has_our_stdin(spec.stdio)) terminal_.take_back_from(reaped.pid);
   if (const auto error = sys::read_exec_result(worker.exec_result.borrow())) {
     worker.spawn_text = sys::describe(*error, request_for(spec, {}));
     post(event::SpawnFailed{index, *error});

@@ -15,9 +15,10 @@ void Terminal::give_to(pid_t group) const {
   if (ours_ && posix::tcgetpgrp(STDIN_FILENO) == ::getpgrp()) posix::tcsetpgrp(STDIN_FILENO, group);
 }
 
-void Terminal::take_back() const {
+void Terminal::take_back_from(pid_t group) const {
+  if (!ours_ || posix::tcgetpgrp(STDIN_FILENO) != group) return;
   // From the background this raises SIGTTOU, which is blocked, and so it does not stop us.
-  if (ours_) posix::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+  posix::tcsetpgrp(STDIN_FILENO, ::getpgrp());
 }
 
 bool Terminal::suspend_ourselves() {

@@ -16,8 +16,9 @@ class Terminal {
 
   /// Makes a worker's group the foreground group, if ours is that now.
   void give_to(pid_t group) const;
-  /// Makes our own group the foreground group again.
-  void take_back() const;
+  /// Makes our own group the foreground group again, if a worker's is that now: when somebody has
+  /// put all of us into the background, the terminal is his.
+  void take_back_from(pid_t group) const;
 
   /// Stops our whole process group as Ctrl-Z would have, had we not put the worker into another;
   /// returns when somebody continues us. Does nothing where nobody could continue us: as PID 1 and

@@ -102,6 +102,20 @@ def test_a_worker_that_comes_back_from_the_background_can_read_the_terminal(trai
     running.wait_for("end 0")
 
 
+def test_a_worker_that_stops_in_the_background_leaves_the_terminal_to_the_shell(trainit, start):
+    script = f"set -m; {trainit} exec -- sh -c 'echo ready $$; exec cat'; bg; echo in the background; " \
+             "read word; echo the shell read $word"
+    running = start(["bash", "-c", script], tty=True, namespace=False)
+    worker = int(running.wait_for(r"ready (\d+)")[1])
+    launcher = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    running.type("\x1a")
+    running.wait_for("in the background")
+    wait_for_state(launcher, "T")  # again, because cat may not read from there
+    running.type("word\n")
+    running.wait_for("the shell read word")
+    os.kill(launcher, signal.SIGKILL)
+
+
 # ---- the caller
 
 @pytest.mark.parametrize("habit", ["ignores", "blocks"])

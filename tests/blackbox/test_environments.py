@@ -76,6 +76,7 @@ def test_without_proc_as_pid_1_everything_is_ended(trainit, start, program, job)
     assert end.code == 0 and "escapee got 15" in end.out
 
 
+@pytest.mark.release_only  # LeakSanitizer needs /proc
 def test_without_proc_elsewhere_what_stays_in_the_group_is_ended_and_the_rest_is_said(trainit, pid1, job, program):
     here = job()
     # The inner trainit is not PID 1; the shell is, and tells what is left.

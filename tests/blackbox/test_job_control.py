@@ -171,7 +171,7 @@ def test_the_launcher_keeps_no_directory_of_its_caller(trainit, start, program, 
     running = start([trainit, "--", program("signal_witness")], job=job(), cwd=tmp_path)
     running.wait_for("leader ready")
     worker = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
-    assert os.readlink(f"/proc/{running.pid}/cwd") == "/"
-    assert os.readlink(f"/proc/{worker}/cwd") == str(tmp_path)
+    assert os.path.samefile(f"/proc/{running.pid}/cwd", f"/proc/{running.pid}/root")
+    assert os.path.samefile(f"/proc/{worker}/cwd", tmp_path)
     running.signal(signal.SIGTERM)
     assert running.wait().code == 0

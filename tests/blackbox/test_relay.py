@@ -217,6 +217,7 @@ def test_a_stop_signal_is_heard_though_nobody_reads(trainit, job, clean_env):
     here = job()
     running, reader = start_with_a_stuck_reader(trainit, here, clean_env, "--workers", "2", "--stop-budget", "6s", "--",
                                                 "sh", "-c", "exec yes")
+    wait_until(lambda: Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text())  # signals are heard by now
     wait_until(lambda: resident_kib(running.pid) > 32 * 1024)  # it is full
     running.send_signal(signal.SIGTERM)
     assert running.wait(30) == 128 + signal.SIGTERM

@@ -31,6 +31,15 @@ def test_workers_run_as_the_user_with_its_directories_and_can_open_their_output_
     assert reachable.success
 
 
+def test_workers_stay_in_a_working_directory_that_their_user_could_not_enter(trainit, pid1, reachable, tmp_path):
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    end = pid1([trainit, "--user", f"{UID}", "--workers", "2", "--", "readlink", "/proc/self/cwd"], job=reachable,
+               cwd=private)
+    assert end.code == 0, end.err
+    assert end.out.count("/private\n") == 2
+
+
 def test_a_name_brings_its_group_from_etc_passwd(trainit, pid1, reachable):
     end = pid1([trainit, "--user", "nobody", "--", "sh", "-c", "id -un; id -gn"], job=reachable)
     assert end.out.splitlines() == ["nobody", "nogroup"], end.err

@@ -9,21 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-
-
-def state_of(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def wait_until_gone(pid, timeout=30):
-    deadline = time.monotonic() + timeout
-    while state_of(pid) not in ("", "Z"):
-        assert time.monotonic() < deadline, f"process {pid} never ends"
-        time.sleep(0.005)
-
+from trainit_testing.processes import children_of
 
 # ---- which signals stop
 
@@ -81,7 +67,7 @@ def test_another_signal_can_stop_the_job(trainit, start, program, job):
 def test_a_dropped_signal_never_arrives_and_workers_do_not_inherit_that(trainit, start, program, job):
     running = start([trainit, "--rewrite", "10:0", "--rewrite", "TERM:0", "--", program("signal_witness")], job=job())
     running.wait_for("leader ready")
-    worker = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
+    worker = children_of(running.pid)[0]
     ignored = next(line for line in Path(f"/proc/{worker}/status").read_text().splitlines() if "SigIgn" in line)
     assert not int(ignored.split()[1], 16) & (1 << signal.SIGUSR1 - 1 | 1 << signal.SIGTERM - 1)
     for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGUSR2):
@@ -157,7 +143,7 @@ def test_a_full_stderr_that_nobody_reads_keeps_no_command_alive(trainit, program
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=writer, env=clean_env) as running:
         try:
             assert running.stdout.readline().startswith(b"leader ready")
-            launcher = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
+            launcher = children_of(running.pid)[0]
             os.kill(launcher, signal.SIGTERM)
             assert running.wait(timeout=30) == 137
         finally:

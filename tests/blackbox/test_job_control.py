@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from trainit_testing.processes import children_of, state_of
 
 #: Ignores SIGTERM or SIGCHLD, or blocks one of them, and becomes its arguments, as some callers do.
 ODD_CALLER = """
@@ -17,13 +18,6 @@ else:
     signal.pthread_sigmask(signal.SIG_BLOCK, [int(number)])
 os.execv(command[0], command)
 """
-
-
-def state_of(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
 
 
 def wait_for_state(pid, states, timeout=30):
@@ -79,7 +73,7 @@ def test_ctrl_z_of_several_workers_stops_all_of_them_and_fg_continues_them(train
 def test_where_nobody_could_continue_us_only_the_worker_stops(trainit, start, program):
     running = start([trainit, "--log-level", "info", "exec", "--", program("signal_witness"), "-z"], tty=True)
     running.wait_for("leader ready")
-    worker = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
+    worker = children_of(running.pid)[0]
     running.type("\x1a")
     running.wait_for("the worker is stopped")
     wait_for_state(worker, "T")
@@ -170,7 +164,7 @@ def test_descriptors_that_socket_activation_passed_are_meant_for_the_worker(trai
 def test_the_launcher_keeps_no_directory_of_its_caller(trainit, start, program, job, tmp_path):
     running = start([trainit, "--", program("signal_witness")], job=job(), cwd=tmp_path)
     running.wait_for("leader ready")
-    worker = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()[0])
+    worker = children_of(running.pid)[0]
     assert os.path.samefile(f"/proc/{running.pid}/cwd", f"/proc/{running.pid}/root")
     assert os.path.samefile(f"/proc/{worker}/cwd", tmp_path)
     running.signal(signal.SIGTERM)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from trainit_testing import jobs
+from trainit_testing.processes import children_of, state_of
 
 #: Everything that means something to a worker and does not stop the job.
 FORWARDED = [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGWINCH,
@@ -36,18 +37,6 @@ def wait_until(holds, what, timeout=30):
     while not holds():
         assert time.monotonic() < deadline, f"never: {what}"
         time.sleep(0.005)
-
-
-def state_of(pid):
-    """'S', 'T', 'Z' …, or '' when there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def children_of(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def lines_of(running, who):

@@ -180,3 +180,15 @@ def start(argv, *, env=None, cwd=None, stdin=subprocess.DEVNULL, namespace=True,
     """Starts a program; see `Running`."""
     return Running(argv, env=env, cwd=cwd, stdin=stdin, namespace=namespace, mount_proc=mount_proc, tty=tty,
                    pass_fds=pass_fds)
+
+
+def state_of(pid):
+    """'S', 'T', 'Z' …, or '' when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def children_of(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -8,7 +8,6 @@
 #include "base/python_text.h"
 #include "base/text.h"
 #include "hardware/describe.h"
-#include "sys/files.h"
 
 namespace trainit {
 namespace {
@@ -98,10 +97,7 @@ Result<Command> command_of(const CommandLine& line, const JobContext& context, c
         context.options.contract));
     return none;
   }
-  Command command =
-      TRAINIT_TRY(find_command(typed, context.job, context.options, context.inherited));
-  if (command.directory.empty()) command.directory = sys::working_directory();
-  return command;
+  return find_command(typed, context.job, context.options, context.inherited);
 }
 
 }  // namespace

@@ -12,7 +12,6 @@
 #include "plan/launch_plan.h"
 #include "report/record.h"
 #include "supervise/supervisor.h"
-#include "sys/files.h"
 
 namespace trainit::commands {
 namespace {
@@ -31,7 +30,6 @@ Result<LaunchPlan> plan_for(const CommandLine& line, const Options& options,
   worker.argv = line.worker_command;
   worker.environment = environment;
   worker.stdio = Stdio::kInherit;
-  worker.directory = sys::working_directory();
   worker.executable = TRAINIT_TRY(find_worker_executable(worker, {}));
   plan.workers.push_back(std::move(worker));
   return plan;

@@ -49,6 +49,7 @@ Result<void> Supervisor::prepare() {
   TRAINIT_TRY(
       parts_.loop.watch(signal_fd_.borrow(), EPOLLIN, [this](std::uint32_t) { read_signals(); }));
   null_ = sys::open_nothing();
+  directory_ = sys::working_directory();
   terminal_.look();
   open_files_ = sys::raise_open_files();  // each worker takes three
   warn_of_caller();
@@ -337,7 +338,9 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
   worker.max_memory_kib = reaped.max_memory_kib;
   if (has_our_stdin(spec.stdio)) terminal_.take_back_from(reaped.pid);
   if (const auto error = sys::read_exec_result(worker.exec_result.borrow())) {
-    worker.spawn_text = sys::describe(*error, request_for(spec, {}));
+    sys::SpawnRequest request = request_for(spec, {});
+    if (request.directory.empty()) request.directory = directory_;  // which we have left
+    worker.spawn_text = sys::describe(*error, request);
     post(event::SpawnFailed{index, *error});
   }
   worker.exec_result.reset();

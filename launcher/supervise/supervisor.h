@@ -85,6 +85,7 @@ class Supervisor {
   std::optional<std::int64_t> oom_kills_before_;
   std::optional<sys::EventLoop::TimerId> timer_, reap_timer_;
   Terminal terminal_;
+  std::string directory_;   ///< where the workers begin, if nothing else is said
   rlimit open_files_ = {};  ///< our caller's limit, for the workers
   bool suspended_ = false;  ///< workers were stopped by Ctrl-Z and not continued yet
   int tree_signal_ = 0;     ///< the last that the tree was sent

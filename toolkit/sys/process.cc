@@ -32,12 +32,6 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
   return pointers;
 }
 
-bool is_working_directory(const std::string& path) {
-  struct stat here = {}, there = {};
-  return posix::stat(".", &here) == 0 && posix::stat(path.c_str(), &there) == 0 &&
-         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
-}
-
 /// The child between fork and exec. Everything here is async-signal-safe, and everything that
 /// allocates was done before the fork.
 class ChildSetup {
@@ -48,7 +42,6 @@ class ChildSetup {
         parent_(parent),
         argv_(pointers_to(request.argv)),
         environment_(pointers_to(request.environment)),
-        stays_(request.directory.empty() || is_working_directory(request.directory)),
         named_by_listen_pid_(find_listen_pid(request.environment, parent)) {}
 
   [[noreturn]] void run(int result_fd) {
@@ -69,7 +62,8 @@ class ChildSetup {
     }
     if (request_.user && !become(*request_.user)) return SpawnStage::kUser;
     if (request_.open_files) ::setrlimit(RLIMIT_NOFILE, &*request_.open_files);
-    if (!stays_ && ::chdir(request_.directory.c_str()) != 0) return SpawnStage::kDirectory;
+    if (!request_.directory.empty() && ::chdir(request_.directory.c_str()) != 0)
+      return SpawnStage::kDirectory;
     die_with_parent();
     pass_listen_pid_on();
     restore_signals(signals_);
@@ -131,7 +125,6 @@ class ChildSetup {
   const InheritedSignals& signals_;
   pid_t parent_;
   std::vector<char*> argv_, environment_;
-  bool stays_;  ///< in our working directory, which its user may have no right to enter
   std::optional<std::size_t> named_by_listen_pid_;  ///< its place in the environment
   char listen_pid_[sizeof kListenPid + 20] = {};
 };

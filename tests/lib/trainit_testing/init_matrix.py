@@ -5,6 +5,7 @@ init is seen to do, it has done: the probes wait for events, and only "nothing c
 that is possible, by a later signal that did come. The witness is tests/programs/signal_witness.c.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -141,7 +142,11 @@ def name_of(number):
 
 
 def open_files(pid):
-    return [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    names = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a program that starts opens and closes files
+            names.append(os.readlink(entry))
+    return names
 
 
 def code(running, seconds=PATIENCE):

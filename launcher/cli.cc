@@ -55,6 +55,10 @@ struct Grammar {
     add_command("gpus")
         ->add_option("--format", line.format)
         ->check(CLI::IsMember({"json", "table"}));
+    CLI::App* store = add_command("store");
+    store->add_option("--port", line.store.port)->check(CLI::Range(0, 65535));
+    store->add_option("--bind", line.store.bind)->delimiter(',');
+    store->add_option("--world-size", line.store.world_size)->check(CLI::NonNegativeNumber);
     for (const char* name : {"failure", "explain"}) {
       CLI::App* command = add_command(name);
       command->add_option("words", this->words);

@@ -34,15 +34,24 @@ struct OptionRow {
 };
 std::span<const OptionRow> option_table();
 
+/// What `trainit store` alone is told.
+struct StoreWords {
+  int port = 29500;  ///< 0: a free one
+  std::vector<std::string> bind = {"127.0.0.1", "::1"};
+  int world_size = 0;  ///< 0: not known
+};
+
 struct CommandLine {
-  std::string command = "train";  ///< train, exec, env, gpus, failure, explain, help, version
-  std::string help_topic;         ///< for help: "" or "train"
+  /// train, exec, env, gpus, store, failure, explain, help, version
+  std::string command = "train";
+  std::string help_topic;                    ///< for help: "" or "train"
   std::map<std::string, std::string> flags;  ///< option name → its text; a switch is "true"
   std::vector<std::string> worker_command;   ///< everything after --, byte for byte
   std::string format;                        ///< env, gpus, failure, explain: --format
   bool explain = false, mask = false;        ///< env
-  std::optional<int> rank;                   ///< explain: "rank N"
-  std::string place;                         ///< failure, explain: DIR; empty: the default one
+  StoreWords store;
+  std::optional<int> rank;  ///< explain: "rank N"
+  std::string place;        ///< failure, explain: DIR; empty: the default one
 };
 
 /// True when argv begins with a command about a job that was: a mistake in typing it is not that

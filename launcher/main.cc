@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   if (line->command == "gpus") return commands::gpus(*line, log);
   if (line->command == "failure") return commands::failure(*line, log);
   if (line->command == "explain") return commands::explain(*line, log);
+  if (line->command == "store") return commands::store(*line, log);
   if (line->command == "exec") return commands::exec(*line, std::move(inheritance), log);
   return commands::train(*line, std::move(inheritance), log);
 }

@@ -127,10 +127,15 @@ Result<void> set_port(int& field, std::string_view text) {
   return {};
 }
 
-Result<void> set_worker_store(bool& field, std::string_view text) {
-  TRAINIT_TRY(set_switch(field, text));
-  if (!field)
-    return fail("expected true: the launcher has no store of its own, so rank 0 serves it");
+/// "10.0.0.7", "10.0.0.0/8,fd00::/8".
+Result<void> set_address_ranges(std::vector<sys::AddressRange>& field, std::string_view text) {
+  std::vector<sys::AddressRange> ranges;
+  for (const std::string_view one : split(text, ',')) {
+    const auto range = sys::AddressRange::parse(one);
+    if (!range) return fail("expected IP addresses or ranges such as 10.0.0.7 or 10.0.0.0/8");
+    ranges.push_back(*range);
+  }
+  field = std::move(ranges);
   return {};
 }
 
@@ -234,9 +239,13 @@ constexpr OptionRow kTable[] = {
     {"contract", "toolkit|v3", "Code", "toolkit",
      "Whose variables win where the Python toolkit and SDK v3 contradict each other",
      [](Options& o, Text text) { return choose(o.contract, text, kContracts); }},
-    {"worker-store", "", "Rendezvous", "true",
+    {"worker-store", "", "Rendezvous", "false",
      "Rank 0 serves the rendezvous store itself, on a port that is kept for it",
-     [](Options& o, Text text) { return set_worker_store(o.worker_store, text); }},
+     [](Options& o, Text text) { return set_switch(o.worker_store, text); }},
+    {"store-allow", "ADDRESS[/BITS][,…]", "Rendezvous", "",
+     "Who may use the rendezvous store besides this job's hosts; it listens on every interface "
+     "then",
+     [](Options& o, Text text) { return set_address_ranges(o.store_allow, text); }},
     {"master-port", "PORT", "Rendezvous", "0", "MASTER_PORT; 0: a free one",
      [](Options& o, Text text) { return set_port(o.master_port, text); }},
     {"stop-budget", "DURATION", "Stop",

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "environment/host_environment.h"
+#include "sys/address.h"
 
 namespace trainit {
 
@@ -39,8 +40,9 @@ struct Options {
   std::optional<environment::ArgumentStyle> arguments;  ///< unset: by contract and kind of command
   environment::Contract contract = environment::Contract::kToolkit;
   // rendezvous
-  bool worker_store = true;
-  int master_port = 0;  ///< 0: a free one
+  bool worker_store = false;
+  std::vector<sys::AddressRange> store_allow;  ///< whom our store serves besides the job's hosts
+  int master_port = 0;                         ///< 0: a free one
   // stop
   std::optional<std::chrono::milliseconds> stop_budget;  ///< unset: by platform
   std::chrono::milliseconds failure_grace{20'000};

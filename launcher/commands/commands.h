@@ -12,6 +12,7 @@ int exec(const CommandLine& line, sys::Inheritance inheritance, Logger& log);
 int env(const CommandLine& line, Logger& log);
 int gpus(const CommandLine& line, Logger& log);
 int failure(const CommandLine& line, Logger& log);
+int store(const CommandLine& line, Logger& log);
 int explain(const CommandLine& line, Logger& log);
 
 }  // namespace trainit::commands

@@ -16,16 +16,17 @@ LAYERS = {
     "hardware": ["sys"],
     "cluster": ["job"],
     "environment": ["job", "hardware", "cluster"],
+    "store": ["sys"],
     "options": ["environment"],
     "code": ["options"],
     "plan": ["code"],
     "diagnose": ["sys"],
     "logs": ["sys"],
     "report": ["sys"],
-    "supervise": ["plan", "logs", "report"],
+    "supervise": ["plan", "logs", "report", "store"],
     "launcher": ["supervise", "diagnose"],
 }
-TOOLKIT = ["base", "sys", "job", "hardware", "cluster", "environment"]
+TOOLKIT = ["base", "sys", "job", "hardware", "cluster", "environment", "store"]
 # Which layer makes what a public header promises.
 PUBLIC_HEADERS = {
     "result.h": "base", "json.h": "base", "environment.h": "base",

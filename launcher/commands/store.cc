@@ -1,0 +1,82 @@
+// trainit store: serves the rendezvous store alone, for tools and tests, until it is told to stop.
+//
+// Promises: the first line on stdout says where it listens, once it does. Exit 0 after SIGTERM,
+// SIGINT or SIGHUP. It serves this machine, and whom --store-allow names.
+#include <fmt/core.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "commands/commands.h"
+#include "commands/print.h"
+#include "store/server.h"
+#include "sys/listener.h"
+#include "sys/process.h"
+
+namespace trainit::commands {
+namespace {
+
+Result<sys::Listener> open_listener(const CommandLine& line) {
+  std::vector<sys::Address> addresses;
+  for (const std::string& text : line.store.bind) {
+    const auto address = sys::Address::parse(text);
+    if (!address) return fail("--bind", address.error());
+    addresses.push_back(*address);
+  }
+  return sys::Listener::open(addresses, line.store.port);
+}
+
+std::string where(const sys::Listener& listener) {
+  const sys::Address& first = listener.addresses().front();
+  return fmt::format(fmt::runtime(first.is_ipv4() ? "{}:{}" : "[{}]:{}"), first.text(),
+                     listener.port());
+}
+
+/// Returns when a signal asks us to stop.
+void serve(sys::EventLoop& loop, sys::BorrowedFd signals) {
+  bool stopped = false;
+  const auto read_signals = [&](std::uint32_t) {
+    signalfd_siginfo info;
+    while (::read(signals.get(), &info, sizeof info) == sizeof info) {
+      const int signal = static_cast<int>(info.ssi_signo);
+      if (signal == SIGTSTP) ::kill(::getpid(), SIGSTOP);
+      if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP) stopped = true;
+    }
+  };
+  const Result<void> watched = loop.watch(signals, EPOLLIN, read_signals);
+  while (watched && !stopped) loop.run_once();
+}
+
+Result<int> run(const CommandLine& line, Logger& log) {
+  const Options options =
+      TRAINIT_TRY(make_options(line, Hyperparameters(), Environment::of_process()));
+  log.set_level(options.log_level);
+  log.set_format(options.log_format);
+  sys::raise_open_files();
+  sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
+  const sys::UniqueFd signals = TRAINIT_TRY(sys::open_signal_fd());
+  const sys::Listener listener = TRAINIT_TRY(open_listener(line));
+  store::ServerOptions serving;
+  serving.world_size = line.store.world_size;
+  serving.allowed = sys::AddressRange::loopback();
+  serving.allowed.insert(serving.allowed.end(), options.store_allow.begin(),
+                         options.store_allow.end());
+  serving.joined = [](std::uint32_t, const std::string&) {};
+  serving.complain = [&log](std::string_view sentence) { log.warning("{}", sentence); };
+  const auto server = TRAINIT_TRY(store::Server::start(loop, listener, std::move(serving)));
+  if (const int code = print(fmt::format("listening on {}\n", where(listener)), log)) return code;
+  serve(loop, signals.borrow());
+  return 0;
+}
+
+}  // namespace
+
+int store(const CommandLine& line, Logger& log) {
+  const Result<int> code = run(line, log);
+  if (code) return *code;
+  log.error("{}", code.error().message);
+  return code.error().exit_code;
+}
+
+}  // namespace trainit::commands

@@ -1,0 +1,255 @@
+#include "store/server.h"
+
+#include <fmt/core.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "sys/files.h"
+
+namespace trainit::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What one read takes; a client with more to say waits for its next turn.
+constexpr std::size_t kReadBytes = 64 << 10;
+
+/// Connections accepted before others have their turn.
+constexpr int kAcceptsPerTurn = 64;
+
+/// A client that leaves more than this unread is not listened to until it has read.
+constexpr std::size_t kMostUnsent = 1 << 20;
+
+/// How long a request may be ambiguous (see Session::is_undecided). Torch 2.1 sends both halves of
+/// what it could also be in one go.
+constexpr auto kDecideAfter = 100ms;
+
+/// How long nobody is accepted after the kernel had no descriptor or memory for one.
+constexpr auto kRest = 100ms;
+
+std::string_view text_of(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kStranger:
+      return "what it sends is not PyTorch's store protocol";
+    case Refusal::kTooLong:
+      return "it sends a length over the protocol's limits (8 KiB for a key, 8 MiB for a value, "
+             "131,072 keys)";
+    case Refusal::kNoNumber:
+      return "it adds to a value that is no number";
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(sys::EventLoop& loop, const sys::Listener& listener,
+                                              ServerOptions options) {
+  std::unique_ptr<Server> server(new Server(loop, listener, std::move(options)));
+  TRAINIT_TRY(server->watch_listener());
+  return server;
+}
+
+Server::Server(sys::EventLoop& loop, const sys::Listener& listener, ServerOptions options)
+    : loop_(loop),
+      listener_(listener),
+      options_(std::move(options)),
+      spaces_(options_.world_size),
+      context_{spaces_, options_.joined, {}},
+      buffer_(kReadBytes) {}
+
+Server::~Server() {
+  for (const sys::UniqueFd& socket : listener_.sockets()) loop_.unwatch(socket.borrow());
+  for (const auto& connection : connections_) {
+    if (connection) loop_.unwatch(connection->fd.borrow());
+  }
+}
+
+Result<void> Server::watch_listener() {
+  for (const sys::UniqueFd& socket : listener_.sockets()) {
+    const sys::BorrowedFd fd = socket.borrow();
+    TRAINIT_TRY(loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { accept_from(fd); }));
+  }
+  return {};
+}
+
+bool Server::is_allowed(const sys::Address& address) const {
+  return std::any_of(options_.allowed.begin(), options_.allowed.end(),
+                     [&](const sys::AddressRange& range) { return range.contains(address); });
+}
+
+void Server::complain(Complaint kind, std::string_view sentence) {
+  if (complained_.insert(kind).second) options_.complain(sentence);
+}
+
+void Server::accept_from(sys::BorrowedFd listening) {
+  for (int accepted = 0; accepted < kAcceptsPerTurn; ++accepted) {
+    sockaddr_storage peer = {};
+    socklen_t size = sizeof peer;
+    sys::UniqueFd socket(::accept4(listening.get(), reinterpret_cast<sockaddr*>(&peer), &size,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket) {
+      add(std::move(socket), sys::Address::of(peer));
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      return no_room();
+    }  // else this one connection was gone before it was accepted
+  }
+}
+
+void Server::add(sys::UniqueFd socket, const sys::Address& address) {
+  if (!is_allowed(address)) {
+    return complain(Complaint::kForeign,
+                    fmt::format("the rendezvous store does not serve {}, which is no host of this "
+                                "job (--store-allow lets others in)",
+                                address.text()));
+  }
+  const int on = 1;
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const ClientId client = socket.get();
+  const auto index = static_cast<std::size_t>(client);
+  if (index >= connections_.size()) connections_.resize(index + 1);
+  const auto watched = loop_.watch(
+      socket.borrow(), EPOLLIN, [this, client](std::uint32_t events) { on_ready(client, events); });
+  if (!watched) return;
+  connections_[index] =
+      std::make_unique<Connection>(std::move(socket), client, address.text(), context_);
+  connections_[index]->serial = next_serial_++;
+}
+
+/// Strangers that say nothing must not keep a worker out.
+void Server::no_room() {
+  complain(Complaint::kFull, fmt::format("the rendezvous store has no descriptor left for more "
+                                         "connections ({}): it closes silent ones",
+                                         sys::errno_text(errno)));
+  if (close_oldest_silent()) return;
+  for (const sys::UniqueFd& socket : listener_.sockets())
+    [[maybe_unused]] const auto paused = loop_.change(socket.borrow(), 0);
+  later(kRest, [this] {
+    for (const sys::UniqueFd& socket : listener_.sockets())
+      [[maybe_unused]] const auto resumed = loop_.change(socket.borrow(), EPOLLIN);
+  });
+}
+
+void Server::later(sys::Duration delay, std::function<void()> action) {
+  loop_.after(delay, [alive = std::weak_ptr(alive_), action = std::move(action)] {
+    if (alive.lock()) action();
+  });
+}
+
+bool Server::close_oldest_silent() {
+  Connection* oldest = nullptr;
+  for (const auto& connection : connections_) {
+    if (!connection || !connection->session.is_silent()) continue;
+    if (oldest == nullptr || connection->serial < oldest->serial) oldest = connection.get();
+  }
+  if (oldest != nullptr) close(*oldest);
+  return oldest != nullptr;
+}
+
+void Server::on_ready(ClientId client, std::uint32_t events) {
+  Connection& connection = *connections_[static_cast<std::size_t>(client)];
+  if ((events & EPOLLOUT) != 0) {
+    if (!write_out(connection)) return close(connection);
+    if (connection.out.empty()) return take(connection, {});
+  }
+  if ((events & ~EPOLLOUT) != 0) receive(connection);
+}
+
+void Server::receive(Connection& connection) {
+  const ssize_t size = ::recv(connection.fd.get(), buffer_.data(), buffer_.size(), 0);
+  if (size > 0) return take(connection, {buffer_.data(), static_cast<std::size_t>(size)});
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (connection.session.pending_bytes() > 0) {
+    complain(Complaint::kHalf,
+             "the rendezvous store lost a client in the middle of a request, which is not applied");
+  }
+  close(connection);
+}
+
+/// Does what a client asked for, and answers, until it has to wait for more or for the client to
+/// read.
+void Server::take(Connection& connection, std::string_view bytes) {
+  do {
+    answers_.clear();
+    const auto refusal = connection.session.take(std::exchange(bytes, {}), answers_);
+    const bool sent = send(connection, answers_);
+    const std::vector<ClientId> woken = connection.session.take_woken();
+    if (!sent) {
+      close(connection);
+    } else if (refusal) {
+      refuse(connection, *refusal);
+    }
+    if (!woken.empty()) wake(woken);
+    if (!sent || refusal) return;
+  } while (connection.session.has_more() && connection.out.empty());
+  watch_for(connection);
+  if (!connection.session.is_undecided()) return;
+  later(kDecideAfter, [this, client = connection.fd.get(), serial = connection.serial] {
+    settle(client, serial);
+  });
+}
+
+void Server::settle(ClientId client, std::uint64_t serial) {
+  const auto& connection = connections_[static_cast<std::size_t>(client)];
+  if (!connection || connection->serial != serial || !connection->session.is_undecided()) return;
+  connection->session.settle();
+  take(*connection, {});
+}
+
+void Server::wake(const std::vector<ClientId>& clients) {
+  for (const ClientId client : clients) {
+    Connection& connection = *connections_[static_cast<std::size_t>(client)];
+    if (send(connection, {&kStopWaiting, 1})) {
+      watch_for(connection);
+    } else {
+      close(connection);
+    }
+  }
+}
+
+/// False: the client is gone.
+bool Server::send(Connection& connection, std::string_view answers) {
+  if (answers.empty()) return true;
+  if (!connection.out.empty()) {
+    connection.out += answers;
+    return true;
+  }
+  const ssize_t sent = ::send(connection.fd.get(), answers.data(), answers.size(), MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) return false;
+  connection.out = answers.substr(sent < 0 ? 0 : static_cast<std::size_t>(sent));
+  return true;
+}
+
+bool Server::write_out(Connection& connection) {
+  const std::string unsent = std::exchange(connection.out, {});
+  return send(connection, unsent);
+}
+
+void Server::watch_for(Connection& connection) {
+  const bool reads = connection.out.size() <= kMostUnsent && !connection.session.has_more();
+  std::uint32_t events = 0;
+  if (reads) events |= EPOLLIN;
+  if (!connection.out.empty()) events |= EPOLLOUT;
+  if (!loop_.change(connection.fd.borrow(), events)) close(connection);
+}
+
+void Server::refuse(Connection& connection, Refusal refusal) {
+  constexpr Complaint kComplaints[] = {Complaint::kStranger, Complaint::kTooLong,
+                                       Complaint::kNoNumber};
+  complain(kComplaints[static_cast<int>(refusal)],
+           fmt::format("the rendezvous store closed a connection from {}: {}",
+                       connection.session.address(), text_of(refusal)));
+  close(connection);
+}
+
+void Server::close(Connection& connection) {
+  loop_.unwatch(connection.fd.borrow());
+  connections_[static_cast<std::size_t>(connection.fd.get())].reset();
+}
+
+}  // namespace trainit::store

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/session.h"
+#include "sys/address.h"
+#include "sys/event_loop.h"
+#include "sys/listener.h"
+#include "sys/unique_fd.h"
+#include "trainit/result.h"
+
+namespace trainit::store {
+
+/// Who is served, and who is told what happens. Both functions are called from the event loop.
+struct ServerOptions {
+  int world_size = 0;                      ///< 0: not known (see KeySpaces)
+  std::vector<sys::AddressRange> allowed;  ///< others are closed at once
+  /// A process has come to init_process_group; its pid, or 0 when its torch does not tell.
+  std::function<void(std::uint32_t pid, const std::string& address)> joined;
+  /// One sentence for the log, the first time that such a thing happens.
+  std::function<void(std::string_view sentence)> complain;
+};
+
+/// Serves one round of PyTorch's TCPStore protocol from an event loop: one thread, all requests of
+/// one read answered by one write, no name looked up. Nothing that a client sends or leaves out
+/// ends it or keeps it from the others.
+class Server {
+ public:
+  /// `listener` and `loop` outlive it. Error: the loop cannot watch the listener's sockets.
+  static Result<std::unique_ptr<Server>> start(sys::EventLoop& loop, const sys::Listener& listener,
+                                               ServerOptions options);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+ private:
+  struct Connection {
+    Connection(sys::UniqueFd socket, ClientId id, std::string address, SessionContext& context)
+        : fd(std::move(socket)), session(id, std::move(address), context) {}
+
+    sys::UniqueFd fd;
+    Session session;
+    std::string out;  ///< answers that the kernel did not take yet
+    std::uint64_t serial = 0;
+  };
+  /// What is said once.
+  enum class Complaint { kForeign, kStranger, kTooLong, kNoNumber, kHalf, kFull };
+
+  Server(sys::EventLoop& loop, const sys::Listener& listener, ServerOptions options);
+
+  Result<void> watch_listener();
+  void accept_from(sys::BorrowedFd listening);
+  void add(sys::UniqueFd socket, const sys::Address& address);
+  void no_room();
+  bool close_oldest_silent();
+  void later(sys::Duration delay, std::function<void()> action);
+
+  void on_ready(ClientId client, std::uint32_t events);
+  void receive(Connection& connection);
+  void take(Connection& connection, std::string_view bytes);
+  void settle(ClientId client, std::uint64_t serial);
+  void wake(const std::vector<ClientId>& clients);
+  bool send(Connection& connection, std::string_view answers);
+  bool write_out(Connection& connection);
+  void watch_for(Connection& connection);
+  void refuse(Connection& connection, Refusal refusal);
+  void close(Connection& connection);
+  void complain(Complaint kind, std::string_view sentence);
+  bool is_allowed(const sys::Address& address) const;
+
+  sys::EventLoop& loop_;
+  const sys::Listener& listener_;
+  ServerOptions options_;
+  KeySpaces spaces_;
+  SessionContext context_;
+  std::vector<std::unique_ptr<Connection>> connections_;  ///< by descriptor, which is the ClientId
+  std::uint64_t next_serial_ = 0;
+  std::set<Complaint> complained_;
+  std::vector<char> buffer_;                                ///< what is read, of whomever
+  std::string answers_;                                     ///< what is sent next
+  std::shared_ptr<char> alive_ = std::make_shared<char>();  ///< timers look whether we are there
+};
+
+}  // namespace trainit::store

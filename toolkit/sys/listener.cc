@@ -1,0 +1,82 @@
+#include "sys/listener.h"
+
+#include <fmt/core.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "sys/files.h"
+
+namespace trainit::sys {
+namespace {
+
+/// The kernel cuts it to net.core.somaxconn.
+constexpr int kBacklog = 1 << 16;
+
+/// Two addresses need the same number, and a free one of the first may be taken at the second.
+constexpr int kTries = 16;
+
+UniqueFd open_socket(bool ipv4) {
+  UniqueFd socket(
+      ::socket(ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return socket;
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (!ipv4) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  return socket;
+}
+
+int port_of(const UniqueFd& socket) {
+  sockaddr_in6 address = {};
+  socklen_t size = sizeof address;
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.sin6_port);  // at the same place in sockaddr_in
+}
+
+bool is_not_there(int error) {
+  return error == EADDRNOTAVAIL || error == EAFNOSUPPORT || error == EPROTONOSUPPORT;
+}
+
+std::string text_of(const std::vector<Address>& addresses) {
+  std::vector<std::string> texts;
+  for (const Address& address : addresses) texts.push_back(address.text());
+  return join(texts, " and ");
+}
+
+}  // namespace
+
+/// 0, or what the kernel says.
+int Listener::add(const Address& address) {
+  UniqueFd socket = open_socket(address.is_ipv4());
+  if (!socket) return errno;
+  socklen_t size = 0;
+  const sockaddr_storage storage = address.socket_address(port_, size);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0) return errno;
+  if (::listen(socket.get(), kBacklog) != 0) return errno;
+  port_ = port_of(socket);
+  sockets_.push_back(std::move(socket));
+  addresses_.push_back(address);
+  return 0;
+}
+
+Result<Listener> Listener::open(const std::vector<Address>& addresses, int port) {
+  int error = 0;
+  for (int tries = 0; tries < kTries; ++tries) {
+    Listener listener;
+    listener.port_ = port;
+    for (const Address& address : addresses) {
+      error = listener.add(address);
+      if (error != 0 && !is_not_there(error)) break;
+      error = 0;
+    }
+    if (error == 0 && !listener.sockets_.empty()) return listener;
+    if (error != EADDRINUSE || port != 0) break;
+  }
+  if (error == EADDRINUSE) return fail(fmt::format("port {} is taken", port));
+  if (error == 0) error = EADDRNOTAVAIL;
+  return fail(
+      fmt::format("listening on {} port {}: {}", text_of(addresses), port, errno_text(error)));
+}
+
+}  // namespace trainit::sys

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sys/address.h"
+#include "sys/unique_fd.h"
+#include "trainit/result.h"
+
+namespace trainit::sys {
+
+/// Sockets that listen on one TCP port at one or more addresses. Connections queue in the kernel
+/// until somebody accepts them, be it this process or a child of it.
+class Listener {
+ public:
+  /// Listens at each of `addresses` that this machine has; `port` 0: a free one. Error: the port is
+  /// taken, or none of the addresses is there.
+  static Result<Listener> open(const std::vector<Address>& addresses, int port);
+
+  int port() const { return port_; }
+  /// Where it listens: those of the asked for that there are.
+  const std::vector<Address>& addresses() const { return addresses_; }
+  /// Non-blocking and close-on-exec, one an address.
+  const std::vector<UniqueFd>& sockets() const { return sockets_; }
+
+ private:
+  Listener() = default;
+  int add(const Address& address);
+
+  std::vector<UniqueFd> sockets_;
+  std::vector<Address> addresses_;
+  int port_ = 0;
+};
+
+}  // namespace trainit::sys

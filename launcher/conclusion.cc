@@ -167,6 +167,13 @@ void fail_with_cause(const diagnose::FirstCause& cause, const std::vector<Eviden
   }
 }
 
+/// A store that is gone explains every error of communication, and whatever came after it.
+bool store_is_cause(const supervise::JobEnd& end, const diagnose::FirstCause& cause) {
+  if (!end.store) return false;
+  return end.reason == supervise::StopReason::kStoreEnded ||
+         cause.kind >= diagnose::CauseClass::kCommunication;
+}
+
 /// When the first worker was started. One that a stop forestalled has no start.
 sys::TimePoint first_start(const supervise::JobEnd& end) {
   sys::TimePoint first = sys::TimePoint::max();
@@ -174,6 +181,26 @@ sys::TimePoint first_start(const supervise::JobEnd& end) {
     if (worker.started_at != sys::TimePoint{}) first = std::min(first, worker.started_at);
   }
   return first;
+}
+
+void fail_with_store(const ConclusionInput& input, const std::vector<Evidence>& gathered,
+                     Conclusion& conclusion) {
+  conclusion.exit_code = 1;
+  conclusion.failure =
+      diagnose::store_text(input.context.job.resources.current_host, *input.end.store,
+                           *input.end.stop_at - first_start(input.end), gathered);
+  conclusion.lines.push_back("first cause: " +
+                             conclusion.failure.substr(0, conclusion.failure.find('\n')));
+}
+
+/// A program that does not know that it is one of several may run as often as there are workers.
+void add_rendezvous(const ConclusionInput& input, std::vector<std::string>& lines) {
+  const std::size_t count = input.plan.workers.size();
+  if (input.rendezvous == nullptr || count == 1 || input.rendezvous->joined() > 0) return;
+  lines.push_back(fmt::format(
+      "{} workers, none ever joined the rendezvous: if they are not meant to work together, use "
+      "--workers 1",
+      count));
 }
 
 /// The time from the first worker's start to the last one's end.
@@ -242,6 +269,7 @@ Conclusion conclude(const ConclusionInput& input) {
   for (std::string& remark : input.relay.remarks()) conclusion.lines.push_back(std::move(remark));
   const std::size_t count = input.plan.workers.size();
   if (input.end.success()) {
+    add_rendezvous(input, conclusion.lines);
     conclusion.lines.push_back(fmt::format(
         "{} ended well after {}", count == 1 ? "the worker" : fmt::format("all {} workers", count),
         human_seconds(in_seconds(duration_of(input.end)))));
@@ -253,7 +281,9 @@ Conclusion conclude(const ConclusionInput& input) {
     diagnose::attribute_oom_kills(gathered, input.oom_kills);
     const diagnose::FirstCause cause = diagnose::decide(gathered);
     conclusion.evidence = evidence_events(gathered, cause, first_start(input.end));
-    if (cause.evidence != nullptr) {
+    if (store_is_cause(input.end, cause)) {
+      fail_with_store(input, gathered, conclusion);
+    } else if (cause.evidence != nullptr) {
       fail_with_cause(cause, gathered, conclusion);
     } else {
       conclusion.exit_code = code_after_stop(gathered);

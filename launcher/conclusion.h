@@ -35,6 +35,7 @@ struct ConclusionInput {
   std::optional<std::int64_t> oom_kills;  ///< see Supervisor::oom_kills
   bool sees_processes;                    ///< see Family::sees_processes
   const ErrorDirectory& errors;
+  const supervise::Rendezvous* rendezvous;  ///< null: the workers met without us, if at all
 };
 
 /// From a stop signal to the end of the last worker; nothing when no stop signal found workers

@@ -63,19 +63,42 @@ Result<int> meeting_port(int wanted, bool for_workers, Preparation& preparation)
   return number;
 }
 
+/// Our own store listens from here on: whoever comes early waits in the kernel's queue. It is for
+/// this host alone, unless others are let in.
+Result<void> open_store(const Options& options, Preparation& preparation) {
+  const bool alone = options.store_allow.empty();
+  const std::vector<sys::Address> addresses = {
+      TRAINIT_TRY(sys::Address::parse(alone ? "127.0.0.1" : "0.0.0.0")),
+      TRAINIT_TRY(sys::Address::parse(alone ? "::1" : "::"))};
+  auto listener = sys::Listener::open(addresses, options.master_port);
+  if (!listener) {
+    return fail(fmt::format("{}: choose another with --master-port, or 0 for a free one",
+                            listener.error().message));
+  }
+  preparation.store = std::move(*listener);
+  return {};
+}
+
 /// What is known of the ranks before the hosts have met.
 Result<void> make_agreement(const JobContext& context, bool for_workers, Preparation& preparation) {
   const Cluster& cluster = preparation.cluster;
   const bool with_others = preparation.ranks && cluster.host_rank >= 0 && cluster.host_count() > 1;
   const std::string address = with_others ? cluster.leader : "127.0.0.1";
   environment::Endpoint store{address, 0}, jax{address, 0};
-  if (preparation.ranks) {
+  const bool serves = preparation.ranks && !with_others && !context.options.worker_store;
+  if (serves && for_workers) {
+    TRAINIT_TRY(open_store(context.options, preparation));
+    store.port = preparation.store->port();
+  } else if (preparation.ranks) {
     store.port = TRAINIT_TRY(meeting_port(context.options.master_port, for_workers, preparation));
+  }
+  if (preparation.ranks) {
     jax.port = TRAINIT_TRY(meeting_port(0, for_workers, preparation));
   }
   preparation.agreement = environment::Agreement::alike(
       with_others ? cluster.host_rank : 0, with_others ? cluster.host_count() : 1,
       preparation.workers, store, jax, context.job.name.empty() ? "none" : context.job.name);
+  preparation.agreement.launcher_serves_store = serves;
   return {};
 }
 

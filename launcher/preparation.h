@@ -11,6 +11,7 @@
 #include "environment/secrets.h"
 #include "options.h"
 #include "plan/launch_plan.h"
+#include "sys/listener.h"
 #include "sys/reserved_port.h"
 #include "trainit/cluster.h"
 #include "trainit/hardware.h"
@@ -48,6 +49,7 @@ struct Preparation {
   environment::HostEnvironment host;
   environment::Agreement agreement;      ///< of several hosts: with each like this one
   std::vector<sys::ReservedPort> ports;  ///< held for workers that meet, as long as this lives
+  std::optional<sys::Listener> store;    ///< where our store listens; nothing: rank 0 serves one
 };
 
 /// `need_command`: workers are to be started, so it is an error when there is nothing to run, and

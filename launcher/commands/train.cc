@@ -99,6 +99,16 @@ void warn_of_empty_model(const Paths& paths, const Logger& log) {
     log.warning("{} is empty: the job leaves no model behind", paths.model);
 }
 
+/// The store that the workers meet at, when we are to serve it.
+std::unique_ptr<supervise::StoreProcess> store_of(const Options& options,
+                                                  const Preparation& preparation) {
+  if (!preparation.store) return nullptr;
+  std::vector<sys::AddressRange> allowed = sys::AddressRange::loopback();
+  allowed.insert(allowed.end(), options.store_allow.begin(), options.store_allow.end());
+  return std::make_unique<supervise::StoreProcess>(supervise::StoreProcess::Setup{
+      *preparation.store, preparation.agreement.world_size, std::move(allowed)});
+}
+
 Error stopped_early(int signal) {
   return {fmt::format("stopped by {} before any worker was started", sys::signal_name(signal)),
           128 + signal};
@@ -130,11 +140,11 @@ class Train {
     log_plan(context_, plan, preparation, log_);
     if (const auto signal = sys::pending_stop_signal())
       return tl::unexpected(stopped_early(*signal));
-    return supervise(plan, preparation.hardware, errors, markers);
+    return supervise(plan, preparation, errors, markers);
   }
 
  private:
-  Result<int> supervise(const LaunchPlan& plan, const Hardware& hardware,
+  Result<int> supervise(const LaunchPlan& plan, const Preparation& preparation,
                         const ErrorDirectory& errors, bool markers) {
     sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
     report::RunRecord record = open_record(context_, log_);
@@ -142,13 +152,15 @@ class Train {
     record_plan(context_, plan, record);
     logs::Relay relay(loop, static_cast<int>(plan.workers.size()), relay_options(context_, plan));
     std::optional<RelayedLog> relayed(std::in_place, log_, relay);
-    supervise::Supervisor supervisor(plan, {loop, inheritance_, relay, record, log_});
+    const auto store = store_of(context_.options, preparation);
+    supervise::Supervisor supervisor(plan, {loop, inheritance_, relay, record, log_, store.get()});
     const Result<supervise::JobEnd> end = supervisor.run();
     int code = kSetUpFailed;
     if (end) {
       const Conclusion conclusion =
-          conclude({log_, context_, plan, *end, supervisor.workers(), relay, hardware,
-                    supervisor.oom_kills(), supervisor.family().sees_processes(), errors});
+          conclude({log_, context_, plan, *end, supervisor.workers(), relay, preparation.hardware,
+                    supervisor.oom_kills(), supervisor.family().sees_processes(), errors,
+                    store ? &supervisor.rendezvous() : nullptr});
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       code = leave_marker(conclusion, context_.job.paths, markers, log_);

@@ -88,4 +88,9 @@ std::string failure_text(const FirstCause& cause);
 std::string stop_text(std::string_view host, int signal, sys::Duration after,
                       std::span<const Evidence> gathered);
 
+/// The same for a job whose rendezvous store ended while workers still needed it: "algo-1: the
+/// rendezvous store was killed by SIGSEGV after 3 s: …".
+std::string store_text(std::string_view host, const sys::ExitStatus& status, sys::Duration after,
+                       std::span<const Evidence> gathered);
+
 }  // namespace trainit::diagnose

@@ -165,18 +165,6 @@ std::string with_block(std::string summary, const Evidence& evidence) {
   return summary += own_block(detail, kTextBytes - summary.size());
 }
 
-/// "rank 3", "ranks 0–2, 5": of ranks in rising order.
-std::string name_ranks(const std::vector<int>& ranks) {
-  std::string text;
-  for (std::size_t first = 0, last = 0; first < ranks.size(); first = ++last) {
-    while (last + 1 < ranks.size() && ranks[last + 1] == ranks[last] + 1) ++last;
-    if (!text.empty()) text += ", ";
-    text += std::to_string(ranks[first]);
-    if (last > first) text += (last > first + 1 ? "–" : ", ") + std::to_string(ranks[last]);
-  }
-  return (ranks.size() == 1 ? "rank " : "ranks ") + text;
-}
-
 std::string plain_end(const sys::ExitStatus& status) {
   return status.signal != 0 ? "killed by " + sys::signal_name(status.signal)
                             : fmt::format("ended with code {}", status.code);
@@ -192,6 +180,25 @@ std::string fit_lines(const std::vector<std::string>& lines) {
   text.pop_back();
   return text;
 }
+
+/// A failure file about the whole job: its first line, then who failed, and how the others ended.
+std::string job_text(std::string first_line, std::span<const Evidence> gathered) {
+  std::vector<std::string> lines{std::move(first_line)};
+  std::map<std::string, std::vector<int>> silent;  // ranks by how they ended
+  for (const Evidence& evidence : gathered) {
+    if (!evidence.spawn_error && evidence.status.success()) continue;
+    if (evidence.spawn_error || evidence.oom || leads_with_error(evidence)) {
+      lines.push_back(summarize(evidence));
+    } else {
+      silent[plain_end(evidence.status)].push_back(evidence.rank);
+    }
+  }
+  for (const auto& [end, ranks] : silent) lines.push_back(end + ": " + name_ranks(ranks));
+  if (lines.size() > 1) lines.insert(lines.begin() + 1, "");
+  return fit_lines(lines);
+}
+
+std::string at_host(std::string_view host) { return host.empty() ? "" : plain(host) + ": "; }
 
 }  // namespace
 
@@ -238,22 +245,20 @@ std::string failure_text(const FirstCause& cause) {
 
 std::string stop_text(std::string_view host, int signal, sys::Duration after,
                       std::span<const Evidence> gathered) {
-  const std::string where = host.empty() ? "" : plain(host) + ": ";
-  std::vector<std::string> lines{where + fmt::format("stopped by the platform with {} after {}",
-                                                     sys::signal_name(signal),
-                                                     human_seconds(sys::in_seconds(after)))};
-  std::map<std::string, std::vector<int>> silent;  // ranks by how they ended
-  for (const Evidence& evidence : gathered) {
-    if (!evidence.spawn_error && evidence.status.success()) continue;
-    if (evidence.spawn_error || evidence.oom || leads_with_error(evidence)) {
-      lines.push_back(summarize(evidence));
-    } else {
-      silent[plain_end(evidence.status)].push_back(evidence.rank);
-    }
-  }
-  for (const auto& [end, ranks] : silent) lines.push_back(end + ": " + name_ranks(ranks));
-  if (lines.size() > 1) lines.insert(lines.begin() + 1, "");
-  return fit_lines(lines);
+  return job_text(
+      at_host(host) + fmt::format("stopped by the platform with {} after {}",
+                                  sys::signal_name(signal), human_seconds(sys::in_seconds(after))),
+      gathered);
+}
+
+std::string store_text(std::string_view host, const sys::ExitStatus& status, sys::Duration after,
+                       std::span<const Evidence> gathered) {
+  const std::string meaning = status.signal == SIGKILL ? ", perhaps for want of memory" : "";
+  return job_text(
+      at_host(host) + fmt::format("the rendezvous store {} after {}{}: the workers "
+                                  "cannot find each other any more",
+                                  describe(status), human_seconds(sys::in_seconds(after)), meaning),
+      gathered);
 }
 
 }  // namespace trainit::diagnose

@@ -127,6 +127,7 @@ Result<LaunchPlan> make_plan(const PlanInput& input) {
   plan.stop = stop_budget(input.options, input.job, input.inherited);
   plan.failure_grace = input.options.failure_grace;
   plan.linger = input.options.linger;
+  plan.late_after = input.options.late_after;
   plan.signals = SignalRules(SignalRules::Stops::kTermAndInt, input.options.rewrites);
   plan.user = input.user;
   const Common common = common_of(input);

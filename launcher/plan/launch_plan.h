@@ -55,9 +55,10 @@ struct LaunchPlan {
   std::vector<WorkerSpec> workers;  ///< in order of local rank
   StopBudget stop;
   std::chrono::milliseconds failure_grace{20'000};  ///< what siblings of a failed worker get
-  std::chrono::milliseconds linger{5'000};  ///< what survivors of the workers' natural end get
-  bool sweep = true;                        ///< false: such survivors are left alone
-  SignalRules signals;                      ///< what the signals mean that we get
+  std::chrono::milliseconds linger{5'000};       ///< what survivors of the workers' natural end get
+  std::chrono::milliseconds late_after{60'000};  ///< from when workers are missed; 0: never
+  bool sweep = true;                             ///< false: such survivors are left alone
+  SignalRules signals;                           ///< what the signals mean that we get
   std::optional<sys::Credentials> user;
   std::vector<std::string> notes;  ///< for the log: what was set, and why
 };

@@ -40,6 +40,8 @@ class Family {
   std::vector<pid_t> members() const;
   /// Whether nobody is left, by what reaping said last.
   bool is_empty(sys::ReapResult reaped) const;
+  /// This child of ours is no process of the job.
+  void exclude(pid_t pid) { strangers_.push_back(pid); }
   /// This process was reaped, and was no worker.
   void forget(pid_t pid) { std::erase(strangers_, pid); }
 

@@ -88,6 +88,7 @@ void JobMachine::begin_stop(StopReason reason, int signal, Duration grace, TimeP
 
 void JobMachine::look_for_survivors(TimePoint now, Actions& out) {
   if (!leaders_down() || phase_ >= Phase::kDrain) return;
+  if (!end_.leaders_down_at) out.push_back(action::EndStore{});
   end_.leaders_down_at = now;
   if (phase_ == Phase::kRunning) {
     phase_ = Phase::kLinger;
@@ -139,6 +140,15 @@ void JobMachine::first_stop_signal(TimePoint now, Actions& out) {
     case Phase::kFinished:
       return;
   }
+}
+
+/// Whoever needs it fails sooner or later, and would be taken for the cause. A store that our own
+/// SIGKILL may have met is none.
+void JobMachine::handle(const event::StoreEnded& event, TimePoint now, Actions& out) {
+  if (phase_ == Phase::kIdle || phase_ >= Phase::kLinger || leaders_down()) return;
+  end_.store = event.status;
+  if (phase_ == Phase::kRunning)
+    begin_stop(StopReason::kStoreEnded, SIGTERM, limits_.failure_grace, now, out);
 }
 
 /// Another stop signal: whoever sent it will not wait any longer.
@@ -208,6 +218,7 @@ void JobMachine::finish(TimePoint now, Actions& out) {
     if (worker.started_at != TimePoint()) worker.ended_at = now;
   }
   if (armed_) out.push_back(action::CancelTimer{});
+  if (!end_.leaders_down_at) out.push_back(action::EndStore{});
   out.push_back(action::Finish{});
 }
 

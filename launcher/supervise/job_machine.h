@@ -40,6 +40,9 @@ struct Exited {
 struct StopRequested {
   int signal;
 };
+struct StoreEnded {
+  sys::ExitStatus status;
+};  ///< the process that serves the rendezvous store is gone
 struct TimerFired {
   Timer timer;
 };
@@ -48,11 +51,11 @@ struct TreeNotEmpty {};   ///< the answer to AwaitEmptyTree when some are
 struct OutputDrained {};  ///< every output pipe has reached its end
 }  // namespace event
 using Event = std::variant<event::Agreed, event::Spawned, event::SpawnFailed, event::Exited,
-                           event::StopRequested, event::TimerFired, event::TreeEmpty,
-                           event::TreeNotEmpty, event::OutputDrained>;
+                           event::StopRequested, event::StoreEnded, event::TimerFired,
+                           event::TreeEmpty, event::TreeNotEmpty, event::OutputDrained>;
 
 /// Why the workers were told to stop.
-enum class StopReason { kNone, kPlatform, kWorkerFailed };
+enum class StopReason { kNone, kPlatform, kWorkerFailed, kStoreEnded };
 
 /// How one worker's story ended.
 struct WorkerEnd {
@@ -70,11 +73,12 @@ struct JobEnd {
   std::optional<TimePoint> stop_asked_at;  ///< when the first stop signal came
   std::optional<TimePoint> stop_at;        ///< when stopping began, be it for that or a failure
   std::optional<TimePoint> leaders_down_at;
-  std::optional<TimePoint> kill_at;  ///< when everything was first sent KILL
-  std::vector<WorkerEnd> workers;    ///< by local rank
-  bool survivors = false;            ///< processes outlived their worker and were ended
-  bool output_cut = false;           ///< the pipes were still held open at the drain deadline
-  bool stuck = false;                ///< a process did not go even after SIGKILL
+  std::optional<TimePoint> kill_at;      ///< when everything was first sent KILL
+  std::optional<sys::ExitStatus> store;  ///< the store's end, when workers still needed it
+  std::vector<WorkerEnd> workers;        ///< by local rank
+  bool survivors = false;                ///< processes outlived their worker and were ended
+  bool output_cut = false;               ///< the pipes were still held open at the drain deadline
+  bool stuck = false;                    ///< a process did not go even after SIGKILL
 
   bool success() const;  ///< every worker ended with 0
 };
@@ -97,13 +101,15 @@ struct ArmTimer {
   Duration delay;
 };  ///< the one timer there is; replaces what was armed
 struct CancelTimer {};
+struct EndStore {};        ///< the last worker is gone, nobody needs it any more
 struct AwaitEmptyTree {};  ///< answer with TreeEmpty or TreeNotEmpty; then report TreeEmpty
 struct AwaitDrain {};      ///< from now on report OutputDrained, at once if it is
 struct Finish {};
 }  // namespace action
-using Action = std::variant<action::Spawn, action::SignalLeaders, action::SignalGroups,
-                            action::SignalTree, action::ArmTimer, action::CancelTimer,
-                            action::AwaitEmptyTree, action::AwaitDrain, action::Finish>;
+using Action =
+    std::variant<action::Spawn, action::SignalLeaders, action::SignalGroups, action::SignalTree,
+                 action::ArmTimer, action::CancelTimer, action::EndStore, action::AwaitEmptyTree,
+                 action::AwaitDrain, action::Finish>;
 
 /// How long each step may take.
 struct Limits {
@@ -143,6 +149,7 @@ class JobMachine {
   void handle(const event::SpawnFailed&, TimePoint now, Actions& out);
   void handle(const event::Exited&, TimePoint now, Actions& out);
   void handle(const event::StopRequested&, TimePoint now, Actions& out);
+  void handle(const event::StoreEnded&, TimePoint now, Actions& out);
   void handle(const event::TimerFired&, TimePoint now, Actions& out);
   void handle(const event::TreeEmpty&, TimePoint now, Actions& out);
   void handle(const event::TreeNotEmpty&, TimePoint now, Actions& out);

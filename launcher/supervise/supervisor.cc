@@ -36,12 +36,19 @@ Limits limits_of(const LaunchPlan& plan) {
 
 }  // namespace
 
+std::vector<int> ranks_of(const LaunchPlan& plan) {
+  std::vector<int> ranks;
+  for (const WorkerSpec& worker : plan.workers) ranks.push_back(worker.rank);
+  return ranks;
+}
+
 Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
     : plan_(plan),
       parts_(parts),
       machine_(static_cast<int>(plan.workers.size()), limits_of(plan)),
       workers_(plan.workers.size()),
-      family_(workers_, parts.log) {}
+      family_(workers_, parts.log),
+      rendezvous_(ranks_of(plan)) {}
 
 Result<void> Supervisor::prepare() {
   family_.begin();
@@ -54,6 +61,15 @@ Result<void> Supervisor::prepare() {
   open_files_ = sys::raise_open_files();  // each worker takes three
   warn_of_caller();
   oom_kills_before_ = sys::count_oom_kills(sys::ControlGroups::of_process());
+  return parts_.store != nullptr ? start_store() : Result<void>();
+}
+
+Result<void> Supervisor::start_store() {
+  TRAINIT_TRY(parts_.store->start(
+      parts_.loop,
+      {.joined = [this](pid_t process) { on_joined(process); },
+       .complain = [this](std::string_view what) { parts_.log.warning("{}", what); }}));
+  family_.exclude(parts_.store->pid());
   return {};
 }
 
@@ -79,8 +95,11 @@ void Supervisor::warn_of_caller() const {
 
 Result<JobEnd> Supervisor::run() {
   TRAINIT_TRY(prepare());
+  started_at_ = sys::Clock::now();
   post(event::Agreed{});
   handle_events();
+  if (parts_.store != nullptr && plan_.workers.size() > 1 && plan_.late_after.count() > 0)
+    late_timer_ = parts_.loop.after(plan_.late_after, [this] { look_for_late_workers(); });
   parts_.inheritance.descriptors.clear();
   [[maybe_unused]] const int moved =
       posix::chdir("/");  // ours would keep a file system from being unmounted
@@ -91,6 +110,8 @@ Result<JobEnd> Supervisor::run() {
   }
   parts_.loop.unwatch(signal_fd_.borrow());
   if (reap_timer_) parts_.loop.cancel(*reap_timer_);
+  if (late_timer_) parts_.loop.cancel(*late_timer_);
+  if (parts_.store != nullptr && !rendezvous_.complete()) record_rendezvous();
   return machine_.end();
 }
 
@@ -211,6 +232,10 @@ void Supervisor::perform(const action::CancelTimer&) {
   timer_.reset();
 }
 
+void Supervisor::perform(const action::EndStore&) {
+  if (parts_.store != nullptr) parts_.store->end();
+}
+
 void Supervisor::perform(const action::AwaitEmptyTree&) {
   awaits_empty_tree_ = true;
   reap();
@@ -326,7 +351,44 @@ void Supervisor::reap_again() {
   });
 }
 
+/// A worker may have come to init_process_group in a process that its own one started.
+void Supervisor::on_joined(pid_t process) {
+  int index = -1;
+  for (pid_t pid = process; pid > 1 && index < 0; pid = sys::parent_of(pid)) index = index_of(pid);
+  if (!rendezvous_.join(index) || !rendezvous_.complete()) return;
+  record_rendezvous();
+  if (!late_told_) return;
+  parts_.log.info("all {} workers have reached init_process_group after {}", plan_.workers.size(),
+                  human_seconds(sys::in_seconds(sys::Clock::now() - started_at_)));
+}
+
+void Supervisor::look_for_late_workers() {
+  late_timer_.reset();
+  if (rendezvous_.complete() || machine_.end().stop_at) return;
+  late_told_ = true;
+  parts_.log.warning("after {}: {}", human_seconds(sys::in_seconds(plan_.late_after)),
+                     rendezvous_.describe());
+  record_rendezvous();
+}
+
+void Supervisor::record_rendezvous() {
+  Json::Object fields{{"joined", Json(rendezvous_.joined())},
+                      {"workers", Json(rendezvous_.workers())}};
+  Json::Array missing;
+  for (const int rank : rendezvous_.missing()) missing.push_back(Json(rank));
+  if (!missing.empty()) fields.push_back({"missing", Json(std::move(missing))});
+  parts_.record.write("rendezvous", fields);
+}
+
+void Supervisor::on_store_ended(const sys::ExitStatus& status) {
+  family_.forget(parts_.store->pid());
+  parts_.store->forget();
+  post(event::StoreEnded{status});
+}
+
 void Supervisor::on_reaped(const sys::Reaped& reaped) {
+  if (parts_.store != nullptr && reaped.pid == parts_.store->pid())
+    return on_store_ended(reaped.status);
   const int index = index_of(reaped.pid);
   if (index < 0) {  // an orphan
     family_.forget(reaped.pid);

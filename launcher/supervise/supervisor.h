@@ -11,6 +11,8 @@
 #include "report/record.h"
 #include "supervise/family.h"
 #include "supervise/job_machine.h"
+#include "supervise/rendezvous.h"
+#include "supervise/store_process.h"
 #include "supervise/terminal.h"
 #include "sys/event_loop.h"
 #include "sys/inheritance.h"
@@ -29,6 +31,7 @@ class Supervisor {
     logs::Relay& relay;
     report::RunRecord& record;
     const Logger& log;
+    StoreProcess* store = nullptr;  ///< null: the workers meet without us
   };
 
   Supervisor(const LaunchPlan& plan, Parts parts);
@@ -42,10 +45,13 @@ class Supervisor {
   /// it does not count them.
   std::optional<std::int64_t> oom_kills() const;
   const Family& family() const { return family_; }
+  /// Who has come to init_process_group; of no use without a store of ours.
+  const Rendezvous& rendezvous() const { return rendezvous_; }
 
  private:
   Result<void> prepare();
   void warn_of_caller() const;
+  Result<void> start_store();
   void post(const Event& event) { events_.push_back(event); }
   void handle_events();
 
@@ -55,6 +61,7 @@ class Supervisor {
   void perform(const action::SignalTree& action);
   void perform(const action::ArmTimer& action);
   void perform(const action::CancelTimer& action);
+  void perform(const action::EndStore& action);
   void perform(const action::AwaitEmptyTree& action);
   void perform(const action::AwaitDrain& action);
   void perform(const action::Finish& action);
@@ -68,6 +75,10 @@ class Supervisor {
   void suspend();
   void resume();
   void say_who_failed() const;
+  void on_joined(pid_t process);
+  void look_for_late_workers();
+  void record_rendezvous();
+  void on_store_ended(const sys::ExitStatus& status);
   void look_for_drained_output();
   void reap();
   void on_reaped(const sys::Reaped& reaped);
@@ -80,10 +91,13 @@ class Supervisor {
   JobMachine machine_;
   std::vector<WorkerProcess> workers_;
   Family family_;
+  Rendezvous rendezvous_;
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   std::optional<std::int64_t> oom_kills_before_;
-  std::optional<sys::EventLoop::TimerId> timer_, reap_timer_;
+  std::optional<sys::EventLoop::TimerId> timer_, reap_timer_, late_timer_;
+  sys::TimePoint started_at_;
+  bool late_told_ = false;  ///< that some worker had not come
   Terminal terminal_;
   std::string directory_;   ///< where the workers begin, if nothing else is said
   rlimit open_files_ = {};  ///< our caller's limit, for the workers

@@ -54,6 +54,20 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
   return result;
 }
 
+std::string name_ranks(const std::vector<int>& ranks) {
+  std::vector<std::string> parts;
+  for (std::size_t first = 0, last = 0; first < ranks.size(); first = ++last) {
+    while (last + 1 < ranks.size() && ranks[last + 1] == ranks[last] + 1) ++last;
+    if (last == first + 1) last = first;  // two are no range
+    const std::string end = last > first ? "–" + std::to_string(ranks[last]) : "";
+    parts.push_back(std::to_string(ranks[first]) + end);
+  }
+  const std::string final = parts.empty() ? "" : parts.back();
+  if (!parts.empty()) parts.pop_back();
+  return (ranks.size() == 1 ? "rank " : "ranks ") + join(parts, ", ") +
+         (parts.empty() ? "" : " and ") + final;
+}
+
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n\v\f";
   const std::size_t first = text.find_first_not_of(kSpace);

@@ -17,6 +17,9 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 /// "a", "b" → "a, b".
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
+/// "rank 3", "ranks 0–2 and 5": of ranks in rising order.
+std::string name_ranks(const std::vector<int>& ranks);
+
 /// Without spaces, tabs and line ends at both ends.
 std::string_view trim(std::string_view text);
 

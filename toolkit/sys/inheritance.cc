@@ -24,6 +24,20 @@ int numbers_in_use() {
   return static_cast<int>(known ? std::min(limit.rlim_cur, kMostWithoutProc) : kMostWithoutProc);
 }
 
+void fill_standard_streams() {
+  for (int fd = 0; fd < 3; ++fd) {
+    if (is_open(fd)) continue;
+    UniqueFd opened = open_nothing();
+    if (opened.get() == fd) {
+      ::fcntl(opened.release(), F_SETFD, 0);
+    } else if (opened) {
+      ::dup2(opened.get(), fd);
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<int> open_descriptors() {
   std::vector<int> found;
   if (const auto names = list_directory("/proc/self/fd")) {
@@ -40,20 +54,6 @@ std::vector<int> open_descriptors() {
   }
   return found;
 }
-
-void fill_standard_streams() {
-  for (int fd = 0; fd < 3; ++fd) {
-    if (is_open(fd)) continue;
-    UniqueFd opened = open_nothing();
-    if (opened.get() == fd) {
-      ::fcntl(opened.release(), F_SETFD, 0);
-    } else if (opened) {
-      ::dup2(opened.get(), fd);
-    }
-  }
-}
-
-}  // namespace
 
 Inheritance take_inheritance() {
   Inheritance inheritance;

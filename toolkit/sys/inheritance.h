@@ -15,6 +15,10 @@ struct Inheritance {
   std::vector<UniqueFd> descriptors;
 };
 
+/// The numbers of all descriptors that this process has open, by /proc; without it, of those below
+/// 65,536.
+std::vector<int> open_descriptors();
+
 /// First thing in main, before anything is opened: takes signals over, notes the descriptors, and
 /// opens what is closed of 0, 1 and 2 on nothing, so that no file of ours gets these numbers.
 Inheritance take_inheritance();

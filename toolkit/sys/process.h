@@ -107,6 +107,8 @@ rlimit raise_open_files();
 /// Every process below `root` in the tree, by /proc, but those `without` and what is below them;
 /// empty when /proc is not there.
 std::vector<pid_t> descendants_of(pid_t root, const std::vector<pid_t>& without = {});
+/// The parent of a process, by /proc; 0 when it cannot be seen.
+pid_t parent_of(pid_t pid);
 /// True when this process has a child, ended or not.
 bool has_children();
 /// The same for a child in a process group; then the group's number is nobody else's.

@@ -73,6 +73,11 @@ bool take_stopped(pid_t pid) {
          info.si_pid == pid;
 }
 
+pid_t parent_of(pid_t pid) {
+  const auto process = read_process(pid);
+  return process ? process->parent : 0;
+}
+
 bool has_children() {
   siginfo_t info = {};
   return posix::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;

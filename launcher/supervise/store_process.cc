@@ -1,0 +1,143 @@
+#include "supervise/store_process.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <exception>
+
+#include "base/text.h"
+#include "store/server.h"
+#include "sys/files.h"
+#include "sys/inheritance.h"
+#include "sys/posix.h"
+
+namespace trainit::supervise {
+namespace {
+
+constexpr std::string_view kJoined = "joined ", kComplaint = "complaint ";
+
+/// What the child does from its fork to its end. Signals stay blocked in it as they are in us: it
+/// ends by SIGKILL, or with us.
+class StoreChild {
+ public:
+  StoreChild(const StoreProcess::Setup& setup, int reports) : setup_(setup), reports_(reports) {}
+
+  void prepare(pid_t parent) {
+    posix::setpgid(0, 0);
+    posix::prctl(PR_SET_NAME, "trainit-store");
+    if (parent != 1) posix::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(1);  // our death was before that
+    [[maybe_unused]] const int moved = posix::chdir("/");
+    close_what_is_not_ours();
+  }
+
+  Result<void> serve() {
+    sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
+    store::ServerOptions options;
+    options.world_size = setup_.world_size;
+    options.allowed = setup_.allowed;
+    options.joined = [this](std::uint32_t pid, const std::string&) {
+      report(kJoined, std::to_string(pid));
+    };
+    options.complain = [this](std::string_view sentence) { report(kComplaint, sentence); };
+    const auto server =
+        TRAINIT_TRY(store::Server::start(loop, setup_.listener, std::move(options)));
+    for (;;) loop.run_once();
+  }
+
+  /// One write, which a pipe takes whole or not at all. The job does not depend on it.
+  void report(std::string_view kind, std::string_view text) const {
+    const std::string line = fmt::format("{}{}\n", kind, text);
+    [[maybe_unused]] const ssize_t written = posix::write(reports_, line.data(), line.size());
+  }
+
+ private:
+  /// A pipe of a worker that we held open would never end for its reader, nor the record's lock.
+  void close_what_is_not_ours() const {
+    std::vector<int> ours = {reports_};
+    for (const sys::UniqueFd& socket : setup_.listener.sockets()) ours.push_back(socket.get());
+    for (const int fd : sys::open_descriptors()) {
+      if (fd > 2 && std::find(ours.begin(), ours.end(), fd) == ours.end()) posix::close(fd);
+    }
+    const sys::UniqueFd nothing = sys::open_nothing();
+    for (int fd = 0; fd <= 2 && nothing; ++fd) ::dup2(nothing.get(), fd);
+  }
+
+  const StoreProcess::Setup& setup_;
+  int reports_;
+};
+
+}  // namespace
+
+Result<void> StoreProcess::start(sys::EventLoop& loop, Callbacks callbacks) {
+  int ends[2];
+  if (posix::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+    return fail(fmt::format("starting the rendezvous store: a pipe: {}", sys::errno_text(errno)));
+  reports_.reset(ends[0]);
+  const sys::UniqueFd writer(ends[1]);
+  const pid_t parent = ::getpid();
+  const pid_t child = posix::fork();
+  if (child < 0)
+    return fail(fmt::format("starting the rendezvous store: {}", sys::errno_text(errno)));
+  if (child == 0) serve(parent, writer.get());
+  pid_ = child;
+  loop_ = &loop;
+  callbacks_ = std::move(callbacks);
+  return loop.watch(reports_.borrow(), EPOLLIN, [this](std::uint32_t) { read_reports(); });
+}
+
+void StoreProcess::serve(pid_t parent, int reports) const {
+  StoreChild child(setup_, reports);
+  try {
+    child.prepare(parent);
+    const Result<void> served = child.serve();
+    if (!served) child.report(kComplaint, "the rendezvous store: " + served.error().message);
+  } catch (const std::exception& problem) {
+    child.report(kComplaint, fmt::format("the rendezvous store: {}", problem.what()));
+  }
+  ::_exit(1);
+}
+
+void StoreProcess::end() {
+  if (pid_ > 0) posix::kill(pid_, SIGKILL);
+}
+
+void StoreProcess::forget() {
+  read_reports();  // what it said last
+  stop_listening();
+  pid_ = -1;
+}
+
+void StoreProcess::stop_listening() {
+  if (!reports_) return;
+  if (loop_ != nullptr) loop_->unwatch(reports_.borrow());
+  reports_.reset();
+}
+
+void StoreProcess::read_reports() {
+  char buffer[4096];
+  ssize_t size = 0;
+  while (reports_ && (size = posix::read(reports_.get(), buffer, sizeof buffer)) > 0) {
+    line_.append(buffer, static_cast<std::size_t>(size));
+    for (std::size_t end = 0; (end = line_.find('\n')) != std::string::npos;) {
+      read_report(std::string_view(line_).substr(0, end));
+      line_.erase(0, end + 1);
+    }
+  }
+  if (size == 0) stop_listening();
+}
+
+void StoreProcess::read_report(std::string_view line) {
+  if (line.starts_with(kJoined)) {
+    callbacks_.joined(parse_number<pid_t>(line.substr(kJoined.size())).value_or(0));
+  } else if (line.starts_with(kComplaint)) {
+    callbacks_.complain(line.substr(kComplaint.size()));
+  }
+}
+
+}  // namespace trainit::supervise

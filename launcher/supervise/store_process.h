@@ -1,0 +1,64 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sys/address.h"
+#include "sys/event_loop.h"
+#include "sys/listener.h"
+#include "sys/unique_fd.h"
+#include "trainit/result.h"
+
+namespace trainit::supervise {
+
+/// The rendezvous store of one round, in a child of ours: what strangers send is read there, and a
+/// crash ends the child alone. The listening sockets stay ours, so that there is no moment at which
+/// the port is free, and the next round's child begins on them with no keys and no connections.
+class StoreProcess {
+ public:
+  struct Setup {
+    const sys::Listener& listener;  ///< outlives this
+    int world_size = 1;
+    std::vector<sys::AddressRange> allowed;
+  };
+  struct Callbacks {
+    /// A process has come to init_process_group; 0: its torch does not tell which.
+    std::function<void(pid_t process)> joined;
+    /// One sentence for the log.
+    std::function<void(std::string_view sentence)> complain;
+  };
+
+  explicit StoreProcess(Setup setup) : setup_(std::move(setup)) {}
+  StoreProcess(const StoreProcess&) = delete;
+  StoreProcess& operator=(const StoreProcess&) = delete;
+  ~StoreProcess() { stop_listening(); }
+
+  /// Forks it. `loop` outlives this, or stop_listening. Error: the kernel has no process or pipe
+  /// left.
+  Result<void> start(sys::EventLoop& loop, Callbacks callbacks);
+  /// -1: it does not run, or was reaped.
+  pid_t pid() const { return pid_; }
+  /// Ends it; it is still to be reaped.
+  void end();
+  /// It was reaped.
+  void forget();
+
+ private:
+  [[noreturn]] void serve(pid_t parent, int reports) const;
+  void read_reports();
+  void read_report(std::string_view line);
+  void stop_listening();
+
+  Setup setup_;
+  sys::EventLoop* loop_ = nullptr;
+  Callbacks callbacks_;
+  pid_t pid_ = -1;
+  sys::UniqueFd reports_;  ///< what the child tells, in lines
+  std::string line_;       ///< one that has not come in whole
+};
+
+}  // namespace trainit::supervise

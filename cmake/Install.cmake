@@ -2,7 +2,8 @@
 # "cmake --install BUILD --component library" installs it without the binary.
 include(CMakePackageConfigHelpers)
 
-set(trainit_layers trainit_base trainit_sys trainit_job trainit_hardware trainit_cluster trainit_environment)
+set(trainit_layers trainit_base trainit_sys trainit_job trainit_hardware trainit_cluster trainit_environment
+                   trainit_store)
 add_library(trainit_all INTERFACE)
 add_library(trainit::trainit ALIAS trainit_all)
 set_target_properties(trainit_all PROPERTIES EXPORT_NAME trainit)

@@ -163,6 +163,11 @@ void read_request(Operation operation, std::string_view bytes, Request& request)
   }
 }
 
+RequestWriter& RequestWriter::then(Operation operation) {
+  bytes_ += static_cast<char>(operation);
+  return *this;
+}
+
 RequestWriter& RequestWriter::text(std::string_view text) {
   write_text(text, bytes_);
   return *this;

@@ -96,6 +96,8 @@ class RequestWriter {
  public:
   explicit RequestWriter(Operation operation) : bytes_(1, static_cast<char>(operation)) {}
 
+  /// Another request behind what is there.
+  RequestWriter& then(Operation operation);
   RequestWriter& text(std::string_view text);  ///< a key or a value
   RequestWriter& number(std::int64_t number);  ///< also a count
   RequestWriter& word(std::uint32_t word);     ///< a nonce, or the magic

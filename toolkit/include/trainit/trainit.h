@@ -25,4 +25,5 @@
 #include "trainit/paths.h"
 #include "trainit/resources.h"
 #include "trainit/result.h"
+#include "trainit/store.h"
 #include "trainit/training_job.h"

@@ -82,7 +82,8 @@ Result<Connection> Connection::open(const std::string& address, int port, TimePo
                              : Result<std::string>(tl::unexpected(sent.error()));
       if (echo && *echo == greeting.bytes().substr(greeting.bytes().size() - sizeof pid))
         return connection;
-      trouble = echo ? "it is no rendezvous store" : echo.error().message;
+      if (echo) return fail(fmt::format("at {} there is no rendezvous store", peer));
+      trouble = echo.error().message;
     }
     if (sys::Clock::now() + pause >= deadline)
       return fail(fmt::format("connecting to the rendezvous store at {}: {}", peer, trouble));

@@ -61,6 +61,21 @@ std::string checkpoint(const Json& json) {
   return fmt::format("the workers had taken {} of {} to end", seconds("seconds"), seconds("of"));
 }
 
+std::string rendezvous(const Json& json) {
+  const auto joined = integer_of(json, "joined").value_or(0);
+  const auto workers = integer_of(json, "workers").value_or(0);
+  if (joined == workers)
+    return fmt::format("all {} workers had reached init_process_group", joined);
+  std::vector<int> ranks;
+  const Json* missing = json.find("missing");
+  if (missing != nullptr && missing->array() != nullptr) {
+    for (const Json& rank : *missing->array())
+      ranks.push_back(static_cast<int>(rank.to_int64().value_or(0)));
+  }
+  return fmt::format("{} of {} workers had reached init_process_group{}", joined, workers,
+                     ranks.empty() || joined == 0 ? "" : ", but not " + name_ranks(ranks));
+}
+
 std::string outcome(const Json& json) {
   const Json* success = json.find("success");
   const bool well = success != nullptr && success->boolean() != nullptr && *success->boolean();
@@ -86,10 +101,11 @@ struct Row {
   std::string_view event;
   std::string (*tell)(const Json& json);  ///< null: it is told elsewhere
 };
-constexpr Row kRows[] = {{"start", began},     {"environment", nullptr}, {"plan", nullptr},
-                         {"spawned", spawned}, {"signal", signal_came},  {"stop", stop_step},
-                         {"ended", ended},     {"evidence", nullptr},    {"checkpoint", checkpoint},
-                         {"outcome", outcome}};
+constexpr Row kRows[] = {
+    {"start", began},           {"environment", nullptr}, {"plan", nullptr},
+    {"spawned", spawned},       {"signal", signal_came},  {"stop", stop_step},
+    {"ended", ended},           {"evidence", nullptr},    {"checkpoint", checkpoint},
+    {"rendezvous", rendezvous}, {"outcome", outcome}};
 
 std::string tell(const StoryEvent& event) {
   for (const Row& row : kRows) {

@@ -15,6 +15,7 @@
 #include "sys/files.h"
 #include "sys/inheritance.h"
 #include "sys/posix.h"
+#include "sys/process.h"
 
 namespace trainit::supervise {
 namespace {
@@ -29,7 +30,7 @@ class StoreChild {
 
   void prepare(pid_t parent) {
     posix::setpgid(0, 0);
-    posix::prctl(PR_SET_NAME, "trainit-store");
+    sys::name_process("trainit-store");
     if (parent != 1) posix::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);  // our death was before that
     [[maybe_unused]] const int moved = posix::chdir("/");

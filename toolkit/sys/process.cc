@@ -142,6 +142,16 @@ int SpawnError::exit_code() const {
   return errno_value == ENOENT || errno_value == ENOTDIR ? 127 : 126;
 }
 
+void name_process(const std::string& name) {
+  ::prctl(PR_SET_NAME, name.c_str());
+  const auto shown = read_file("/proc/self/cmdline");
+  // argv's strings lie one behind the other, as the kernel put them there.
+  if (!shown || shown->empty() || *shown->c_str() == '\0') return;
+  char* const begin = program_invocation_name;
+  std::memset(begin, 0, shown->size());
+  std::memcpy(begin, name.data(), std::min(name.size(), shown->size() - 1));
+}
+
 rlimit raise_open_files() {
   rlimit inherited = {};
   ::getrlimit(RLIMIT_NOFILE, &inherited);

@@ -101,6 +101,10 @@ ReapResult reap_one(Reaped& reaped);
 /// True once for each time that a signal has stopped this child (Ctrl-Z, SIGSTOP).
 bool take_stopped(pid_t pid);
 
+/// What `ps` shows for this process from here on: for a child that is forked from us and does
+/// something else. Its argv is overwritten.
+void name_process(const std::string& name);
+
 /// Raises our limit of open files as far as it goes, and returns what it was.
 rlimit raise_open_files();
 

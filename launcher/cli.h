@@ -54,6 +54,9 @@ struct CommandLine {
   std::string place;        ///< failure, explain: DIR; empty: the default one
 };
 
+/// "did you mean --workers?" for "--wrokers"; where to look when no name is near.
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& names);
+
 /// True when argv begins with a command about a job that was: a mistake in typing it is not that
 /// job's failure.
 bool looks_back(std::span<char* const> argv);

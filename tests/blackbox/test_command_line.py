@@ -60,6 +60,11 @@ def test_forgotten_dashes_are_named_and_no_word_of_the_command_is_told(trainit, 
     (["--api-key", KEY], "there is no option --api-key; see"),
     (["env", "--formt", "json"], "there is no option --formt; did you mean --format?"),
     (["trian"], '"trian" is none of trainit\'s commands; did you mean train?'),
+    (["store", "--prot", "1"], "there is no option --prot; did you mean --port?"),
+    (["gpus", "--explain"], "there is no option --explain; see"),
+    (["--workers", "--log-level", "info"], "--workers needs a value: N|gpu|cpu|auto"),
+    (["gpus", "--format", "xml"], '--format is "xml": expected one of json, table'),
+    (["store", "--port", "65536"], '--port is "65536": expected a number from 0 to 65535'),
 ])
 def test_a_slip_is_answered_with_what_was_meant(trainit, pid1, job, typed, meant):
     here = job()
@@ -95,10 +100,11 @@ def test_a_mistake_on_the_command_line_is_the_failure_of_a_job_on_a_platform(tra
     assert "--wrokers" in here.failure
 
 
-def test_a_store_of_the_launchers_own_cannot_be_asked_for_yet(trainit, pid1, job):
-    here = job()
-    assert pid1([trainit, "--worker-store=false", "--", "true"], job=here).code == 125
-    assert "rank 0 serves it" in here.failure
+def test_of_an_option_given_twice_the_last_counts_and_a_list_grows(trainit, pid1, job):
+    argv = [trainit, "--workers", "3", "--workers=2", "--exit-map", "3=0", "--exit-map", "4=0", "--", "sh", "-c", "exit 4"]
+    end = pid1(argv, job=job())
+    assert end.code == 0 and "4=0" not in end.err, end
+    assert "2 workers, ranks 0–1 of 2" in end.err
 
 
 def workers_of(end):

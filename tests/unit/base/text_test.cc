@@ -84,3 +84,14 @@ TEST_CASE("join puts the separator between parts") {
   CHECK(join({}, ", ") == "");
   CHECK(join({"a", "", "b"}, ", ") == "a, , b");
 }
+
+TEST_CASE("ranks are named one by one, but three in a row as a range") {
+  CHECK(name_ranks({3}) == "rank 3");
+  CHECK(name_ranks({0, 1}) == "ranks 0 and 1");
+  CHECK(name_ranks({5, 9}) == "ranks 5 and 9");
+  CHECK(name_ranks({0, 1, 2}) == "ranks 0–2");
+  CHECK(name_ranks({0, 1, 2, 5}) == "ranks 0–2 and 5");
+  CHECK(name_ranks({0, 2, 3, 7}) == "ranks 0, 2, 3 and 7");
+  CHECK(name_ranks({0, 1, 2, 4, 6, 7, 8, 9}) == "ranks 0–2, 4 and 6–9");
+  CHECK(name_ranks({0, 1, 2, 3, 10, 11, 12}) == "ranks 0–3 and 10–12");
+}

@@ -35,6 +35,7 @@ struct Namer {
     return name_of(what.timer) + " timer " + std::to_string(delay.count());
   }
   std::string operator()(const action::CancelTimer&) const { return "no timer"; }
+  std::string operator()(const action::EndStore&) const { return "end store"; }
   std::string operator()(const action::AwaitEmptyTree&) const { return "tree?"; }
   std::string operator()(const action::AwaitDrain&) const { return "drain?"; }
   std::string operator()(const action::Finish&) const { return "finish"; }
@@ -52,6 +53,9 @@ struct Namer {
   }
   std::string operator()(const event::StopRequested& what) const {
     return "stop by " + sys::signal_name(what.signal);
+  }
+  std::string operator()(const event::StoreEnded& what) const {
+    return "store " + describe(what.status);
   }
   std::string operator()(const event::TimerFired& what) const {
     return name_of(what.timer) + " timer fired";

@@ -44,6 +44,7 @@ class Job {
     return on(event::SpawnFailed{worker, SpawnError{stage, errno_value}});
   }
   std::string stop(int signal = SIGTERM) { return on(event::StopRequested{signal}); }
+  std::string store_killed(int signal) { return on(event::StoreEnded{ExitStatus::killed(signal)}); }
   std::string fired(Timer timer) { return on(event::TimerFired{timer}); }
   std::string tree_empty() { return on(event::TreeEmpty{}); }
   std::string tree_not_empty() { return on(event::TreeNotEmpty{}); }
@@ -69,6 +70,7 @@ class Job {
   JobMachine machine_;
 };
 
+const std::string kAllDown = "end store, tree?";
 const std::string kDrain = "drain timer 500, drain?";
 
 }  // namespace
@@ -86,7 +88,7 @@ TEST_CASE("a job whose workers all end with 0 waits for nothing and is a success
   Job job(2);
   job.run();
   CHECK(job.exited(1, 0) == "");
-  CHECK(job.exited(0, 0) == "tree?");
+  CHECK(job.exited(0, 0) == kAllDown);
   CHECK(job.tree_empty() == kDrain);
   CHECK_FALSE(job.finished());
   CHECK(job.drained() == "no timer, finish");
@@ -107,7 +109,7 @@ TEST_CASE("a worker that ends with 0 leaves the others going") {
 TEST_CASE("what outlives the workers is asked to end, and killed after its linger time") {
   Job job(1);
   job.run();
-  CHECK(job.exited(0, 0) == "tree?");
+  CHECK(job.exited(0, 0) == kAllDown);
   CHECK(job.tree_not_empty() == "tree SIGTERM, linger timer 5000");
   CHECK(job.after(5s).fired(Timer::kLinger) == "tree SIGKILL, kill timer 100");
   CHECK(job.after(100ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
@@ -130,7 +132,7 @@ TEST_CASE("without a sweep what outlives the workers is left alone") {
   leave.sweep = false;
   Job job(1, leave);
   job.run();
-  CHECK(job.exited(0, 3) == kDrain);
+  CHECK(job.exited(0, 3) == "end store, " + kDrain);
   CHECK(job.after(500ms).fired(Timer::kDrain) == "finish");
   CHECK(job.end().output_cut);
 }
@@ -141,7 +143,7 @@ TEST_CASE("without a sweep a stop ends the whole tree all the same") {
   Job job(1, leave);
   job.run();
   job.stop();
-  CHECK(job.killed(0, SIGTERM) == "tree?");
+  CHECK(job.killed(0, SIGTERM) == kAllDown);
   CHECK(job.tree_not_empty() == "tree SIGTERM, groups timer 1250");
 }
 
@@ -153,7 +155,7 @@ TEST_CASE("a failing worker stops the others: leaders, grace, groups, kill") {
   CHECK(job.killed(0, SIGTERM) == "");
   CHECK(job.after(20s).fired(Timer::kLeaders) == "groups SIGTERM, groups timer 1250");
   CHECK(job.after(1250ms).fired(Timer::kGroups) == "tree SIGKILL, kill timer 100");
-  CHECK(job.after(1ms).killed(2, SIGKILL) == "tree?");
+  CHECK(job.after(1ms).killed(2, SIGKILL) == kAllDown);
   CHECK(job.end().leaders_down_at == job.now());
   CHECK(job.tree_empty() == kDrain);
   CHECK(job.drained() == "no timer, finish");
@@ -178,7 +180,7 @@ TEST_CASE("the last worker that fails is a natural end: nobody is left to be sto
   Job job(2);
   job.run();
   CHECK(job.exited(0, 0) == "");
-  CHECK(job.exited(1, 1) == "tree?");
+  CHECK(job.exited(1, 1) == kAllDown);
   CHECK(job.tree_not_empty() == "tree SIGTERM, linger timer 5000");
   CHECK(job.end().reason == StopReason::kNone);
   CHECK_FALSE(job.end().stop_at);
@@ -192,7 +194,7 @@ TEST_CASE("a stop signal reaches the leaders as it came, and they get the budget
   job.run();
   CHECK(job.stop(SIGINT) == "leaders SIGINT, leaders timer 7500");
   CHECK(job.exited(0, 0) == "");
-  CHECK(job.exited(1, 0) == "tree?");
+  CHECK(job.exited(1, 0) == kAllDown);
   CHECK(job.tree_empty() == kDrain);
   CHECK(job.drained() == "no timer, finish");
   CHECK(job.end().success());
@@ -204,7 +206,7 @@ TEST_CASE("what outlives stopped workers is asked to end before it is killed") {
   Job job(1);
   job.run();
   job.stop();
-  CHECK(job.exited(0, 143) == "tree?");
+  CHECK(job.exited(0, 143) == kAllDown);
   CHECK(job.tree_not_empty() == "tree SIGTERM, groups timer 1250");
   CHECK(job.after(1250ms).fired(Timer::kGroups) == "tree SIGKILL, kill timer 100");
 }
@@ -216,7 +218,7 @@ TEST_CASE("each further stop signal shortens to the next step") {
   CHECK(job.stop() == "groups SIGTERM, groups timer 1250");
   CHECK(job.stop() == "tree SIGKILL, kill timer 100");
   CHECK(job.stop() == "");
-  CHECK(job.killed(0, SIGKILL) == "tree?");
+  CHECK(job.killed(0, SIGKILL) == kAllDown);
   CHECK(job.tree_not_empty() == "");
   CHECK(job.stop() == "");
   CHECK(job.tree_empty() == kDrain);
@@ -229,7 +231,7 @@ TEST_CASE("leaders that end late do not give their groups more time") {
   job.run();
   job.stop();
   job.after(7500ms).fired(Timer::kLeaders);
-  CHECK(job.after(1200ms).killed(0, SIGTERM) == "tree?");
+  CHECK(job.after(1200ms).killed(0, SIGTERM) == kAllDown);
   CHECK(job.tree_not_empty() == "tree SIGTERM");
 }
 
@@ -266,7 +268,7 @@ TEST_CASE("stop signals while survivors linger: the second kills") {
 
 TEST_CASE("a stop before the start means that nothing is ever started") {
   Job job(4);
-  CHECK(job.stop() == "finish");
+  CHECK(job.stop() == "end store, finish");
   CHECK(job.agreed() == "");
   CHECK_FALSE(job.end().success());
   CHECK(job.end().reason == StopReason::kPlatform);
@@ -278,7 +280,7 @@ TEST_CASE("a stop between two starts leaves the rest unstarted") {
   CHECK(job.agreed() == "spawn 0");
   CHECK(job.stop() == "leaders SIGTERM, leaders timer 7500");
   CHECK(job.spawned(0) == "");
-  CHECK(job.exited(0, 0) == "tree?");
+  CHECK(job.exited(0, 0) == kAllDown);
   job.tree_empty();
   CHECK(job.drained() == "no timer, finish");
   CHECK_FALSE(job.end().success());
@@ -290,7 +292,7 @@ TEST_CASE("a fork that fails starts no more workers and stops those that run") {
   job.agreed();
   job.spawned(0);
   CHECK(job.failed(1, SpawnStage::kFork, EAGAIN) == "leaders SIGTERM, leaders timer 20000");
-  CHECK(job.killed(0, SIGTERM) == "tree?");
+  CHECK(job.killed(0, SIGTERM) == kAllDown);
   CHECK(job.end().reason == StopReason::kWorkerFailed);
   CHECK(job.end().workers[1].status == ExitStatus::exited(125));
   CHECK_FALSE(job.end().workers[1].told_to_stop);
@@ -305,7 +307,7 @@ TEST_CASE("a fork that fails starts no more workers and stops those that run") {
 TEST_CASE("a fork that fails for the only worker ends the job") {
   Job job(1);
   job.agreed();
-  CHECK(job.failed(0, SpawnStage::kFork, ENOMEM) == "tree?");
+  CHECK(job.failed(0, SpawnStage::kFork, ENOMEM) == kAllDown);
   CHECK(job.tree_empty() == kDrain);
   CHECK(job.drained() == "no timer, finish");
 }
@@ -316,7 +318,7 @@ TEST_CASE(
   job.run();
   CHECK(job.failed(0, SpawnStage::kExec, ENOENT) == "");
   CHECK(job.exited(0, 0) == "leaders SIGTERM, leaders timer 20000");
-  CHECK(job.exited(1, 0) == "tree?");
+  CHECK(job.exited(1, 0) == kAllDown);
   CHECK_FALSE(job.end().success());
 }
 
@@ -329,7 +331,7 @@ TEST_CASE("a process that does not even go after KILL does not keep the job from
   for (int round = 1; round < 50; ++round)
     REQUIRE(job.after(100ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
   CHECK(job.after(100ms).fired(Timer::kKill) == kDrain);
-  CHECK(job.drained() == "no timer, finish");
+  CHECK(job.drained() == "no timer, end store, finish");
   CHECK(job.end().stuck);
   CHECK_FALSE(job.end().success());
   CHECK_FALSE(job.end().workers[1].status);
@@ -372,7 +374,7 @@ TEST_CASE("a stuck worker that ends during the drain is noted and starts nothing
   CHECK(job.killed(0, SIGKILL) == "");
   CHECK(job.tree_empty() == "");
   CHECK(job.end().workers[0].status == ExitStatus::killed(SIGKILL));
-  CHECK(job.drained() == "no timer, finish");
+  CHECK(job.drained() == "no timer, end store, finish");
 }
 
 TEST_CASE("output that somebody holds open is cut at the drain deadline") {
@@ -411,6 +413,7 @@ TEST_CASE("nothing is done after the end, whatever comes") {
   for (const Event& late :
        {Event(event::Agreed{}), Event(event::Spawned{0}),
         Event(event::Exited{0, ExitStatus::exited(1)}), Event(event::StopRequested{SIGTERM}),
+        Event(event::StoreEnded{ExitStatus::killed(SIGSEGV)}),
         Event(event::TimerFired{Timer::kDrain}), Event(event::TreeEmpty{}),
         Event(event::TreeNotEmpty{}), Event(event::OutputDrained{})}) {
     CHECK(job.on(late) == "");
@@ -420,8 +423,93 @@ TEST_CASE("nothing is done after the end, whatever comes") {
 
 TEST_CASE("a job without workers ends and is no success") {
   Job job(0);
-  CHECK(job.agreed() == "tree?");
+  CHECK(job.agreed() == kAllDown);
   job.tree_empty();
   CHECK(job.drained() == "no timer, finish");
   CHECK_FALSE(job.end().success());
+}
+
+TEST_CASE("a store that ends under its workers stops them, and is kept as the reason") {
+  Job job(2);
+  job.run();
+  CHECK(job.after(3s).store_killed(SIGSEGV) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.end().reason == StopReason::kStoreEnded);
+  CHECK(job.end().store == ExitStatus::killed(SIGSEGV));
+  CHECK(job.end().stop_at == job.now());
+  CHECK(job.end().stop_signal == 0);
+  CHECK(job.killed(0, SIGTERM) == "");
+  CHECK(job.killed(1, SIGTERM) == kAllDown);
+  CHECK(job.end().workers[0].told_to_stop);
+  CHECK(job.tree_empty() == kDrain);
+  CHECK(job.drained() == "no timer, finish");
+  CHECK_FALSE(job.end().success());
+}
+
+TEST_CASE("a store that ends between two starts leaves the rest unstarted") {
+  Job job(3);
+  job.agreed();
+  CHECK(job.store_killed(SIGKILL) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.spawned(0) == "");
+  CHECK(job.killed(0, SIGTERM) == kAllDown);
+  CHECK_FALSE(job.end().workers[1].status);
+}
+
+TEST_CASE("the end of the store is noted when workers that are being stopped may still need it") {
+  Job job(2);
+  job.run();
+  job.exited(0, 1);
+  SUBCASE("in their own time") {}
+  SUBCASE("in their groups' time") { job.after(20s).fired(Timer::kLeaders); }
+  CHECK(job.store_killed(SIGSEGV) == "");
+  CHECK(job.end().reason == StopReason::kWorkerFailed);
+  CHECK(job.end().store == ExitStatus::killed(SIGSEGV));
+  CHECK(job.killed(1, SIGTERM) == kAllDown);
+}
+
+TEST_CASE("the end of the store means nothing once nobody needs it any more") {
+  Job job(2);
+  job.run();
+  SUBCASE("everything was sent KILL, which may have been its end") {
+    job.exited(0, 1);
+    job.after(20s).fired(Timer::kLeaders);
+    job.after(1250ms).fired(Timer::kGroups);
+  }
+  SUBCASE("the workers have ended, and survivors linger") {
+    job.exited(0, 0);
+    job.exited(1, 0);
+    job.tree_not_empty();
+  }
+  SUBCASE("the workers were stopped, and nobody has said what is left") {
+    job.stop();
+    job.exited(0, 0);
+    job.exited(1, 0);
+  }
+  SUBCASE("the output drains") {
+    job.exited(0, 0);
+    job.exited(1, 0);
+    job.tree_empty();
+  }
+  const StopReason reason = job.end().reason;
+  CHECK(job.store_killed(SIGKILL) == "");
+  CHECK(job.end().reason == reason);
+  CHECK_FALSE(job.end().store);
+}
+
+TEST_CASE("before the start no worker needs the store") {
+  Job job(1);
+  CHECK(job.store_killed(SIGKILL) == "");
+  CHECK_FALSE(job.end().store);
+  CHECK(job.agreed() == "spawn 0");
+}
+
+TEST_CASE("the store is ended once, when the last worker is down") {
+  Job job(3);
+  job.run();
+  CHECK(job.exited(2, 0) == "");
+  CHECK(job.exited(1, 3) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.killed(0, SIGTERM) == "end store, tree?");
+  CHECK(job.tree_not_empty() == "tree SIGTERM, groups timer 1250");
+  CHECK(job.after(1250ms).fired(Timer::kGroups) == "tree SIGKILL, kill timer 100");
+  CHECK(job.tree_empty() == kDrain);
+  CHECK(job.drained() == "no timer, finish");
 }

@@ -54,6 +54,10 @@ std::string SimulatedHost::run() {
     const int when = dice_.one_in(3) ? dice_.roll(30) : dice_.roll(40'000);
     post(when, event::StopRequested{dice_.one_in(2) ? SIGTERM : SIGINT});
   }
+  if (dice_.one_in(4)) {
+    const int when = dice_.one_in(3) ? dice_.roll(30) : dice_.roll(40'000);
+    post(when, event::StoreEnded{ExitStatus::killed(SIGSEGV)});
+  }
   while (!future_.empty() && problem_.empty() && future_.top().at < kEndOfTime) {
     const Happening next = future_.top();
     future_.pop();
@@ -82,6 +86,8 @@ void SimulatedHost::tell(const Event& event) {
     stopping_ = true;
     if (stop_at_ < 0) stop_at_ = now_;
   }
+  if (std::holds_alternative<event::StoreEnded>(event)) lose_store();
+  if (std::holds_alternative<event::SpawnFailed>(event)) fork_failed_ = false;
   note("<- " + (keep_trace_ ? name_of(event) : ""));
   const std::vector<Action> actions = machine_.on(event, point(now_));
   expect(finished_at_ < 0 || actions.empty(), "something was done after the end");
@@ -126,13 +132,19 @@ void SimulatedHost::end_process(int index, int signal) {
       true_codes_[static_cast<std::size_t>(process.worker)] = process.code;
     if (!status.success()) stopping_ = true;
     if (!status.success() && failed_at_ < 0) failed_at_ = now_;
-    const bool leader_alive =
-        std::any_of(processes_.begin(), processes_.end(),
-                    [](const Process& p) { return p.alive && p.worker >= 0; });
-    if (!leader_alive) all_down_at_ = now_;
+    if (!leader_alive()) all_down_at_ = now_;
     tell(event::Exited{process.worker, status});
   }
   answer_waits();
+}
+
+/// The crash that was meant for it comes to nothing when it is not there any more.
+void SimulatedHost::lose_store() {
+  store_runs_ = false;
+  if (store_ended_ || machine_.end().kill_at || !(leader_alive() || fork_failed_)) return;
+  store_lost_ = true;
+  stopping_ = true;
+  if (failed_at_ < 0) failed_at_ = now_;
 }
 
 void SimulatedHost::carry_out(const Action& action) {
@@ -144,6 +156,7 @@ void SimulatedHost::carry_out(const action::Spawn& what) {
   if (dice_.one_in(30)) {
     stopping_ = true;
     if (failed_at_ < 0) failed_at_ = now_;
+    fork_failed_ = true;
     post(0, event::SpawnFailed{what.worker, {sys::SpawnStage::kFork, EAGAIN}});
     return;
   }
@@ -204,7 +217,15 @@ void SimulatedHost::carry_out(const action::CancelTimer&) {
   armed_order_ = -1;
 }
 
+void SimulatedHost::carry_out(const action::EndStore&) {
+  expect(!store_ended_, "the store was ended twice");
+  expect(!leader_alive() || machine_.end().stuck, "the store was ended while a worker ran");
+  store_ended_ = true;
+  if (store_runs_) post(dice_.roll(3), event::StoreEnded{ExitStatus::killed(SIGKILL)});
+}
+
 void SimulatedHost::carry_out(const action::AwaitEmptyTree&) {
+  expect(store_ended_, "the tree is to be empty while the store is in it");
   expect(!awaits_empty_, "the empty tree was asked for twice");
   awaits_empty_ = true;
   post(0, anybody_alive() ? Event(event::TreeNotEmpty{}) : Event(event::TreeEmpty{}));
@@ -218,6 +239,7 @@ void SimulatedHost::carry_out(const action::AwaitDrain&) {
 void SimulatedHost::carry_out(const action::Finish&) {
   expect(finished_at_ < 0, "the job finished twice");
   expect(armed_order_ < 0, "a timer is armed after the end");
+  expect(store_ended_, "the store was left behind");
   finished_at_ = now_;
   const JobEnd& end = machine_.end();
   const bool left_alone = !limits_.sweep && end.reason == StopReason::kNone;
@@ -234,6 +256,11 @@ void SimulatedHost::answer_waits() {
 bool SimulatedHost::anybody_alive() const {
   return std::any_of(processes_.begin(), processes_.end(),
                      [](const Process& p) { return p.alive; });
+}
+
+bool SimulatedHost::leader_alive() const {
+  return std::any_of(processes_.begin(), processes_.end(),
+                     [](const Process& p) { return p.alive && p.worker >= 0; });
 }
 
 bool SimulatedHost::pipe_is_held() const {
@@ -265,6 +292,10 @@ void SimulatedHost::check_end() {
   expect(finished_at_ >= 0, "the job never finished");
   const bool all_well =
       std::all_of(true_codes_.begin(), true_codes_.end(), [](int code) { return code == 0; });
+  expect(end.store.has_value() == store_lost_,
+         "the store was lost while workers needed it, or that was only believed");
+  expect(end.reason != supervise::StopReason::kStoreEnded || store_lost_,
+         "a store that was not lost stopped the job");
   expect(end.success() == all_well, "success is not: every worker ended with 0");
 }
 

@@ -24,7 +24,8 @@ class Dice {
 
 /// A host with a clock of its own that lives through one job of a JobMachine: workers that end,
 /// die, ignore TERM, leave orphans, fork while they are killed, hold pipes or hang in the kernel,
-/// and stop signals at any time, all as the seed has it. Times are milliseconds.
+/// a store that may crash, and stop signals at any time, all as the seed has it. Times are
+/// milliseconds.
 class SimulatedHost {
  public:
   explicit SimulatedHost(std::uint64_t seed, bool keep_trace = false);
@@ -68,6 +69,7 @@ class SimulatedHost {
   void carry_out(const action::SignalTree& what);
   void carry_out(const action::ArmTimer& what);
   void carry_out(const action::CancelTimer&);
+  void carry_out(const action::EndStore&);
   void carry_out(const action::AwaitEmptyTree&);
   void carry_out(const action::AwaitDrain&);
   void carry_out(const action::Finish&);
@@ -76,6 +78,8 @@ class SimulatedHost {
   void answer_waits();
   bool pipe_is_held() const;
   bool anybody_alive() const;
+  bool leader_alive() const;
+  void lose_store();
   void expect(bool promise, const char* broken);
   void check_end();
   void check_time();
@@ -89,8 +93,11 @@ class SimulatedHost {
   std::vector<Process> processes_;
   std::vector<int> true_codes_;  ///< of the workers; -1: it did not end with a code of its own
   int now_ = 0, order_ = 0, forks_left_ = 8;
-  int armed_order_ = -1;  ///< order of the armed timer's happening; -1: none is armed
+  int armed_order_ = -1;      ///< order of the armed timer's happening; -1: none is armed
+  bool store_lost_ = false;   ///< while a worker ran
+  bool fork_failed_ = false;  ///< and the machine does not know it yet
   bool awaits_empty_ = false, awaits_drain_ = false;
+  bool store_runs_ = true, store_ended_ = false;  ///< ended: by the machine
   bool stopping_ = false;
   int stop_at_ = -1, failed_at_ = -1, all_down_at_ = -1, finished_at_ = -1;
   std::string problem_, trace_;

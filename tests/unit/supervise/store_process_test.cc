@@ -1,0 +1,3 @@
+#include "supervise/store_process.h"
+
+#include <doctest/doctest.h>

@@ -17,7 +17,8 @@ constexpr int kIpv4BeginBits = 96;
 }  // namespace
 
 Result<Address> Address::parse(std::string_view text) {
-  const std::string name(text == "localhost" ? "127.0.0.1" : text);
+  std::string name(text == "localhost" ? "127.0.0.1" : text);
+  if (name.find('\0') != std::string::npos) name.clear();  // inet_pton would read no further
   Address address;
   if (::inet_pton(AF_INET6, name.c_str(), address.bytes_.data()) == 1) return address;
   std::copy(std::begin(kIpv4Begin), std::end(kIpv4Begin), address.bytes_.begin());

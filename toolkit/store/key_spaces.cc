@@ -14,7 +14,6 @@ constexpr std::size_t kKept = 4;
 KeySpaces::KeySpaces(int world_size) : world_size_(world_size) { open(0); }
 
 KeySpaces::Handle KeySpaces::open(std::size_t number) {
-  number = std::max(number, first_number_);
   while (number >= first_number_ + spaces_.size()) spaces_.push_back(std::make_shared<Space>());
   while (spaces_.size() > kKept) {
     spaces_.pop_front();  // connections that are still in it keep it
@@ -42,7 +41,7 @@ KeySpaces::Handle KeySpaces::join(const Process& process) {
   const bool known = members_.contains(process);
   Member& member = members_[process];
   if (member.connections++ > 0) return member.space;
-  const std::size_t number = known ? member.next : first_for_newcomer();
+  const std::size_t number = known ? std::max(member.next, first_number_) : first_for_newcomer();
   member.next = number + 1;
   member.space = open(number);
   ++member.space->joined;

@@ -244,6 +244,9 @@ TEST_CASE("a key that is waited for twice has to come once") {
   CHECK_FALSE(store.has_woken());
   store.set("/b", "v");
   CHECK(store.take_woken() == Clients{1, 2});
+  wait(store, 1, {"/q", "/q"});
+  store.queue_push("/q", "v");
+  CHECK(store.take_woken() == Clients{1});
 }
 
 TEST_CASE("a second wait takes the place of the first") {
@@ -419,6 +422,14 @@ TEST_CASE("a client waits at one thing at a time, be it a key or a barrier") {
   CHECK_FALSE(store.has_woken());
   store.set("/other", "v");
   CHECK(store.take_woken() == Clients{1});
+
+  wait(store, 1, {"/never"});
+  store.barrier(1, "/c", 2);
+  store.barrier(2, "/c", 2);
+  CHECK(store.take_woken() == Clients{1});
+  wait(store, 1, {"/never"});
+  CHECK(store.barrier(1, "/d", 1) == true);
+  CHECK_FALSE(store.is_waiting(1));
 }
 
 TEST_CASE("what would be no sum wakes nobody") {

@@ -123,6 +123,7 @@ void Session::enter(KeySpaces::Handle space) {
 void Session::perform(const Request& request, std::string& answers) {
   // Before 2.1 a client whose wait has timed out just sends its next request.
   if (generation_ != Generation::kCurrent && space_) space_->store.stop_waiting(client_);
+  const std::size_t begin = answers.size();
   switch (request.operation) {
     case Operation::kValidate:
       if (request.number != kMagic) refusal_ = Refusal::kStranger;
@@ -177,7 +178,7 @@ void Session::perform(const Request& request, std::string& answers) {
       barrier(request, answers);
       break;
   }
-  if (store().has_woken()) note_woken(answers);
+  if (store().has_woken()) note_woken(begin, answers);
 }
 
 void Session::add(const Request& request, std::string& answers) {
@@ -222,11 +223,11 @@ void Session::list_keys(std::string& answers) {
   store().for_each_key([&](std::string_view key) { write_text(key, answers); });
 }
 
-/// Our own wait ends here, before the answers to the requests that follow.
-void Session::note_woken(std::string& answers) {
+/// Our own wait began before the request that ends it, and is answered before it: at `begin`.
+void Session::note_woken(std::size_t begin, std::string& answers) {
   for (const ClientId client : store().take_woken()) {
     if (client == client_) {
-      answers += kStopWaiting;
+      answers.insert(begin, 1, kStopWaiting);
     } else {
       woken_.push_back(client);
     }

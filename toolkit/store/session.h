@@ -83,7 +83,7 @@ class Session {
   void multi_get(const Request& request, std::string& answers);
   void list_keys(std::string& answers);
   void queue_pop(const Request& request, std::string& answers);
-  void note_woken(std::string& answers);
+  void note_woken(std::size_t begin, std::string& answers);
   void enter(KeySpaces::Handle space);
   Store& store();
   Process process() const;

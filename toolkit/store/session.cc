@@ -128,9 +128,11 @@ void Session::perform(const Request& request, std::string& answers) {
     case Operation::kValidate:
       if (request.number != kMagic) refusal_ = Refusal::kStranger;
       return;
-    case Operation::kPing:
-      pid_ = static_cast<std::uint32_t>(request.number);
-      return write_word(pid_, answers);
+    case Operation::kPing: {
+      const auto pid = static_cast<std::uint32_t>(request.number);
+      if (!joined_) pid_ = pid;  // as whom it has joined it leaves
+      return write_word(pid, answers);
+    }
     case Operation::kSet:
       store().set(request.key, request.value);
       break;

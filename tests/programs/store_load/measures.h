@@ -1,0 +1,30 @@
+// What is measured. Each prints one JSON object: times in seconds, memory in bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "server.h"
+
+namespace store_load {
+
+// How many requests are answered in these seconds, and what they cost the server. `in_flight`
+// requests are written at once on each connection, and the next when all are answered; one without
+// an answer is written together with the next one that has one.
+// mix: add, set+get, or wait+get.
+void rate(const Server& server, const std::string& mix, std::size_t clients,
+          std::uint64_t in_flight, double seconds);
+
+// Clients that come all at once: until each has had its answers to VALIDATE, PING and ADD init/.
+void connect_storm(const Server& server, std::size_t clients);
+
+// Clients that WAIT for one key: from its SET until each has its answer.
+void wake_storm(const Server& server, std::size_t clients);
+
+// What the server needs for clients that are connected and do nothing.
+void idle_memory(const Server& server, std::size_t clients);
+
+// The key of a client as Gloo names it, below a name that no earlier run has used.
+std::string key_of(std::size_t client);
+
+}  // namespace store_load

@@ -19,7 +19,7 @@ import common
 from trainit_testing import cache, processes
 
 MIXES = ("add", "set+get", "wait+get")
-SHAPES = ((100, 16), (1, 16), (100, 1), (1, 1))  # connections, requests in flight on each
+SHAPES = ((100, 16), (1, 16), (100, 1), (1, 1))  # connections, answers due to each
 SECONDS = "0.5"
 MANY, FEWER = 10_000, 1_000  # clients; the legacy server looks at all of them for each request
 LESS_CPU, PING_PONG, STORM_SECONDS, IDLE_BYTES = 8, 1.0, 2, 2048  # to reach
@@ -139,7 +139,9 @@ def requests(figures):
     header = ["requests", "connections", "in flight on each", "trainit", "libuv", "legacy", "libuv against trainit",
               "trainit, a second", "libuv", "legacy"]
     least, most = min(ratios(figures, [(100, 16)])), max(1 / ratio for ratio in ratios(figures, [(100, 1), (1, 1)]))
-    return ["### Requests: the server's CPU time for one, and how many are answered", common.table(header, rows),
+    return ["### Requests: the server's CPU time for one, and how many are answered", "All connections send what has so many "
+            "answers at once, and again when all are answered. A SET has no answer and goes with the GET after it.",
+            common.table(header, rows),
             verdict(f"{LESS_CPU} times less CPU than libuv with 16 in flight on each of 100 connections", least >= LESS_CPU,
                     f"{least:.1f} times less, or better"),
             verdict(f"at most {PING_PONG} times libuv's CPU with one in flight", most <= PING_PONG, f"{most:.2f} times at most")]

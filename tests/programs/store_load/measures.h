@@ -8,9 +8,9 @@
 
 namespace store_load {
 
-// How many requests are answered in these seconds, and what they cost the server. `in_flight`
-// requests are written at once on each connection, and the next when all are answered; one without
-// an answer is written together with the next one that has one.
+// How many requests are answered in these seconds, and what they cost the server. All clients send
+// so many requests that `in_flight` answers are due to each, and again when all have all of theirs.
+// A client's requests leave in one write; a SET, which has no answer, is always followed by a GET.
 // mix: add, set+get, or wait+get.
 void rate(const Server& server, const std::string& mix, std::size_t clients,
           std::uint64_t in_flight, double seconds);

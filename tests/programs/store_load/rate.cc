@@ -29,8 +29,9 @@ class Talk {
     return exchange;
   }
 
-  void append_requests(Exchange& exchange, std::uint64_t in_flight) {
-    while (!append_request(exchange) || exchange.requests < in_flight) continue;
+  // As many as have `answers` answers.
+  void append_requests(Exchange& exchange, std::uint64_t answers) {
+    while (answers > 0) answers -= append_request(exchange);
   }
 
  private:
@@ -79,8 +80,7 @@ class RateRun {
       : server_(server),
         in_flight_(in_flight),
         fds_(server.connected(clients)),
-        exchanges_(clients),
-        talking_(clients) {
+        exchanges_(clients) {
     for (std::size_t i = 0; i < clients; ++i) {
       talks_.emplace_back(mix, i, clients);
       ask(fds_[i], talks_[i].preparation());
@@ -89,11 +89,8 @@ class RateRun {
   }
 
   void run(double seconds) {
-    for (std::size_t i = 0; i < fds_.size(); ++i) talk(i);
     const Mark begin = talk_until(now() + kWarmUpSeconds);
     const Mark end = talk_until(begin.at + seconds);
-    stopping_ = true;
-    while (talking_ > 0) poller_.visit_ready(kSilenceMs, [this](std::size_t i) { listen(i); });
     std::printf("{\"seconds\": %.9f, \"cpu\": %.9f, \"requests\": %llu}\n", end.at - begin.at,
                 end.cpu - begin.cpu,
                 static_cast<unsigned long long>(end.requests - begin.requests));
@@ -101,14 +98,19 @@ class RateRun {
 
  private:
   Mark talk_until(double end) {
-    while (now() < end) poller_.visit_ready(kSilenceMs, [this](std::size_t i) { listen(i); });
+    while (now() < end) talk();
     return {now(), server_.cpu_seconds(), answered_};
   }
 
-  void talk(std::size_t i) {
-    exchanges_[i].clear();
-    talks_[i].append_requests(exchanges_[i], in_flight_);
-    send_all(fds_[i], exchanges_[i].request);
+  // All that is sent is put together before, so that the server has it as soon as can be.
+  void talk() {
+    for (std::size_t i = 0; i < fds_.size(); ++i) {
+      exchanges_[i].clear();
+      talks_[i].append_requests(exchanges_[i], in_flight_);
+    }
+    for (std::size_t i = 0; i < fds_.size(); ++i) send_all(fds_[i], exchanges_[i].request);
+    unanswered_ = fds_.size();
+    while (unanswered_ > 0) poller_.visit_ready(kSilenceMs, [this](std::size_t i) { listen(i); });
   }
 
   void listen(std::size_t i) {
@@ -116,21 +118,17 @@ class RateRun {
     check(exchange, receive(fds_[i]));
     if (!exchange.answered()) return;
     answered_ += exchange.requests;
-    if (stopping_)
-      --talking_;
-    else
-      talk(i);
+    --unanswered_;
   }
 
   const Server& server_;
   std::uint64_t in_flight_;
   std::vector<int> fds_;
   std::vector<Exchange> exchanges_;
-  std::size_t talking_;
   std::vector<Talk> talks_;
   Poller poller_;
+  std::size_t unanswered_ = 0;
   std::uint64_t answered_ = 0;
-  bool stopping_ = false;
 };
 
 }  // namespace

@@ -26,7 +26,8 @@ class NewClient {
     if (state_ == State::kConnecting) return greet(), false;
     const std::string_view came = receive(fd_);
     if (state_ == State::kGreeting) return check(greeting_, came), join_if_greeted(), false;
-    if ((number_ += came).size() > sizeof(std::int64_t)) fail("an answer too many");
+    number_ += came;
+    if (number_.size() > sizeof(std::int64_t)) fail("an answer too many");
     return !came.empty() && number_.size() == sizeof(std::int64_t);
   }
 
@@ -66,6 +67,7 @@ class NewClient {
 // Whether they were counted one by one, in whatever order.
 void check_numbers(const std::vector<NewClient>& clients) {
   std::vector<std::int64_t> numbers;
+  numbers.reserve(clients.size());
   for (const NewClient& client : clients) numbers.push_back(client.number());
   std::sort(numbers.begin(), numbers.end());
   for (std::size_t i = 1; i < numbers.size(); ++i)

@@ -62,7 +62,7 @@ Result<int> run(const CommandLine& line, Logger& log) {
   serving.allowed = sys::AddressRange::loopback();
   serving.allowed.insert(serving.allowed.end(), options.store_allow.begin(),
                          options.store_allow.end());
-  serving.joined = [](std::uint32_t, const std::string&) {};
+  serving.joined = [](std::uint32_t) {};
   serving.complain = [&log](std::string_view sentence) { log.warning("{}", sentence); };
   const auto server = TRAINIT_TRY(store::Server::start(loop, listener, std::move(serving)));
   if (const int code = print(fmt::format("listening on {}\n", where(listener)), log)) return code;

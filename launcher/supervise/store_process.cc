@@ -42,7 +42,7 @@ class StoreChild {
     store::ServerOptions options;
     options.world_size = setup_.world_size;
     options.allowed = setup_.allowed;
-    options.joined = [this](std::uint32_t pid, const std::string&) {
+    options.joined = [this](std::uint32_t pid) {
       report(kJoined, std::to_string(pid));
     };
     options.complain = [this](std::string_view sentence) { report(kComplaint, sentence); };

@@ -1,6 +1,7 @@
 // The client of the rendezvous store: each call is a request, and an answer until the deadline.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/text.h"
@@ -22,7 +23,18 @@ constexpr std::string_view kJoinKey = "init/";
 
 std::string on_wire(std::string_view key) { return kPrefix + std::string(key); }
 
-TimePoint deadline_of(StoreClient::Duration timeout) { return sys::Clock::now() + timeout; }
+/// A timeout that is as good as none must not overflow the clock.
+TimePoint deadline_of(StoreClient::Duration timeout) {
+  constexpr StoreClient::Duration kLongest = std::chrono::hours(24 * 365);
+  return sys::Clock::now() + std::min(timeout, kLongest);
+}
+
+/// What has been waited for is there, so its answer only has its way to go: that gets its time also
+/// when the wait has used up all of its own, because an answer that is left half makes the
+/// connection useless.
+TimePoint after_wait(TimePoint deadline) {
+  return std::max(deadline, sys::Clock::now() + store::kAnswerTime);
+}
 
 RequestWriter request_of(Operation operation, std::string_view key) {
   RequestWriter request(operation);
@@ -98,8 +110,9 @@ Result<void> StoreClient::set(std::string_view key, std::string_view value) {
 Result<std::string> StoreClient::get(std::string_view key, Duration timeout) {
   const TimePoint deadline = deadline_of(timeout);
   TRAINIT_TRY(wait_until(*connection_, {std::string(key)}, timeout, deadline));
-  TRAINIT_TRY(connection_->send(request_of(Operation::kGet, key), deadline));
-  return connection_->text(deadline);
+  const TimePoint answered = after_wait(deadline);
+  TRAINIT_TRY(connection_->send(request_of(Operation::kGet, key), answered));
+  return connection_->text(answered);
 }
 
 Result<std::int64_t> StoreClient::add(std::string_view key, std::int64_t amount) {
@@ -137,12 +150,12 @@ Result<void> StoreClient::wait(const std::vector<std::string>& keys, Duration ti
 }
 
 Result<std::vector<std::string>> StoreClient::multi_get(const std::vector<std::string>& keys) {
-  const TimePoint deadline = deadline_of(timeout_);
-  TRAINIT_TRY(wait_until(*connection_, keys, timeout_, deadline));
-  TRAINIT_TRY(connection_->send(request_of(Operation::kMultiGet, keys), deadline));
+  TRAINIT_TRY(wait_until(*connection_, keys, timeout_, deadline_of(timeout_)));
+  const TimePoint answered = deadline_of(std::max(timeout_, store::kAnswerTime));
+  TRAINIT_TRY(connection_->send(request_of(Operation::kMultiGet, keys), answered));
   std::vector<std::string> values;
   for (std::size_t index = 0; index < keys.size(); ++index)
-    values.push_back(TRAINIT_TRY(connection_->text(deadline)));
+    values.push_back(TRAINIT_TRY(connection_->text(answered)));
   return values;
 }
 
@@ -180,9 +193,10 @@ Result<std::string> StoreClient::queue_pop(std::string_view name, Duration timeo
   const TimePoint deadline = deadline_of(timeout);
   for (;;) {
     TRAINIT_TRY(wait_until(*connection_, {std::string(name)}, timeout, deadline));
-    TRAINIT_TRY(connection_->send(request_of(Operation::kQueuePop, name), deadline));
+    const TimePoint answered = after_wait(deadline);
+    TRAINIT_TRY(connection_->send(request_of(Operation::kQueuePop, name), answered));
     // Between the two another client may have taken it.
-    if (TRAINIT_TRY(connection_->number(deadline)) > 0) return connection_->text(deadline);
+    if (TRAINIT_TRY(connection_->number(answered)) > 0) return connection_->text(answered);
   }
 }
 

@@ -23,9 +23,6 @@ constexpr std::size_t kReadBytes = 64 << 10;
 /// What one answer may come to: appended values have no limit of their own.
 constexpr std::uint64_t kMostText = std::uint64_t{1} << 30;
 
-/// What the server gets to answer that a wait is cancelled.
-constexpr auto kCancelTime = 5s;
-
 /// Pauses between attempts to connect.
 constexpr sys::Duration kFirstPause = 10ms, kLongestPause = 1s;
 
@@ -164,7 +161,7 @@ Result<void> Connection::end_of_wait(TimePoint deadline) {
 /// What is waited for may come while the server reads that nobody waits any more: then both are
 /// answered.
 Result<void> Connection::cancel_wait() {
-  const TimePoint deadline = sys::Clock::now() + kCancelTime;
+  const TimePoint deadline = sys::Clock::now() + kAnswerTime;
   TRAINIT_TRY(send(RequestWriter(Operation::kCancelWait), deadline));
   const char answer = TRAINIT_TRY(byte(deadline));
   if (answer == kCanceled) return fail("timed out");

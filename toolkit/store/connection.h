@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,6 +11,10 @@
 #include "trainit/result.h"
 
 namespace trainit::store {
+
+/// What a server gets to answer a request that it can answer at once, where a wait before it has
+/// used up the caller's time.
+inline constexpr std::chrono::milliseconds kAnswerTime{5'000};
 
 /// A client's end of one connection to a store. Every call has a deadline; the first that fails for
 /// another reason than its own wait breaks the connection, and so all that follow.
@@ -28,9 +33,6 @@ class Connection {
   /// Waits for the one byte that ends a wait, and cancels that when the deadline passes. Error: it
   /// has passed; the connection is as good as before.
   Result<void> end_of_wait(sys::TimePoint deadline);
-
-  /// "127.0.0.1:29500"
-  const std::string& peer() const { return peer_; }
 
  private:
   Connection(sys::UniqueFd socket, std::string peer)

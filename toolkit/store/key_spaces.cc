@@ -13,50 +13,56 @@ constexpr std::size_t kKept = 4;
 
 KeySpaces::KeySpaces(int world_size) : world_size_(world_size) { open(0); }
 
-KeySpaces::Handle KeySpaces::open(std::size_t number) {
-  while (number >= first_number_ + spaces_.size()) spaces_.push_back(std::make_shared<Space>());
+void KeySpaces::open(std::size_t number) {
+  while (number > newest() || spaces_.empty()) spaces_.push_back(std::make_shared<Space>());
   while (spaces_.size() > kKept) {
     spaces_.pop_front();  // connections that are still in it keep it
     ++first_number_;
   }
-  return spaces_[number - first_number_];
 }
 
-/// Whoever joins for the first time belongs to those whose space is not full.
-std::size_t KeySpaces::first_for_newcomer() const {
-  for (std::size_t index = 0; index < spaces_.size(); ++index) {
-    if (spaces_[index]->joined < world_size_) return first_number_ + index;
-  }
-  const std::size_t newest = first_number_ + spaces_.size() - 1;
-  return spaces_.back()->left ? newest + 1 : newest;
+/// Whether the group that was made in a space is no more.
+bool KeySpaces::is_over(const Space& space) const {
+  return space.full && space.present() < world_size_ && !space.store.anybody_waits();
+}
+
+std::size_t KeySpaces::number_for(const Process& process) const {
+  const auto last = last_joined_.find(process);
+  // All but the newest have been full, so whoever comes for the first time belongs to that.
+  const std::size_t number =
+      last != last_joined_.end() ? std::max(last->second.number, first_number_) : newest();
+  const Space& space = *at(number);
+  const bool left = last != last_joined_.end() && !space.members.contains(process);
+  const bool goes_on = left ? space.full && !space.store.anybody_waits() : is_over(space);
+  return goes_on ? number + 1 : number;
 }
 
 KeySpaces::Handle KeySpaces::join(const Process& process) {
-  if (world_size_ == 0) return spaces_.front();
+  const std::size_t number = world_size_ == 0 ? 0 : number_for(process);
+  open(number);
+  Handle space = at(number);
   if (process.empty()) {
-    Handle space = open(first_for_newcomer());
-    ++space->joined;
-    return space;
+    ++space->nameless;
+  } else {
+    ++space->members[process];
+    last_joined_[process] = {number, space};
   }
-  const bool known = members_.contains(process);
-  Member& member = members_[process];
-  if (member.connections++ > 0) return member.space;
-  const std::size_t number = known ? std::max(member.next, first_number_) : first_for_newcomer();
-  member.next = number + 1;
-  member.space = open(number);
-  ++member.space->joined;
-  return member.space;
+  if (space->present() >= world_size_) space->full = true;
+  return space;
 }
 
-void KeySpaces::leave(const Process& process, const Handle& space) {
-  space->left = true;
-  const auto member = members_.find(process);
-  if (member != members_.end()) --member->second.connections;
+void KeySpaces::leave(const Process& process, Space& space) {
+  if (process.empty()) {
+    --space.nameless;
+  } else if (const auto member = space.members.find(process); --member->second == 0) {
+    space.members.erase(member);
+  }
 }
 
 KeySpaces::Handle KeySpaces::space_of(const Process& process) const {
-  const auto member = members_.find(process);
-  return member != members_.end() ? member->second.space : spaces_.back();
+  const auto last = last_joined_.find(process);
+  const Handle joined = last != last_joined_.end() ? last->second.space.lock() : nullptr;
+  return joined ? joined : spaces_.back();
 }
 
 }  // namespace trainit::store

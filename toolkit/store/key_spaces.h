@@ -9,24 +9,27 @@
 
 namespace trainit::store {
 
-/// One key space, and which processes of the job it belongs to.
+/// A process of the job as its connections name it: where it is and its pid. Clients before torch
+/// 2.5 do not tell, and each of their connections is nobody in particular: "".
+using Process = std::string;
+
+/// One key space, and who is in it.
 struct Space {
   Store store;
-  int joined = 0;     ///< processes that called init_process_group in it
-  bool left = false;  ///< one of them has closed its connection since
-};
+  std::map<Process, int> members;  ///< open connections of each process that has joined
+  int nameless = 0;                ///< open connections of nobody in particular that have joined
+  bool full = false;               ///< all processes of the job were in it at once
 
-/// A process of the job as its connections name it: where it is and its pid. Clients before torch
-/// 2.5 do not tell, and are nobody in particular: "".
-using Process = std::string;
+  int present() const { return static_cast<int>(members.size()) + nameless; }
+};
 
 /// Which connection sees which keys.
 ///
 /// From torch 2.6 on a process that destroys its group and makes a new one uses the keys of the
-/// first again, and would read there where its peers listened before. So each process joins one
-/// space after another: the first time the first one, and after it has closed all connections with
-/// which it had joined, the next. Clients that do not tell who they are go on to the next space
-/// once all `world_size` have joined and one has left.
+/// first again, and would read there where its peers listened before. So the second group gets a
+/// space of its own. Who joins goes on to the next space when all `world_size` processes have been
+/// in its own one, somebody has left that, and nobody waits in it (of a group that is complete
+/// nobody waits any more). Until a space has been full, whoever leaves it may come back.
 class KeySpaces {
  public:
   using Handle = std::shared_ptr<Space>;
@@ -37,24 +40,26 @@ class KeySpaces {
   /// The space of a connection that joins (the first ADD to "init/").
   Handle join(const Process& process);
   /// A connection that had joined is closed.
-  void leave(const Process& process, const Handle& space);
+  void leave(const Process& process, Space& space);
   /// The space of a connection that does not join, such as a clone of one that did.
   Handle space_of(const Process& process) const;
 
  private:
-  struct Member {
-    std::size_t next = 0;  ///< the number of the space that it joins next
-    int connections = 0;   ///< open ones that have joined, all to `space`
-    Handle space;
-  };
-
-  Handle open(std::size_t number);
-  std::size_t first_for_newcomer() const;
+  std::size_t newest() const { return first_number_ + spaces_.size() - 1; }
+  const Handle& at(std::size_t number) const { return spaces_[number - first_number_]; }
+  std::size_t number_for(const Process& process) const;
+  bool is_over(const Space& space) const;
+  void open(std::size_t number);
 
   int world_size_;
   std::size_t first_number_ = 0;  ///< of the first that is kept
   std::deque<Handle> spaces_;
-  std::map<Process, Member> members_;
+  /// What a process has joined last.
+  struct Joined {
+    std::size_t number = 0;
+    std::weak_ptr<Space> space;
+  };
+  std::map<Process, Joined> last_joined_;
 };
 
 }  // namespace trainit::store

@@ -115,9 +115,12 @@ void Server::add(sys::UniqueFd socket, const sys::Address& address) {
   if (index >= connections_.size()) connections_.resize(index + 1);
   const auto watched = loop_.watch(
       socket.borrow(), EPOLLIN, [this, client](std::uint32_t events) { on_ready(client, events); });
-  if (!watched) return;
+  if (!watched)
+    return complain(Complaint::kFull, "the rendezvous store: " + watched.error().message);
+  // A process may use several addresses of its own machine.
+  std::string place = address.is_loopback() ? "this machine" : address.text();
   connections_[index] =
-      std::make_unique<Connection>(std::move(socket), client, address.text(), context_);
+      std::make_unique<Connection>(std::move(socket), client, std::move(place), context_);
   connections_[index]->serial = next_serial_++;
 }
 
@@ -129,10 +132,14 @@ void Server::no_room() {
   if (close_oldest_silent()) return;
   for (const sys::UniqueFd& socket : listener_.sockets())
     [[maybe_unused]] const auto paused = loop_.change(socket.borrow(), 0);
-  later(kRest, [this] {
-    for (const sys::UniqueFd& socket : listener_.sockets())
-      [[maybe_unused]] const auto resumed = loop_.change(socket.borrow(), EPOLLIN);
-  });
+  later(kRest, [this] { listen_again(); });
+}
+
+void Server::listen_again() {
+  bool all = true;
+  for (const sys::UniqueFd& socket : listener_.sockets())
+    all = loop_.change(socket.borrow(), EPOLLIN).has_value() && all;
+  if (!all) later(kRest, [this] { listen_again(); });
 }
 
 void Server::later(sys::Duration delay, std::function<void()> action) {
@@ -155,7 +162,7 @@ void Server::on_ready(ClientId client, std::uint32_t events) {
   Connection& connection = *connections_[static_cast<std::size_t>(client)];
   if ((events & EPOLLOUT) != 0) {
     if (!write_out(connection)) return close(connection);
-    if (connection.out.empty()) return take(connection, {});
+    if (connection.unsent() == 0) return take(connection, {});
   }
   if ((events & ~EPOLLOUT) != 0) receive(connection);
 }
@@ -164,6 +171,12 @@ void Server::receive(Connection& connection) {
   const ssize_t size = ::recv(connection.fd.get(), buffer_.data(), buffer_.size(), 0);
   if (size > 0) return take(connection, {buffer_.data(), static_cast<std::size_t>(size)});
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  // What it asked for before it ended is still answered.
+  if (size == 0 && (connection.unsent() > 0 || connection.session.has_more())) {
+    connection.ended = true;
+    if (!watch_for(connection)) close(connection);
+    return;
+  }
   if (connection.session.pending_bytes() > 0) {
     complain(Complaint::kHalf,
              "the rendezvous store lost a client in the middle of a request, which is not applied");
@@ -172,22 +185,23 @@ void Server::receive(Connection& connection) {
 }
 
 /// Does what a client asked for, and answers, until it has to wait for more or for the client to
-/// read.
+/// read. Whoever is woken by that has his answer before anything else is read.
 void Server::take(Connection& connection, std::string_view bytes) {
   do {
     answers_.clear();
     const auto refusal = connection.session.take(std::exchange(bytes, {}), answers_);
-    const bool sent = send(connection, answers_);
     const std::vector<ClientId> woken = connection.session.take_woken();
+    const bool sent = send(connection, answers_);
     if (!sent) {
       close(connection);
     } else if (refusal) {
       refuse(connection, *refusal);
     }
-    if (!woken.empty()) wake(woken);
+    wake(woken);
     if (!sent || refusal) return;
-  } while (connection.session.has_more() && connection.out.empty());
-  watch_for(connection);
+  } while (connection.session.has_more() && connection.unsent() == 0);
+  const bool is_over = connection.ended && connection.unsent() == 0;
+  if (is_over || !watch_for(connection)) return close(connection);
   if (!connection.session.is_undecided()) return;
   later(kDecideAfter, [this, client = connection.fd.get(), serial = connection.serial] {
     settle(client, serial);
@@ -204,38 +218,47 @@ void Server::settle(ClientId client, std::uint64_t serial) {
 void Server::wake(const std::vector<ClientId>& clients) {
   for (const ClientId client : clients) {
     Connection& connection = *connections_[static_cast<std::size_t>(client)];
-    if (send(connection, {&kStopWaiting, 1})) {
-      watch_for(connection);
-    } else {
-      close(connection);
-    }
+    std::string answer(1, kStopWaiting);
+    if (!send(connection, answer) || !watch_for(connection)) close(connection);
   }
 }
 
-/// False: the client is gone.
-bool Server::send(Connection& connection, std::string_view answers) {
+/// Sends what the kernel takes, and keeps the rest, for which `answers` may be given away. False:
+/// the client is gone.
+bool Server::send(Connection& connection, std::string& answers) {
   if (answers.empty()) return true;
-  if (!connection.out.empty()) {
+  if (connection.unsent() > 0) {
     connection.out += answers;
     return true;
   }
   const ssize_t sent = ::send(connection.fd.get(), answers.data(), answers.size(), MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN && errno != EINTR) return false;
-  connection.out = answers.substr(sent < 0 ? 0 : static_cast<std::size_t>(sent));
+  const std::size_t taken = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+  if (taken == answers.size()) return true;
+  connection.out = std::exchange(answers, {});
+  connection.sent = taken;
   return true;
 }
 
 bool Server::write_out(Connection& connection) {
-  const std::string unsent = std::exchange(connection.out, {});
-  return send(connection, unsent);
+  const char* rest = connection.out.data() + connection.sent;
+  const ssize_t sent = ::send(connection.fd.get(), rest, connection.unsent(), MSG_NOSIGNAL);
+  if (sent < 0) return errno == EAGAIN || errno == EINTR;
+  connection.sent += static_cast<std::size_t>(sent);
+  if (connection.unsent() > 0) return true;
+  connection.out = std::string();
+  connection.sent = 0;
+  return true;
 }
 
-void Server::watch_for(Connection& connection) {
-  const bool reads = connection.out.size() <= kMostUnsent && !connection.session.has_more();
+/// False: the loop cannot watch it any more.
+bool Server::watch_for(Connection& connection) {
+  const bool reads =
+      !connection.ended && connection.unsent() <= kMostUnsent && !connection.session.has_more();
   std::uint32_t events = 0;
   if (reads) events |= EPOLLIN;
-  if (!connection.out.empty()) events |= EPOLLOUT;
-  if (!loop_.change(connection.fd.borrow(), events)) close(connection);
+  if (connection.unsent() > 0) events |= EPOLLOUT;
+  return loop_.change(connection.fd.borrow(), events).has_value();
 }
 
 void Server::refuse(Connection& connection, Refusal refusal) {
@@ -243,7 +266,7 @@ void Server::refuse(Connection& connection, Refusal refusal) {
                                        Complaint::kNoNumber};
   complain(kComplaints[static_cast<int>(refusal)],
            fmt::format("the rendezvous store closed a connection from {}: {}",
-                       connection.session.address(), text_of(refusal)));
+                       connection.session.place(), text_of(refusal)));
   close(connection);
 }
 

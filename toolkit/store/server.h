@@ -22,7 +22,7 @@ struct ServerOptions {
   int world_size = 0;                      ///< 0: not known (see KeySpaces)
   std::vector<sys::AddressRange> allowed;  ///< others are closed at once
   /// A process has come to init_process_group; its pid, or 0 when its torch does not tell.
-  std::function<void(std::uint32_t pid, const std::string& address)> joined;
+  std::function<void(std::uint32_t pid)> joined;
   /// One sentence for the log, the first time that such a thing happens.
   std::function<void(std::string_view sentence)> complain;
 };
@@ -41,13 +41,17 @@ class Server {
 
  private:
   struct Connection {
-    Connection(sys::UniqueFd socket, ClientId id, std::string address, SessionContext& context)
-        : fd(std::move(socket)), session(id, std::move(address), context) {}
+    Connection(sys::UniqueFd socket, ClientId id, std::string place, SessionContext& context)
+        : fd(std::move(socket)), session(id, std::move(place), context) {}
+
+    std::size_t unsent() const { return out.size() - sent; }
 
     sys::UniqueFd fd;
     Session session;
-    std::string out;  ///< answers that the kernel did not take yet
+    std::string out;       ///< answers that the kernel did not take at once …
+    std::size_t sent = 0;  ///< … and how many bytes of them it has taken since
     std::uint64_t serial = 0;
+    bool ended = false;  ///< the client says nothing any more, but reads
   };
   /// What is said once.
   enum class Complaint { kForeign, kStranger, kTooLong, kNoNumber, kHalf, kFull };
@@ -58,6 +62,7 @@ class Server {
   void accept_from(sys::BorrowedFd listening);
   void add(sys::UniqueFd socket, const sys::Address& address);
   void no_room();
+  void listen_again();
   bool close_oldest_silent();
   void later(sys::Duration delay, std::function<void()> action);
 
@@ -66,9 +71,9 @@ class Server {
   void take(Connection& connection, std::string_view bytes);
   void settle(ClientId client, std::uint64_t serial);
   void wake(const std::vector<ClientId>& clients);
-  bool send(Connection& connection, std::string_view answers);
+  bool send(Connection& connection, std::string& answers);
   bool write_out(Connection& connection);
-  void watch_for(Connection& connection);
+  bool watch_for(Connection& connection);
   void refuse(Connection& connection, Refusal refusal);
   void close(Connection& connection);
   void complain(Complaint kind, std::string_view sentence);

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kManyAnswers = 1 << 20;
 
 /// What one answer may come to.
-constexpr std::size_t kMostAnswer = std::size_t{1} << 30;
+constexpr std::size_t kMostAnswer = std::size_t{256} << 20;
 
 constexpr std::string_view kJoinKey = "init/";
 
@@ -24,16 +24,16 @@ constexpr unsigned char kOlderLast = 11;
 
 }  // namespace
 
-Session::Session(ClientId client, std::string address, SessionContext& context)
-    : context_(context), client_(client), address_(std::move(address)) {}
+Session::Session(ClientId client, std::string place, SessionContext& context)
+    : context_(context), client_(client), place_(std::move(place)) {}
 
 Session::~Session() {
   if (!space_) return;
   space_->store.stop_waiting(client_);
-  if (joined_) context_.spaces.leave(process(), space_);
+  if (joined_) context_.spaces.leave(process(), *space_);
 }
 
-Process Session::process() const { return pid_ == 0 ? "" : fmt::format("{} {}", address_, pid_); }
+Process Session::process() const { return pid_ == 0 ? "" : fmt::format("{} {}", place_, pid_); }
 
 Store& Session::store() {
   if (!space_) space_ = context_.spaces.space_of(process());
@@ -99,6 +99,7 @@ std::optional<Operation> Session::operation_of(unsigned char number) {
     refusal_ = Refusal::kStranger;
     return std::nullopt;
   }
+  if (generation_ == Generation::kOlder && number > kOlderDelete) generation_ = Generation::k21;
   return static_cast<Operation>(current ? number : number + 1);
 }
 
@@ -187,7 +188,7 @@ void Session::add(const Request& request, std::string& answers) {
   if (request.key == kJoinKey && request.number > 0 && !joined_) {
     enter(context_.spaces.join(process()));
     joined_ = true;
-    context_.joined(pid_, address_);
+    context_.joined(pid_);
   }
   if (const auto sum = store().add(request.key, request.number)) {
     write_number(*sum, answers);

@@ -23,13 +23,14 @@ enum class Refusal {
 /// What all sessions of a server have in common. The spaces outlive them.
 struct SessionContext {
   KeySpaces& spaces;
-  /// Somebody has come to init_process_group; `process` is its pid, 0 when its torch does not tell.
-  std::function<void(std::uint32_t process, const std::string& address)> joined;
+  /// Somebody has come to init_process_group; 0: its torch does not tell its pid.
+  std::function<void(std::uint32_t pid)> joined;
   Request request;  ///< one for all, so that its memory is used again
 };
 
 /// What one client and the store say to each other, without a socket: bytes that came go in,
-/// answers come out, strictly in the order of the requests, which may be cut anywhere.
+/// answers come out. Requests may be cut anywhere, and are answered in their order, but that the
+/// answer to a wait comes when it is over, also after those to later requests.
 ///
 /// Three generations of clients are told apart by what they send. Torch 2.2 and later begins with
 /// VALIDATE. Torch 2.1 has no VALIDATE and no PING, and every number is one lower. Torch 1.13 to
@@ -38,8 +39,8 @@ struct SessionContext {
 /// for 2.1; nothing in Python sends it, so 7 is taken for the latter.)
 class Session {
  public:
-  /// `address` is where the client is, for telling processes apart.
-  Session(ClientId client, std::string address, SessionContext& context);
+  /// `place` is where the client is, for telling processes apart: the same for the same machine.
+  Session(ClientId client, std::string place, SessionContext& context);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -56,7 +57,7 @@ class Session {
   bool is_undecided() const { return undecided_; }
   void settle();
 
-  const std::string& address() const { return address_; }
+  const std::string& place() const { return place_; }
   /// Has never sent a whole request: a scanner, or the silent connection of generation A.
   bool is_silent() const { return silent_; }
   /// Bytes of a request that has not come in whole.
@@ -70,6 +71,7 @@ class Session {
     kUnknown,
     kCurrent,
     kOlder,  ///< 2.1, or one before it
+    k21,
     kBefore21,
   };
 
@@ -94,7 +96,7 @@ class Session {
   bool silent_ = true, undecided_ = false, has_more_ = false, joined_ = false;
   std::optional<Refusal> refusal_;
   std::uint32_t pid_ = 0;
-  std::string address_;
+  std::string place_;
   KeySpaces::Handle space_;
   RequestScanner scanner_;
   std::string pending_;  ///< the beginning of a request

@@ -1,10 +1,22 @@
 #include "store/store.h"
 
 #include <algorithm>
-
-#include "base/text.h"
+#include <charconv>
 
 namespace trainit::store {
+namespace {
+
+/// The number at the beginning of a text, as the reference reads it: white space and a '+' may
+/// stand before it, and anything behind.
+std::optional<std::int64_t> leading_number(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\n\v\f\r"), text.size()));
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  std::int64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  return read.ec == std::errc() ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
 
 std::string& Store::put(std::string_view key) {
   const auto found = values_.find(key);
@@ -36,7 +48,7 @@ std::optional<std::int64_t> Store::add_unnoticed(std::string_view key, std::int6
   const auto found = values_.find(key);
   std::int64_t sum = 0;
   if (found != values_.end()) {
-    const auto number = parse_number<std::int64_t>(found->second);
+    const auto number = leading_number(found->second);
     if (!number) return std::nullopt;
     sum = *number;
   }
@@ -66,7 +78,7 @@ bool Store::remove(std::string_view key) {
 
 bool Store::has_all(std::span<const std::string_view> keys) const {
   return std::all_of(keys.begin(), keys.end(),
-                     [this](std::string_view key) { return values_.contains(key); });
+                     [this](std::string_view key) { return is_there(key); });
 }
 
 void Store::for_each_key(const std::function<void(std::string_view key)>& visit) const {
@@ -79,10 +91,14 @@ void Store::queue_push(std::string_view name, std::string_view value) {
   queue->second.emplace_back(value);
   const auto waiting = waiting_.find(name);
   if (waiting == waiting_.end()) return;
-  const ClientId first = waiting->second.front();
-  waiting->second.pop_front();
-  if (waiting->second.empty()) waiting_.erase(waiting);
-  has_come_for(first);
+  std::vector<Waiter>& all = waiting->second.all;
+  const auto first = std::find_if(all.begin(), all.end(),
+                                  [this](const Waiter& waiter) { return still_waits(waiter); });
+  const ClientId client = first->client;
+  waiting->second.gone -= static_cast<std::size_t>(first - all.begin());
+  all.erase(all.begin(), first + 1);
+  if (all.size() == waiting->second.gone) waiting_.erase(waiting);
+  has_come_for(client);
 }
 
 std::optional<std::string> Store::queue_pop(std::string_view name) {
@@ -105,42 +121,54 @@ bool Store::is_there(std::string_view name) const {
 
 bool Store::wait(ClientId client, std::span<const std::string_view> keys) {
   stop_waiting(client);
+  Wait wait{next_wait_++, 0, {}};
   for (const std::string_view key : keys) {
-    if (!is_there(key)) enlist(client, key);
+    if (!is_there(key)) enlist(client, wait, key);
   }
-  return !is_waiting(client);
+  if (wait.missing == 0) return true;
+  waits_.emplace(client, std::move(wait));
+  return false;
 }
 
 std::optional<bool> Store::barrier(ClientId client, std::string_view key, std::int64_t count) {
   stop_waiting(client);
   const auto arrived = add_unnoticed(key, 1);
   if (!arrived) return std::nullopt;
-  if (*arrived < count) {
-    enlist(client, key);
-    return false;
+  if (*arrived >= count) {
+    has_come(key);
+    return true;
   }
-  has_come(key);
-  return true;
+  Wait wait{next_wait_++, 0, {}};
+  enlist(client, wait, key);
+  waits_.emplace(client, std::move(wait));
+  return false;
 }
 
-void Store::enlist(ClientId client, std::string_view name) {
+void Store::enlist(ClientId client, Wait& wait, std::string_view name) {
   auto waiting = waiting_.find(name);
-  if (waiting == waiting_.end()) waiting = waiting_.emplace(name, std::deque<ClientId>()).first;
+  if (waiting == waiting_.end()) waiting = waiting_.emplace(name, Waiters()).first;
+  std::vector<Waiter>& all = waiting->second.all;
   // A client is enlisted for all of its names in one go, so a name that is said twice shows here.
-  if (!waiting->second.empty() && waiting->second.back() == client) return;
-  waiting->second.push_back(client);
-  Wait& wait = waits_[client];
+  if (!all.empty() && all.back().wait == wait.number) return;
+  all.push_back({client, wait.number});
   ++wait.missing;
   wait.names.emplace_back(name);
+}
+
+bool Store::still_waits(const Waiter& waiter) const {
+  const auto wait = waits_.find(waiter.client);
+  return wait != waits_.end() && wait->second.number == waiter.wait;
 }
 
 void Store::has_come(std::string_view name) {
   if (waiting_.empty()) return;
   const auto found = waiting_.find(name);
   if (found == waiting_.end()) return;
-  const std::deque<ClientId> clients = std::move(found->second);
+  const std::vector<Waiter> all = std::move(found->second.all);
   waiting_.erase(found);
-  for (const ClientId client : clients) has_come_for(client);
+  for (const Waiter& waiter : all) {
+    if (still_waits(waiter)) has_come_for(waiter.client);
+  }
 }
 
 void Store::has_come_for(ClientId client) {
@@ -151,15 +179,23 @@ void Store::has_come_for(ClientId client) {
 }
 
 void Store::stop_waiting(ClientId client) {
-  const auto wait = waits_.find(client);
-  if (wait == waits_.end()) return;
-  for (const std::string& name : wait->second.names) {
-    const auto waiting = waiting_.find(name);
-    if (waiting == waiting_.end()) continue;  // that has come
-    std::erase(waiting->second, client);
-    if (waiting->second.empty()) waiting_.erase(waiting);
-  }
-  waits_.erase(wait);
+  const auto found = waits_.find(client);
+  if (found == waits_.end()) return;
+  const Wait wait = std::move(found->second);
+  waits_.erase(found);
+  for (const std::string& name : wait.names) give_up(name);
+}
+
+/// One of those who wait for a name does so no more. It leaves the list together with others, so
+/// that a thousand who go away at once cost no more than they have to.
+void Store::give_up(std::string_view name) {
+  const auto waiting = waiting_.find(name);
+  if (waiting == waiting_.end()) return;  // that has come
+  Waiters& waiters = waiting->second;
+  if (++waiters.gone * 2 < waiters.all.size()) return;
+  std::erase_if(waiters.all, [this](const Waiter& waiter) { return !still_waits(waiter); });
+  waiters.gone = 0;
+  if (waiters.all.empty()) waiting_.erase(waiting);
 }
 
 }  // namespace trainit::store

@@ -36,6 +36,7 @@ class Store {
                                std::string_view desired);
   /// Whether there was such a key.
   bool remove(std::string_view key);
+  /// Whether each of them is there, as a key or as the name of a queue that has a value.
   bool has_all(std::span<const std::string_view> keys) const;
   std::int64_t size() const { return static_cast<std::int64_t>(values_.size()); }
   /// Every key, in no order.
@@ -58,6 +59,8 @@ class Store {
   /// The client waits for nothing any more: it gave up, or is gone.
   void stop_waiting(ClientId client);
 
+  bool anybody_waits() const { return !waits_.empty(); }
+
   bool has_woken() const { return !woken_.empty(); }
   /// Those whose wait has ended since the last call.
   std::vector<ClientId> take_woken() { return std::exchange(woken_, {}); }
@@ -74,21 +77,34 @@ class Store {
 
   /// One client's wait.
   struct Wait {
+    std::uint64_t number = 0;        ///< tells this one from others of the client
     std::size_t missing = 0;         ///< how many of `names` have not come
     std::vector<std::string> names;  ///< each once
+  };
+  struct Waiter {
+    ClientId client;
+    std::uint64_t wait;
+  };
+  /// Who waits for a name, the longest first; who has given up stays in it until half have.
+  struct Waiters {
+    std::vector<Waiter> all;
+    std::size_t gone = 0;
   };
 
   std::string& put(std::string_view key);
   std::optional<std::int64_t> add_unnoticed(std::string_view key, std::int64_t amount);
   bool is_there(std::string_view name) const;
-  void enlist(ClientId client, std::string_view name);
+  void enlist(ClientId client, Wait& wait, std::string_view name);
+  bool still_waits(const Waiter& waiter) const;
+  void give_up(std::string_view name);
   void has_come(std::string_view name);
   void has_come_for(ClientId client);
 
   ByName<std::string> values_;
   ByName<std::deque<std::string>> queues_;  ///< none of them empty
-  ByName<std::deque<ClientId>> waiting_;    ///< by what they wait for, the longest first
+  ByName<Waiters> waiting_;
   std::unordered_map<ClientId, Wait> waits_;
+  std::uint64_t next_wait_ = 0;
   std::vector<ClientId> woken_;
 };
 

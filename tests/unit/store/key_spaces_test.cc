@@ -16,7 +16,7 @@ class Member {
   Member(KeySpaces& spaces, Process name) : spaces_(spaces), name_(std::move(name)) {}
 
   Handle join() { return space_ = spaces_.join(name_); }
-  void leave() { spaces_.leave(name_, std::exchange(space_, nullptr)); }
+  void leave() { spaces_.leave(name_, *std::exchange(space_, nullptr)); }
   Handle join_again() {
     leave();
     return join();
@@ -33,10 +33,10 @@ class Member {
 TEST_CASE("all processes of the job join the same space") {
   KeySpaces spaces(3);
   const Handle first = spaces.join("host 1");
-  CHECK(first->joined == 1);
+  CHECK(first->present() == 1);
   CHECK(spaces.join("host 2") == first);
   CHECK(spaces.join("other host 1") == first);
-  CHECK(first->joined == 3);
+  CHECK(first->present() == 3);
 }
 
 TEST_CASE("a process that joins again gets fresh keys, and meets those who do the same") {
@@ -51,34 +51,62 @@ TEST_CASE("a process that joins again gets fresh keys, and meets those who do th
   CHECK(second->store.size() == 0);
   CHECK(c.join_again() == second);
   CHECK(a.join_again() == second);
-  CHECK(second->joined == 3);
+  CHECK(second->present() == 3);
   CHECK(first->store.get("/k") == "old");
 }
 
-TEST_CASE("a process may be two groups ahead of one that has not left its first") {
+TEST_CASE("a process that leaves a space before it was full comes back to it") {
   KeySpaces spaces(3);
-  Member a(spaces, "a"), b(spaces, "b"), c(spaces, "c");
+  Member a(spaces, "a"), b(spaces, "b"), c(spaces, "c"), helper(spaces, "helper");
+  const Handle first = a.join();
+  CHECK(a.join_again() == first);
+  CHECK(b.join() == first);
+  // Those who are there wait for the third. That is not this one.
+  const std::string_view keys[] = {"/address of c"};
+  first->store.wait(1, keys);
+  CHECK(helper.join() == first);
+  helper.leave();
+  CHECK(c.join() == first);
+}
+
+TEST_CASE("nobody goes on while somebody waits in the space that he has left") {
+  KeySpaces spaces(2);
+  Member a(spaces, "a"), b(spaces, "b");
   const Handle first = a.join();
   b.join();
-  c.join();
-  const Handle second = a.join_again();
-  const Handle third = a.join_again();
-  CHECK(third != second);
-  CHECK(b.join_again() == second);
-  CHECK(c.join_again() == second);
-  CHECK(b.join_again() == third);
-  CHECK(c.join_again() == third);
+  const std::string_view keys[] = {"/address of b"};
+  first->store.wait(1, keys);
+  CHECK(b.join_again() == first);
+  Member more(spaces, "c");
+  b.leave();
+  CHECK(more.join() == first);
+  more.leave();
+  first->store.stop_waiting(1);
+  CHECK(b.join() != first);
+}
+
+TEST_CASE("a process whose connection is held open goes on once another has left") {
+  KeySpaces spaces(2);
+  Member held(spaces, "a"), other(spaces, "b");
+  const Handle first = held.join();
+  other.join();
+  CHECK(spaces.join("a") == first);  // one more, while the group lives
+  spaces.leave("a", *first);
+  const Handle second = other.join_again();
+  CHECK(second != first);
+  CHECK(spaces.join("a") == second);
 }
 
 TEST_CASE("as long as one of its connections is open, a process joins the same space") {
   KeySpaces spaces(2);
   const Handle first = spaces.join("a");
+  spaces.join("b");
   CHECK(spaces.join("a") == first);
-  CHECK(first->joined == 1);
-  spaces.leave("a", first);
+  CHECK(first->present() == 2);
+  spaces.leave("a", *first);
   CHECK(spaces.join("a") == first);
-  spaces.leave("a", first);
-  spaces.leave("a", first);
+  spaces.leave("a", *first);
+  spaces.leave("a", *first);
   CHECK(spaces.join("a") != first);
 }
 
@@ -86,11 +114,11 @@ TEST_CASE("a connection that does not join sees what its process has joined") {
   KeySpaces spaces(2);
   const Handle first = spaces.join("a");
   spaces.join("b");
-  spaces.leave("b", first);
+  spaces.leave("b", *first);
   const Handle second = spaces.join("b");
   CHECK(spaces.space_of("a") == first);
   CHECK(spaces.space_of("b") == second);
-  spaces.leave("b", second);
+  spaces.leave("b", *second);
   CHECK(spaces.space_of("b") == second);
 }
 
@@ -135,13 +163,13 @@ TEST_CASE("clients that do not tell who they are go on when all have joined and 
   KeySpaces spaces(2);
   const Handle first = spaces.join("");
   CHECK(spaces.join("") == first);
-  CHECK(first->joined == 2);
-  spaces.leave("", first);
+  CHECK(first->present() == 2);
+  spaces.leave("", *first);
   const Handle second = spaces.join("");
   CHECK(second != first);
-  spaces.leave("", first);
+  spaces.leave("", *first);
   CHECK(spaces.join("") == second);
-  spaces.leave("", second);
+  spaces.leave("", *second);
   CHECK(spaces.join("") != second);
 }
 
@@ -149,7 +177,7 @@ TEST_CASE("clients that do not tell who they are stay where not all have joined"
   KeySpaces spaces(3);
   const Handle first = spaces.join("");
   spaces.join("");
-  spaces.leave("", first);
+  spaces.leave("", *first);
   CHECK(spaces.join("") == first);
 }
 
@@ -158,32 +186,17 @@ TEST_CASE("one more than all who does not tell who it is shares the keys until s
   const Handle first = spaces.join("");
   spaces.join("");
   CHECK(spaces.join("") == first);
-  CHECK(first->joined == 3);
+  CHECK(first->present() == 3);
 }
 
 TEST_CASE("where it is not known how many there are, there is one space for all") {
   KeySpaces spaces(0);
   const Handle only = spaces.join("a");
   CHECK(spaces.join("") == only);
-  spaces.leave("a", only);
+  spaces.leave("a", *only);
   CHECK(spaces.join("a") == only);
   CHECK(spaces.space_of("a") == only);
   CHECK(spaces.space_of("b") == only);
-}
-
-TEST_CASE("a process that is behind everybody goes on through the spaces that are kept") {
-  KeySpaces spaces(2);
-  Member ahead(spaces, "ahead"), behind(spaces, "behind");
-  ahead.join();
-  behind.join();
-  std::vector<Handle> joined;
-  for (int round = 0; round < 20; ++round) joined.push_back(ahead.join_again());
-  // The oldest of the four that are kept.
-  CHECK(behind.join_again() == joined[16]);
-  CHECK(behind.join_again() == joined[17]);
-  CHECK(behind.join_again() == joined[18]);
-  CHECK(behind.join_again() == joined[19]);
-  CHECK(behind.join_again() == ahead.join_again());
 }
 
 TEST_CASE("spaces are kept no longer than somebody can come to them") {
@@ -197,13 +210,14 @@ TEST_CASE("spaces are kept no longer than somebody can come to them") {
 }
 
 TEST_CASE("a space that is not kept any more is there for those who are still in it") {
-  KeySpaces spaces(2);
-  Member ahead(spaces, "ahead"), behind(spaces, "behind");
-  const Handle first = behind.join();
-  ahead.join();
+  KeySpaces spaces(1);
+  const Handle first = spaces.join("behind");
   first->store.set("/k", "v");
+  Member ahead(spaces, "ahead");
+  ahead.join();
+  spaces.leave("behind", *first);
   for (int round = 0; round < 20; ++round) ahead.join_again();
   CHECK(spaces.space_of("behind") == first);
   CHECK(spaces.space_of("behind")->store.get("/k") == "v");
-  behind.leave();
+  CHECK(spaces.join("behind") != first);
 }

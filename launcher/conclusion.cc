@@ -167,11 +167,20 @@ void fail_with_cause(const diagnose::FirstCause& cause, const std::vector<Eviden
   }
 }
 
-/// A store that is gone explains every error of communication, and whatever came after it.
+/// A store that is gone explains whatever came after it, and every error of communication.
 bool store_is_cause(const supervise::JobEnd& end, const diagnose::FirstCause& cause) {
   if (!end.store) return false;
-  return end.reason == supervise::StopReason::kStoreEnded ||
-         cause.kind >= diagnose::CauseClass::kCommunication;
+  if (end.reason == supervise::StopReason::kStoreEnded) return true;
+  return end.reason == supervise::StopReason::kWorkerFailed && cause.evidence != nullptr &&
+         cause.kind == diagnose::CauseClass::kCommunication;
+}
+
+/// How many processes of the workers the kernel killed for want of memory: the first of those that
+/// it took was the store, when SIGKILL ended that.
+std::optional<std::int64_t> kills_of_workers(const ConclusionInput& input) {
+  const bool store = input.end.store && input.end.store->signal == SIGKILL;
+  if (!input.oom_kills || *input.oom_kills == 0 || !store) return input.oom_kills;
+  return *input.oom_kills - 1;
 }
 
 /// When the first worker was started. One that a stop forestalled has no start.
@@ -188,7 +197,7 @@ void fail_with_store(const ConclusionInput& input, const std::vector<Evidence>& 
   conclusion.exit_code = 1;
   conclusion.failure =
       diagnose::store_text(input.context.job.resources.current_host, *input.end.store,
-                           *input.end.stop_at - first_start(input.end), gathered);
+                           input.oom_kills, *input.end.stop_at - first_start(input.end), gathered);
   conclusion.lines.push_back("first cause: " +
                              conclusion.failure.substr(0, conclusion.failure.find('\n')));
 }
@@ -278,7 +287,7 @@ Conclusion conclude(const ConclusionInput& input) {
     gathered.reserve(count);
     for (std::size_t index = 0; index < count; ++index)
       gathered.push_back(evidence_of(input, index));
-    diagnose::attribute_oom_kills(gathered, input.oom_kills);
+    diagnose::attribute_oom_kills(gathered, kills_of_workers(input));
     const diagnose::FirstCause cause = diagnose::decide(gathered);
     conclusion.evidence = evidence_events(gathered, cause, first_start(input.end));
     if (store_is_cause(input.end, cause)) {

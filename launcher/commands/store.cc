@@ -34,7 +34,7 @@ std::string where(const sys::Listener& listener) {
 }
 
 /// Returns when a signal asks us to stop.
-void serve(sys::EventLoop& loop, sys::BorrowedFd signals) {
+Result<void> serve(sys::EventLoop& loop, sys::BorrowedFd signals) {
   bool stopped = false;
   const auto read_signals = [&](std::uint32_t) {
     signalfd_siginfo info;
@@ -44,8 +44,9 @@ void serve(sys::EventLoop& loop, sys::BorrowedFd signals) {
       if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP) stopped = true;
     }
   };
-  const Result<void> watched = loop.watch(signals, EPOLLIN, read_signals);
-  while (watched && !stopped) loop.run_once();
+  TRAINIT_TRY(loop.watch(signals, EPOLLIN, read_signals));
+  while (!stopped) loop.run_once();
+  return {};
 }
 
 Result<int> run(const CommandLine& line, Logger& log) {
@@ -66,7 +67,7 @@ Result<int> run(const CommandLine& line, Logger& log) {
   serving.complain = [&log](std::string_view sentence) { log.warning("{}", sentence); };
   const auto server = TRAINIT_TRY(store::Server::start(loop, listener, std::move(serving)));
   if (const int code = print(fmt::format("listening on {}\n", where(listener)), log)) return code;
-  serve(loop, signals.borrow());
+  TRAINIT_TRY(serve(loop, signals.borrow()));
   return 0;
 }
 

@@ -90,7 +90,9 @@ std::string stop_text(std::string_view host, int signal, sys::Duration after,
 
 /// The same for a job whose rendezvous store ended while workers still needed it: "algo-1: the
 /// rendezvous store was killed by SIGSEGV after 3 s: …".
-std::string store_text(std::string_view host, const sys::ExitStatus& status, sys::Duration after,
+/// `oom_kills` as for attribute_oom_kills.
+std::string store_text(std::string_view host, const sys::ExitStatus& status,
+                       std::optional<std::int64_t> oom_kills, sys::Duration after,
                        std::span<const Evidence> gathered);
 
 }  // namespace trainit::diagnose

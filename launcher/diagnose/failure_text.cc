@@ -251,13 +251,17 @@ std::string stop_text(std::string_view host, int signal, sys::Duration after,
       gathered);
 }
 
-std::string store_text(std::string_view host, const sys::ExitStatus& status, sys::Duration after,
+std::string store_text(std::string_view host, const sys::ExitStatus& status,
+                       std::optional<std::int64_t> oom_kills, sys::Duration after,
                        std::span<const Evidence> gathered) {
-  const std::string meaning = status.signal == SIGKILL ? ", perhaps for want of memory" : "";
+  std::string meaning;
+  if (status.signal == SIGKILL && oom_kills != 0)
+    meaning = oom_kills ? " for want of memory" : ", perhaps for want of memory";
   return job_text(
-      at_host(host) + fmt::format("the rendezvous store {} after {}{}: the workers "
-                                  "cannot find each other any more",
-                                  describe(status), human_seconds(sys::in_seconds(after)), meaning),
+      at_host(host) +
+          fmt::format("the rendezvous store {}{} after {}: the workers cannot find each "
+                      "other any more",
+                      describe(status), meaning, human_seconds(sys::in_seconds(after))),
       gathered);
 }
 

@@ -76,6 +76,10 @@ std::string rendezvous(const Json& json) {
                      ranks.empty() || joined == 0 ? "" : ", but not " + name_ranks(ranks));
 }
 
+std::string store_ended(const Json& json) {
+  return "the rendezvous store " + text_of(json, "status");
+}
+
 std::string outcome(const Json& json) {
   const Json* success = json.find("success");
   const bool well = success != nullptr && success->boolean() != nullptr && *success->boolean();
@@ -102,10 +106,10 @@ struct Row {
   std::string (*tell)(const Json& json);  ///< null: it is told elsewhere
 };
 constexpr Row kRows[] = {
-    {"start", began},           {"environment", nullptr}, {"plan", nullptr},
-    {"spawned", spawned},       {"signal", signal_came},  {"stop", stop_step},
-    {"ended", ended},           {"evidence", nullptr},    {"checkpoint", checkpoint},
-    {"rendezvous", rendezvous}, {"outcome", outcome}};
+    {"start", began},           {"environment", nullptr},     {"plan", nullptr},
+    {"spawned", spawned},       {"signal", signal_came},      {"stop", stop_step},
+    {"ended", ended},           {"evidence", nullptr},        {"checkpoint", checkpoint},
+    {"rendezvous", rendezvous}, {"store_ended", store_ended}, {"outcome", outcome}};
 
 std::string tell(const StoryEvent& event) {
   for (const Row& row : kRows) {

@@ -19,6 +19,8 @@ bool went_well(const WorkerEnd& worker) {
 }  // namespace
 
 bool JobEnd::success() const {
+  // Who ends with 0 because he was told to stop has not done what he was started for.
+  if (reason == StopReason::kStoreEnded) return false;
   return !workers.empty() && std::all_of(workers.begin(), workers.end(), went_well);
 }
 

@@ -80,7 +80,7 @@ struct JobEnd {
   bool output_cut = false;               ///< the pipes were still held open at the drain deadline
   bool stuck = false;                    ///< a process did not go even after SIGKILL
 
-  bool success() const;  ///< every worker ended with 0
+  bool success() const;  ///< every worker ended with 0, and the store outlived them
 };
 
 namespace action {

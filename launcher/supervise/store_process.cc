@@ -5,10 +5,13 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <set>
 
 #include "base/text.h"
 #include "store/server.h"
@@ -42,13 +45,18 @@ class StoreChild {
     store::ServerOptions options;
     options.world_size = setup_.world_size;
     options.allowed = setup_.allowed;
-    options.joined = [this](std::uint32_t pid) {
-      report(kJoined, std::to_string(pid));
-    };
+    options.joined = [this](std::uint32_t pid) { report_join(pid); };
     options.complain = [this](std::string_view sentence) { report(kComplaint, sentence); };
     const auto server =
         TRAINIT_TRY(store::Server::start(loop, setup_.listener, std::move(options)));
     for (;;) loop.run_once();
+  }
+
+  /// Each process once; one whose torch does not tell its pid may be another each time.
+  void report_join(std::uint32_t pid) {
+    constexpr std::size_t kMost = 1 << 16;
+    if (pid != 0 && (told_.size() > kMost || !told_.insert(pid).second)) return;
+    report(kJoined, std::to_string(pid));
   }
 
   /// One write, which a pipe takes whole or not at all. The job does not depend on it.
@@ -71,6 +79,7 @@ class StoreChild {
 
   const StoreProcess::Setup& setup_;
   int reports_;
+  std::set<std::uint32_t> told_;  ///< who has joined
 };
 
 }  // namespace
@@ -108,8 +117,14 @@ void StoreProcess::end() {
   if (pid_ > 0) posix::kill(pid_, SIGKILL);
 }
 
+void StoreProcess::retire() {
+  end();
+  for (const sys::UniqueFd& socket : setup_.listener.sockets()) ::shutdown(socket.get(), SHUT_RDWR);
+}
+
 void StoreProcess::forget() {
-  read_reports();  // what it said last
+  while (read_reports()) {  // what it said last
+  }
   stop_listening();
   pid_ = -1;
 }
@@ -120,22 +135,23 @@ void StoreProcess::stop_listening() {
   reports_.reset();
 }
 
-void StoreProcess::read_reports() {
+/// False: there was nothing. One read a turn, so that a flood of joins keeps nobody waiting.
+bool StoreProcess::read_reports() {
   char buffer[4096];
-  ssize_t size = 0;
-  while (reports_ && (size = posix::read(reports_.get(), buffer, sizeof buffer)) > 0) {
-    line_.append(buffer, static_cast<std::size_t>(size));
-    for (std::size_t end = 0; (end = line_.find('\n')) != std::string::npos;) {
-      read_report(std::string_view(line_).substr(0, end));
-      line_.erase(0, end + 1);
-    }
-  }
+  const ssize_t size = reports_ ? posix::read(reports_.get(), buffer, sizeof buffer) : -1;
   if (size == 0) stop_listening();
+  if (size <= 0) return false;
+  line_.append(buffer, static_cast<std::size_t>(size));
+  for (std::size_t end = 0; (end = line_.find('\n')) != std::string::npos;) {
+    read_report(std::string_view(line_).substr(0, end));
+    line_.erase(0, end + 1);
+  }
+  return true;
 }
 
 void StoreProcess::read_report(std::string_view line) {
   if (line.starts_with(kJoined)) {
-    callbacks_.joined(parse_number<pid_t>(line.substr(kJoined.size())).value_or(0));
+    if (const auto pid = parse_number<pid_t>(line.substr(kJoined.size()))) callbacks_.joined(*pid);
   } else if (line.starts_with(kComplaint)) {
     callbacks_.complain(line.substr(kComplaint.size()));
   }

@@ -44,12 +44,14 @@ class StoreProcess {
   pid_t pid() const { return pid_; }
   /// Ends it; it is still to be reaped.
   void end();
+  /// The same, for good: the port is free again, also while the kernel still clears up behind it.
+  void retire();
   /// It was reaped.
   void forget();
 
  private:
   [[noreturn]] void serve(pid_t parent, int reports) const;
-  void read_reports();
+  bool read_reports();
   void read_report(std::string_view line);
   void stop_listening();
 

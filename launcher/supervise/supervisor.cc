@@ -34,13 +34,13 @@ Limits limits_of(const LaunchPlan& plan) {
   return limits;
 }
 
-}  // namespace
-
 std::vector<int> ranks_of(const LaunchPlan& plan) {
   std::vector<int> ranks;
   for (const WorkerSpec& worker : plan.workers) ranks.push_back(worker.rank);
   return ranks;
 }
+
+}  // namespace
 
 Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
     : plan_(plan),
@@ -174,6 +174,9 @@ void Supervisor::perform(const action::Spawn& action) {
 /// Says which worker's end stops the others.
 void Supervisor::say_who_failed() const {
   const JobEnd& end = machine_.end();
+  if (end.reason == StopReason::kStoreEnded)
+    return parts_.log.info("the rendezvous store {}: stopping the workers",
+                           sys::describe(*end.store));
   if (end.reason != StopReason::kWorkerFailed) return;
   for (std::size_t index = 0; index < workers_.size(); ++index) {
     const WorkerEnd& worker = end.workers[index];
@@ -233,7 +236,7 @@ void Supervisor::perform(const action::CancelTimer&) {
 }
 
 void Supervisor::perform(const action::EndStore&) {
-  if (parts_.store != nullptr) parts_.store->end();
+  if (parts_.store != nullptr) parts_.store->retire();
 }
 
 void Supervisor::perform(const action::AwaitEmptyTree&) {
@@ -334,7 +337,16 @@ void Supervisor::resume() {
 void Supervisor::reap() {
   sys::Reaped reaped;
   sys::ReapResult result;
-  while ((result = sys::reap_one(reaped)) == sys::ReapResult::kReaped) on_reaped(reaped);
+  std::optional<sys::ExitStatus> store;
+  while ((result = sys::reap_one(reaped)) == sys::ReapResult::kReaped) {
+    if (parts_.store != nullptr && reaped.pid == parts_.store->pid()) {
+      store = reaped.status;
+    } else {
+      on_reaped(reaped);
+    }
+  }
+  // Workers that ended at the same time did not miss it.
+  if (store) on_store_ended(*store);
   if (result == sys::ReapResult::kFailed) reap_again();
   if (awaits_empty_tree_ && family_.is_empty(result)) {
     awaits_empty_tree_ = false;
@@ -351,10 +363,25 @@ void Supervisor::reap_again() {
   });
 }
 
-/// A worker may have come to init_process_group in a process that its own one started.
+/// The worker that a process is, or that has started it; -1: none of ours.
+int Supervisor::worker_behind(pid_t process) const {
+  constexpr int kMostGenerations = 16;
+  pid_t pid = process;
+  for (int generation = 0; generation < kMostGenerations && pid > 1; ++generation) {
+    for (std::size_t index = 0; index < workers_.size(); ++index) {
+      if (workers_[index].last_pid == pid) return static_cast<int>(index);
+    }
+    pid = sys::parent_of(pid);
+  }
+  return -1;
+}
+
+/// A worker may have come to init_process_group in a process that its own one started. A process
+/// that is none of ours, say a check from outside, is no worker that has come.
 void Supervisor::on_joined(pid_t process) {
-  int index = -1;
-  for (pid_t pid = process; pid > 1 && index < 0; pid = sys::parent_of(pid)) index = index_of(pid);
+  if (rendezvous_.complete()) return;
+  const int index = worker_behind(process);
+  if (process != 0 && index < 0) return;
   if (!rendezvous_.join(index) || !rendezvous_.complete()) return;
   record_rendezvous();
   if (!late_told_) return;
@@ -383,12 +410,15 @@ void Supervisor::record_rendezvous() {
 void Supervisor::on_store_ended(const sys::ExitStatus& status) {
   family_.forget(parts_.store->pid());
   parts_.store->forget();
+  if (!machine_.end().leaders_down_at) {
+    Json::Object fields{{"status", Json(sys::describe(status))}};
+    report::add_status(status, fields);
+    parts_.record.write("store_ended", fields);
+  }
   post(event::StoreEnded{status});
 }
 
 void Supervisor::on_reaped(const sys::Reaped& reaped) {
-  if (parts_.store != nullptr && reaped.pid == parts_.store->pid())
-    return on_store_ended(reaped.status);
   const int index = index_of(reaped.pid);
   if (index < 0) {  // an orphan
     family_.forget(reaped.pid);

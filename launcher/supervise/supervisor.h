@@ -75,6 +75,7 @@ class Supervisor {
   void suspend();
   void resume();
   void say_who_failed() const;
+  int worker_behind(pid_t process) const;
   void on_joined(pid_t process);
   void look_for_late_workers();
   void record_rendezvous();

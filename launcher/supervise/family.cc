@@ -16,6 +16,9 @@
 namespace trainit::supervise {
 namespace {
 
+/// For a look that the whole job depends on, and that may fail for a passing reason.
+constexpr int kTries = 3;
+
 /// False also for a /proc of another pid namespace, in which the numbers mean others.
 bool shows_our_namespace(const std::string& proc) {
   char number[16] = {};
@@ -37,18 +40,37 @@ void Family::begin() {
         "there is no /proc of this pid namespace: processes that leave their worker's process "
         "group cannot be found");
   }
-  // An entry point that ended in `exec trainit` may have left us, say, the `tee` of its log.
-  if (sees_processes_ && sys::has_children()) strangers_ = sys::descendants_of(::getpid());
+  if (!sees_processes_ || !sys::has_children()) return;
+  // An entry point that ended in `exec trainit` may have left us, say, the `tee` of its log. Where
+  // that cannot be found out, nobody is: it must not be taken for a process of the job.
+  std::optional<std::vector<pid_t>> there;
+  for (int tries = 0; !there && tries < kTries; ++tries)
+    there = look(sys::descendants_of(::getpid()));
+  sees_processes_ = there.has_value();
+  strangers_ = there.value_or(std::vector<pid_t>());
 }
 
-std::vector<pid_t> Family::members() const {
-  if (!sees_processes_) return {};
-  return sys::descendants_of(::getpid(), strangers_);
+/// What a look at /proc has found; says when the first fails after one that did not.
+template <class T>
+std::optional<T> Family::look(Result<T> found) {
+  const bool blinded_before = std::exchange(blinded_, !found);
+  if (found) return std::move(*found);
+  if (!blinded_before)
+    log_.warning("which processes of the job run cannot be seen: {}", found.error().message);
+  return std::nullopt;
 }
 
-bool Family::is_empty(sys::ReapResult reaped) const {
+std::optional<std::vector<pid_t>> Family::members() {
+  if (!sees_processes_) return std::nullopt;
+  return look(sys::descendants_of(::getpid(), strangers_));
+}
+
+std::optional<bool> Family::is_empty(sys::ReapResult reaped) {
   if (reaped == sys::ReapResult::kNoChildren) return true;
-  return !strangers_.empty() && members().empty();
+  if (reaped == sys::ReapResult::kFailed) return std::nullopt;
+  if (!sees_processes_ || strangers_.empty()) return false;
+  const auto others = look(sys::has_children_besides(strangers_));
+  return others ? std::optional(!*others) : std::nullopt;
 }
 
 void Family::send(pid_t pid, int signal) {
@@ -69,8 +91,9 @@ void Family::end(pid_t pid, int signal) {
 }
 
 void Family::end_groups(int signal) {
-  if (!sees_processes_) return end_groups_by_number(signal);
-  for (const pid_t pid : members()) {
+  const auto alive = members();
+  if (!alive) return end_groups_by_number(signal);
+  for (const pid_t pid : *alive) {
     const pid_t group = posix::getpgid(pid);
     const bool ours = std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
       return worker.pid == pid || worker.last_pid == group;
@@ -89,10 +112,10 @@ void Family::end_groups_by_number(int signal) {
   }
 }
 
-void Family::end_all(const std::vector<pid_t>& members, int signal) {
-  for (const pid_t pid : members) end(pid, signal);
-  if (sees_processes_) return;
-  if (::getpid() == 1) {
+void Family::end_all(const std::optional<std::vector<pid_t>>& members, int signal) {
+  if (members) {
+    for (const pid_t pid : *members) end(pid, signal);
+  } else if (::getpid() == 1 && !sees_processes_) {
     send(-1, signal);  // nobody can be told apart, and nobody can hide
   } else {
     end_groups_by_number(signal);

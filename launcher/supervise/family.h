@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,16 +33,17 @@ class Family {
 
   /// Before the first worker: makes orphans come to us, and looks who is there already.
   void begin();
-  /// False where there is no /proc of our pid namespace, and so no way to find a process that has
-  /// left its worker's group.
-  bool sees_processes() const { return sees_processes_; }
-
-  /// All that run; none where they cannot be seen.
-  std::vector<pid_t> members() const;
-  /// Whether nobody is left, by what reaping said last.
-  bool is_empty(sys::ReapResult reaped) const;
-  /// This child of ours is no process of the job.
+  /// A child of ours that is no process of the job, until it was reaped.
   void exclude(pid_t pid) { strangers_.push_back(pid); }
+  /// False where there is no /proc of our pid namespace, or it could not be read the last time, and
+  /// so no way to find a process that has left its worker's group.
+  bool sees_processes() const { return sees_processes_ && !blinded_; }
+
+  /// All that run; nothing where they cannot be seen, be it for now only.
+  std::optional<std::vector<pid_t>> members();
+  /// Whether nobody is left, by what reaping said last; nothing when that cannot be known now: look
+  /// again soon.
+  std::optional<bool> is_empty(sys::ReapResult reaped);
   /// This process was reaped, and was no worker.
   void forget(pid_t pid) { std::erase(strangers_, pid); }
 
@@ -51,17 +53,20 @@ class Family {
   /// Asks each worker and its process group to end; a stopped process is continued, or it would not
   /// see that.
   void end_groups(int signal);
-  /// The same for `members`, and where nobody can be seen for as many as can be reached.
-  void end_all(const std::vector<pid_t>& members, int signal);
+  /// The same for `members`, and where they cannot be seen for as many as can be reached.
+  void end_all(const std::optional<std::vector<pid_t>>& members, int signal);
 
  private:
+  template <class T>
+  std::optional<T> look(Result<T> found);
   void end(pid_t pid, int signal);
   void end_groups_by_number(int signal);
 
   const std::vector<WorkerProcess>& workers_;
   const Logger& log_;
   bool sees_processes_ = false;   ///< there is a /proc of our pid namespace
-  std::vector<pid_t> strangers_;  ///< children that our caller left us
+  bool blinded_ = false;          ///< the last look at it failed
+  std::vector<pid_t> strangers_;  ///< children, and what is below them, that are none of the job's
   bool trouble_told_ = false;
 };
 

@@ -21,6 +21,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// When the kernel did not tell what we have to know: the next try, and how many until others need
+/// not wait for it.
+constexpr sys::Duration kLookAgain = 20ms;
+constexpr int kLooks = 25;
+
 Limits limits_of(const LaunchPlan& plan) {
   Limits limits;
   limits.stop_leaders = plan.stop.leaders;
@@ -209,15 +214,14 @@ void Supervisor::perform(const action::SignalGroups& action) {
 }
 
 void Supervisor::perform(const action::SignalTree& action) {
-  const std::vector<pid_t> left = family_.members();
+  const auto left = family_.members();
+  const std::size_t count = left ? left->size() : 0;
   if (std::exchange(tree_signal_, action.signal) != action.signal) {
     parts_.log.info("{} for what is left{}", sys::signal_name(action.signal),
-                    family_.sees_processes()
-                        ? fmt::format(": {} process{}", left.size(), left.size() == 1 ? "" : "es")
-                        : "");
+                    left ? fmt::format(": {} process{}", count, count == 1 ? "" : "es") : "");
     parts_.record.write("stop", {{"signal", Json(sys::signal_name(action.signal))},
                                  {"to", Json("tree")},
-                                 {"processes", Json(left.size())}});
+                                 {"processes", Json(count)}});
   }
   family_.end_all(left, action.signal);
 }
@@ -241,8 +245,22 @@ void Supervisor::perform(const action::EndStore&) {
 
 void Supervisor::perform(const action::AwaitEmptyTree&) {
   awaits_empty_tree_ = true;
+  looks_before_answer_ = kLooks;
   reap();
-  if (awaits_empty_tree_) post(event::TreeNotEmpty{});
+}
+
+/// An answer that is not known yet may be late, but not for ever: the machine waits for it.
+void Supervisor::look_for_empty_tree(sys::ReapResult reaped) {
+  if (!awaits_empty_tree_) return;
+  const std::optional<bool> empty = family_.is_empty(reaped);
+  if (empty.value_or(false)) {
+    awaits_empty_tree_ = false;
+    return post(event::TreeEmpty{});
+  }
+  if (!empty) reap_again();
+  if (looks_before_answer_ == 0 || (!empty && --looks_before_answer_ > 0)) return;
+  looks_before_answer_ = 0;
+  post(event::TreeNotEmpty{});
 }
 
 void Supervisor::perform(const action::AwaitDrain&) {
@@ -348,16 +366,13 @@ void Supervisor::reap() {
   // Workers that ended at the same time did not miss it.
   if (store) on_store_ended(*store);
   if (result == sys::ReapResult::kFailed) reap_again();
-  if (awaits_empty_tree_ && family_.is_empty(result)) {
-    awaits_empty_tree_ = false;
-    post(event::TreeEmpty{});
-  }
+  look_for_empty_tree(result);
 }
 
 /// The signal that told us of an end has been taken, and no other may come.
 void Supervisor::reap_again() {
   if (reap_timer_) return;
-  reap_timer_ = parts_.loop.after(20ms, [this] {
+  reap_timer_ = parts_.loop.after(kLookAgain, [this] {
     reap_timer_.reset();
     reap();
   });

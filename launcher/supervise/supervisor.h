@@ -82,6 +82,7 @@ class Supervisor {
   void on_store_ended(const sys::ExitStatus& status);
   void look_for_drained_output();
   void reap();
+  void look_for_empty_tree(sys::ReapResult reaped);
   void on_reaped(const sys::Reaped& reaped);
   void reap_again();
   sys::SpawnRequest request_for(const WorkerSpec& spec, const logs::WorkerPipes& pipes) const;
@@ -105,6 +106,7 @@ class Supervisor {
   bool suspended_ = false;  ///< workers were stopped by Ctrl-Z and not continued yet
   int tree_signal_ = 0;     ///< the last that the tree was sent
   bool awaits_empty_tree_ = false;
+  int looks_before_answer_ = 0;  ///< that may still fail until TreeNotEmpty; 0: nobody waits for it
   bool awaits_drain_ = false;
 };
 

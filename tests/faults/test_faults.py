@@ -71,10 +71,16 @@ FOR_EVER = [("write", "ENOSPC"), ("write", "EIO"), ("open", "EMFILE"), ("openat"
             ("close", "EIO"), ("fstat", "ENOMEM"), ("fsync", "EIO"), ("poll", "ENOMEM"), ("mkdir", "EROFS"),
             ("rename", "EROFS"), ("renameat2", "EROFS"), ("unlink", "EROFS"), ("stat", "EACCES"), ("lstat", "EACCES"),
             ("access", "EACCES"), ("readlink", "EACCES"), ("getpgid", "EPERM")]
+# By what nobody can look for the processes of a job.
+BLIND = [("open", "ENFILE"), ("open", "EACCES"), ("openat", "EMFILE"), ("openat", "EACCES"), ("fdopendir", "ENOMEM"),
+         ("readdir", "EIO")]
 # What a job cannot do without. When one of these fails, a success may become a failure, with a sentence.
 NEEDED = {"fork", "pipe2", "fcntl"}
 ERRNO = re.compile(r"\(E[A-Z]+\)")
 LINES = ["[rank 1] rank 1", "rank 0"]
+# Our caller's own child, which is there until we were reaped, and leaves a witness then.
+COMPANY = """(tail --pid=$$ --sleep-interval=0.02 --follow /dev/null; : > "$OUT/company") > /dev/null 2>&1 & exec "$@\""""
+PLACES = {"init": pid_namespace("/proc"), "child": [], "beside": ["sh", "-c", COMPANY, "sh"]}
 
 
 class Run(small_jobs.SmallJob):
@@ -90,12 +96,13 @@ class Run(small_jobs.SmallJob):
             variables["TRAINIT_FAULT"] = f"{self.call} {self.number} {error}"
         self.run(launcher, "--failure-grace", grace, "--stop-budget", "12s", "--linger", "50ms",
                  "--log-dir", directory / "logs", "--log-file-size", "8",
-                 wrapper=pid_namespace("/proc") if place == "init" else [], env=variables)
+                 wrapper=PLACES[place], env=variables)
         self.calls = log.read_text().splitlines()
         at = next((number for number, line in enumerate(self.calls) if line.endswith("!")), None)
         self.struck = None if at is None else self.calls[at][:-2].strip()
         self.before_workers = at is not None and "fork " not in self.calls[:at]
         self.for_ever = str(self.number).endswith("+")
+        self.company_ended = place == "beside" and not (self.out_directory / "company").exists()
         self.problems = [problem for problem in [*self.untruths(), *self.of_the_end()] if not self.excuses(problem)]
 
     def excuses(self, problem):
@@ -111,6 +118,8 @@ class Run(small_jobs.SmallJob):
             yield "it never ended"
         elif self.code < 0:
             yield f"a signal ended it: {-self.code}"
+        if self.company_ended:
+            yield "it ended its caller's own child"
         if (self.code == 0) != (self.marker("success") is not None):
             yield f"it ended with {self.code} and the marker of success is {self.marker('success')!r}"
         if self.code == self.wanted_code:
@@ -180,10 +189,17 @@ def faults_of_supervision(calls):
     return faults[next(index for index, fault in enumerate(faults) if fault[0] == "epoll_create1"):]
 
 
-def faults_for_ever(calls):
+def faults_of_the_end(calls):
+    """Those after the start of the last worker; of the many readdir calls that a look at /proc takes, a part."""
+    faults = list(faults_once(calls))
+    last_fork = max(index for index, fault in enumerate(faults) if fault[0] == "fork")
+    return [fault for fault in faults[last_fork + 1:] if fault[0] != "readdir" or fault[1] % 10 == 0]
+
+
+def faults_for_ever(calls, faults=FOR_EVER):
     """From the first worker on."""
     before = Counter(call for call, _, started in places_of(calls) if not started)
-    for call, error in FOR_EVER:
+    for call, error in faults:
         yield call, f"{before[call] + 1}+", error
 
 
@@ -229,6 +245,7 @@ def check(runs):
     ("failure", "child", faults_of_supervision),
     ("stop", "init", faults_of_supervision),
     ("survivors", "child", faults_of_supervision),
+    ("survivors", "beside", faults_of_the_end),
 ])
 def test_whatever_call_fails_it_ends_and_leaves_the_truth_and_no_process(runs_of, case, place, faults_of):
     runs = runs_of(case, place, faults_of)
@@ -241,3 +258,9 @@ def test_whatever_call_fails_it_ends_and_leaves_the_truth_and_no_process(runs_of
                                          ("survivors", "init")])
 def test_a_call_that_fails_for_ever_once_workers_run_leaves_the_truth_and_no_process(runs_of, case, place):
     check(runs_of(case, place, faults_for_ever, grace="1s"))
+
+
+def test_it_ends_its_own_processes_and_no_others_also_when_it_can_never_look_for_them(runs_of):
+    runs = runs_of("survivors", "beside", lambda calls: faults_for_ever(calls, BLIND))
+    check(runs)
+    assert all(result.struck for result in runs)

@@ -108,13 +108,16 @@ void name_process(const std::string& name);
 /// Raises our limit of open files as far as it goes, and returns what it was.
 rlimit raise_open_files();
 
-/// Every process below `root` in the tree, by /proc, but those `without` and what is below them;
-/// empty when /proc is not there.
-std::vector<pid_t> descendants_of(pid_t root, const std::vector<pid_t>& without = {});
+/// Every process below `root` in the tree, by /proc, but those `without` and what is below them, as
+/// far as we may look at them. Error: /proc cannot be read now, or is not there.
+Result<std::vector<pid_t>> descendants_of(pid_t root, const std::vector<pid_t>& without = {});
 /// The parent of a process, by /proc; 0 when it cannot be seen.
 pid_t parent_of(pid_t pid);
-/// True when this process has a child, ended or not.
+/// True when this process has a child, ended or not, or when the kernel does not tell.
 bool has_children();
+/// The same for a child that is none of these, by the numbers in /proc. Error: the kernel does not
+/// tell, or /proc cannot be listed now.
+Result<bool> has_children_besides(const std::vector<pid_t>& others);
 /// The same for a child in a process group; then the group's number is nobody else's.
 bool has_children_in_group(pid_t group);
 

@@ -1,4 +1,5 @@
 // Reaping and finding: what happens to processes after their start.
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -27,29 +28,61 @@ struct Process {
 };
 
 /// From /proc/PID/stat, whose second field may hold spaces and parentheses.
-std::optional<Process> read_process(pid_t pid) {
-  const std::string line = read_line("/proc/" + std::to_string(pid) + "/stat");
+std::optional<Process> parse_process(pid_t pid, std::string_view line) {
   const std::size_t name_end = line.rfind(')');
-  if (name_end == std::string::npos) return std::nullopt;
-  const auto fields =
-      split(std::string_view(line).substr(std::min(line.size(), name_end + 2)), ' ');
+  if (name_end == std::string_view::npos) return std::nullopt;
+  const auto fields = split(line.substr(std::min(line.size(), name_end + 2)), ' ');
   if (fields.size() < 2 || fields[0].empty()) return std::nullopt;
   const auto parent = parse_number<pid_t>(fields[1]);
   if (!parent) return std::nullopt;
   return Process{pid, *parent, fields[0][0]};
 }
 
+/// Whether this is a child of ours, ended or not.
+Result<bool> is_child(pid_t pid) {
+  siginfo_t info = {};
+  const id_t id = static_cast<id_t>(pid);
+  if (posix::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) == 0) return true;
+  if (errno == ECHILD) return false;
+  return fail("looking for children: " + errno_text(errno));
+}
+
+/// Nothing when it has ended meanwhile. A mount option of /proc hides what the processes of other
+/// users do, but our children we know all the same.
+Result<std::optional<Process>> read_process(pid_t pid) {
+  const std::string path = fmt::format("/proc/{}/stat", pid);
+  const UniqueFd file(posix::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  char line[1024];  // longer than it can be
+  const ssize_t size = file ? posix::read(file.get(), line, sizeof line) : -1;
+  if (size >= 0) return parse_process(pid, {line, static_cast<std::size_t>(size)});
+  if (errno == ENOENT || errno == ESRCH) return std::nullopt;
+  if (errno != EACCES && errno != EPERM)
+    return fail(fmt::format("reading {}: {}", path, errno_text(errno)));
+  if (!TRAINIT_TRY(is_child(pid))) return std::nullopt;
+  return Process{pid, ::getpid(), '?'};
+}
+
+/// The numbers of the processes of this pid namespace.
+Result<std::vector<pid_t>> process_numbers() {
+  std::vector<pid_t> numbers;
+  for (const std::string& name : TRAINIT_TRY(list_directory("/proc"))) {
+    if (const auto pid = parse_number<pid_t>(name)) numbers.push_back(*pid);
+  }
+  return numbers;
+}
+
 /// Every process of this pid namespace, by its parent.
-std::unordered_multimap<pid_t, Process> processes_by_parent() {
+Result<std::unordered_multimap<pid_t, Process>> processes_by_parent() {
   std::unordered_multimap<pid_t, Process> processes;
-  const auto names = list_directory("/proc");
-  if (!names) return processes;
-  for (const std::string& name : *names) {
-    const auto pid = parse_number<pid_t>(name);
-    if (!pid) continue;
-    if (const auto process = read_process(*pid)) processes.emplace(process->parent, *process);
+  for (const pid_t pid : TRAINIT_TRY(process_numbers())) {
+    if (const auto process = TRAINIT_TRY(read_process(pid)))
+      processes.emplace(process->parent, *process);
   }
   return processes;
+}
+
+bool contains(const std::vector<pid_t>& pids, pid_t pid) {
+  return std::find(pids.begin(), pids.end(), pid) != pids.end();
 }
 
 bool is_gone(const Process& process) { return process.state == 'Z' || process.state == 'X'; }
@@ -80,7 +113,7 @@ pid_t parent_of(pid_t pid) {
 
 bool has_children() {
   siginfo_t info = {};
-  return posix::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+  return posix::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
 }
 
 bool has_children_in_group(pid_t group) {
@@ -88,14 +121,23 @@ bool has_children_in_group(pid_t group) {
   return posix::waitid(P_PGID, static_cast<id_t>(group), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-std::vector<pid_t> descendants_of(pid_t root, const std::vector<pid_t>& without) {
-  const auto processes = processes_by_parent();
+/// Asks the kernel about each number there is, rather than reading whose child it is: that needs
+/// no right to read it, and none is missed, because an ended child stays until we reap it.
+Result<bool> has_children_besides(const std::vector<pid_t>& others) {
+  for (const pid_t pid : TRAINIT_TRY(process_numbers())) {
+    if (!contains(others, pid) && TRAINIT_TRY(is_child(pid))) return true;
+  }
+  return false;
+}
+
+Result<std::vector<pid_t>> descendants_of(pid_t root, const std::vector<pid_t>& without) {
+  const auto processes = TRAINIT_TRY(processes_by_parent());
   std::vector<pid_t> family = {root};
   std::vector<pid_t> alive;
   for (std::size_t next = 0; next < family.size(); ++next) {
     const auto [first, last] = processes.equal_range(family[next]);
     for (auto child = first; child != last; ++child) {
-      if (std::find(without.begin(), without.end(), child->second.pid) != without.end()) continue;
+      if (contains(without, child->second.pid)) continue;
       family.push_back(child->second.pid);
       if (!is_gone(child->second)) alive.push_back(child->second.pid);
     }

@@ -155,15 +155,18 @@ TEST_CASE("descendants are found through several generations, and the dead are n
   char buffer[32] = {};
   REQUIRE(::read(ready[0], buffer, sizeof buffer) > 0);
   const pid_t grandchild = ::atoi(buffer);
-  const auto family = descendants_of(::getpid());
+  const auto family = *descendants_of(::getpid());
   CHECK(std::count(family.begin(), family.end(), grandchild) == 1);
   CHECK(std::count(family.begin(), family.end(), child->pid) == 1);
-  CHECK(descendants_of(::getpid(), {child->pid}).empty());
+  CHECK(descendants_of(::getpid(), {child->pid})->empty());
   CHECK(has_children());
+  CHECK(has_children_besides({}) == true);
+  CHECK(has_children_besides({child->pid}) == false);
   ::kill(-child->pid, SIGKILL);
   wait_until_reaped(child->pid);
-  const auto rest = descendants_of(::getpid());
+  const auto rest = *descendants_of(::getpid());
   CHECK_FALSE(has_children());
+  CHECK(has_children_besides({}) == false);
   CHECK(std::count(rest.begin(), rest.end(), child->pid) == 0);
   for (const int fd : ready) ::close(fd);
 }

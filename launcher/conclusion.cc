@@ -27,17 +27,25 @@ sys::ExitStatus status_of(const WorkerEnd& end) {
   return end.status.value_or(sys::ExitStatus::killed(SIGKILL));
 }
 
+/// When something happened to a worker that is said to have happened then. It did not happen
+/// before its start; the clock was set, or somebody set the file's time.
+sys::TimePoint moment_in_life(sys::TimePoint moment, const Evidence& evidence) {
+  const bool possible = moment >= evidence.exited_at - evidence.after;
+  return possible ? std::min(moment, evidence.exited_at) : sys::TimePoint();
+}
+
 /// The worker's own words, best first: the file it wrote for this purpose, a recognised error in
 /// its stderr, in its stdout, and then just its last lines.
 ///
 /// Masked before anything is looked for in them: a secret that was cut is not known any more.
 void add_words(const ConclusionInput& input, Evidence& evidence) {
   const environment::Secrets& secrets = input.context.secrets;
-  if (const auto file = input.errors.read(evidence.rank))
-    evidence.error = diagnose::read_error_file(secrets.mask(*file));
-  if (evidence.error) {
-    evidence.first_error_at = input.relay.first_error_at(evidence.rank);
-    return;
+  if (const auto file = input.errors.read(evidence.rank)) {
+    evidence.error = diagnose::read_error_file(secrets.mask(file->text));
+    if (evidence.error) {
+      evidence.first_error_at = moment_in_life(file->written_at, evidence);
+      return;
+    }
   }
   for (const logs::Stream stream : {logs::Stream::kStderr, logs::Stream::kStdout}) {
     const environment::MaskedText tail = secrets.apply(input.relay.tail(evidence.rank, stream));

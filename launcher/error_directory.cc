@@ -45,7 +45,7 @@ ErrorDirectory::~ErrorDirectory() {
   posix::rmdir(path_.c_str());
 }
 
-Result<std::string> ErrorDirectory::read(int rank) const {
+Result<sys::DatedText> ErrorDirectory::read(int rank) const {
   return sys::read_file_in(directory_.borrow(), error_file(rank), kLongest);
 }
 

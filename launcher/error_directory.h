@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "sys/files.h"
 #include "sys/process.h"
 #include "sys/unique_fd.h"
 #include "trainit/environment.h"
@@ -27,8 +28,8 @@ class ErrorDirectory {
   /// Empty when no place was writable.
   const std::string& path() const { return path_; }
 
-  /// What the worker of this rank left, of at most 1 MiB.
-  Result<std::string> read(int rank) const;
+  /// What the worker of this rank left, of at most 1 MiB, and when.
+  Result<sys::DatedText> read(int rank) const;
 
  private:
   bool make_below(const std::string& parent, const std::optional<sys::Credentials>& user);

@@ -289,15 +289,6 @@ sys::TimePoint Relay::arrived_at(int rank, Stream stream, std::size_t offset) co
   return found == nullptr ? sys::TimePoint() : found->tail().arrived_at(offset);
 }
 
-sys::TimePoint Relay::first_error_at(int rank) const {
-  for (const Stream stream : {Stream::kStderr, Stream::kStdout}) {
-    const WorkerStream* found = find(rank, stream);
-    if (found == nullptr) continue;
-    if (const auto at = found->tail().first_line_at(options_.is_error)) return *at;
-  }
-  return {};
-}
-
 void Relay::on_trouble(std::function<void(const std::string& text)> callback) {
   on_trouble_ = std::move(callback);
 }

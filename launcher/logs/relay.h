@@ -52,9 +52,6 @@ class Relay {
   std::string tail(int rank, Stream stream) const;
   /// When the byte at this offset of such a tail arrived; the epoch when there is no such stream.
   sys::TimePoint arrived_at(int rank, Stream stream, std::size_t offset) const;
-  /// When the first line that looks like an error arrived, of those that its tails still hold:
-  /// stderr's, or stdout's if that has none; the epoch when neither has one.
-  sys::TimePoint first_error_at(int rank) const;
 
   /// Called with a sentence that says why output is being lost: at most once for each cause, and
   /// whenever lines that a reader did not take have been dropped or spilled.

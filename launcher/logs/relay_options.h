@@ -5,7 +5,6 @@
 #include <string>
 
 #include "logs/console.h"
-#include "logs/tail.h"
 
 namespace trainit::logs {
 
@@ -34,8 +33,6 @@ struct RelayOptions {
   std::string directory;  ///< for a file a stream, "rank-3.stderr.log"; empty: none
   std::uint64_t file_bytes = std::uint64_t{64} << 20;  ///< from when a file is rotated; 0: never
   int files_kept = 3;                                  ///< rotated ones, of each stream
-
-  Tail::LinePredicate is_error = looks_like_error;
 };
 
 }  // namespace trainit::logs

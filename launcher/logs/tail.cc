@@ -47,36 +47,4 @@ sys::TimePoint Tail::arrived_at(std::size_t offset) const {
   return next == marks_.begin() ? sys::TimePoint{} : (next - 1)->at;
 }
 
-std::optional<sys::TimePoint> Tail::first_line_at(const LinePredicate& is_such) const {
-  const std::string_view all = text();
-  std::size_t begin = 0;
-  while (begin < all.size()) {
-    const std::size_t end = std::min(all.find('\n', begin), all.size());
-    if (is_such(all.substr(begin, end - begin))) return arrived_at(begin);
-    begin = end + 1;
-  }
-  return std::nullopt;
-}
-
-bool looks_like_error(std::string_view line) {
-  constexpr std::string_view kSigns[] = {
-      "Traceback (most recent call last)",
-      "terminate called",
-      "Error:",
-      "error:",
-      "ERROR",
-      "CUDA error",
-      "NCCL error",
-      "NCCL WARN",
-      "Segmentation fault",
-      "Fatal",
-      "FATAL",
-      "panicked at",
-      "Aborted",
-  };
-  return std::any_of(std::begin(kSigns), std::end(kSigns), [&](std::string_view sign) {
-    return line.find(sign) != std::string_view::npos;
-  });
-}
-
 }  // namespace trainit::logs

@@ -178,6 +178,57 @@ os._exit(4)
     assert end.code == 4 and "OSError: the disk is gone" in here.failure.splitlines()[0]
 
 
+# `fail(ERROR)` leaves it in an error file; `told(NAME)` waits for `tell(NAME)` of another rank.
+ERROR_FILES = """
+import json, os, signal, sys, time
+rank = os.environ["RANK"]
+def fail(error):
+    with open(os.environ["TORCHELASTIC_ERROR_FILE"], "w") as file:
+        json.dump({"message": f"{type(error).__name__}: {error}"}, file)
+def tell(name): open(name, "w").close()
+def told(name):
+    while not os.path.exists(name): time.sleep(0.01)
+"""
+
+
+def test_an_error_file_that_was_written_after_the_stop_is_no_cause(trainit, pid1, job):
+    text = ERROR_FILES + """
+if rank == "1":
+    told("ready")
+    raise ValueError("the cause")
+print("ERROR: tensorboard is not installed, going on without it", file=sys.stderr, flush=True)
+class Stopped(Exception): pass
+def stop(*_):
+    time.sleep(0.1)  # the file's time stamp is rough
+    raise Stopped("at epoch 3")
+signal.signal(signal.SIGTERM, stop)
+tell("ready")
+try: time.sleep(60)
+except Stopped as error: fail(error)
+os._exit(1)
+"""
+    here = job()
+    end = pid1([trainit, "--workers", "2", *python(text)], job=here, cwd=here.base)
+    assert end.code == 1
+    assert here.failure.startswith("algo-1 rank 1: ValueError: the cause"), here.failure
+
+
+def test_an_error_file_that_was_written_before_another_worker_failed_is_the_cause(trainit, pid1, job):
+    text = ERROR_FILES + """
+if rank == "1":
+    told("written")
+    time.sleep(0.1)
+    raise ValueError("a consequence")
+fail(OSError("the disk is gone"))
+tell("written")
+signal.signal(signal.SIGTERM, lambda *_: os._exit(4))
+time.sleep(60)
+"""
+    here = job()
+    pid1([trainit, "--workers", "2", *python(text)], job=here, cwd=here.base)
+    assert here.failure.startswith("algo-1 rank 0: OSError: the disk is gone"), here.failure
+
+
 def test_a_fifo_or_too_much_in_place_of_an_error_file_is_neither_waited_for_nor_read(trainit, pid1, job):
     for make in ("mkfifo", "truncate -s 100M"):
         here = job()

@@ -53,6 +53,17 @@ Result<std::string> read_opened(const Result<UniqueFd>& file, const std::string&
   return content;
 }
 
+/// A time stamp, in the clock that nobody sets. It is that of the kernel's last tick, and those are
+/// 10 ms apart at most.
+TimePoint moment_of(const timespec& stamp) {
+  constexpr std::chrono::milliseconds kTick(10);
+  const auto since_epoch =
+      std::chrono::seconds(stamp.tv_sec) + std::chrono::nanoseconds(stamp.tv_nsec) + kTick;
+  // In this order, whatever comes between the two makes it later rather than earlier.
+  const auto age = std::chrono::system_clock::now().time_since_epoch() - since_epoch;
+  return Clock::now() - age;
+}
+
 /// Gives `from` the name `to` unless something has it. 0, or what errno says. Not every file system
 /// knows RENAME_NOREPLACE, and not every one knows hard links; where neither is there, the last
 /// resort may replace what came at the last moment.
@@ -141,8 +152,13 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
   return read_opened(open_file(BorrowedFd(AT_FDCWD), path, O_RDONLY), path, limit);
 }
 
-Result<std::string> read_file_in(BorrowedFd directory, const std::string& name, std::size_t limit) {
-  return read_opened(open_file(directory, name, O_RDONLY | O_NOFOLLOW), name, limit);
+Result<DatedText> read_file_in(BorrowedFd directory, const std::string& name, std::size_t limit) {
+  const Result<UniqueFd> file = open_file(directory, name, O_RDONLY | O_NOFOLLOW);
+  std::string text = TRAINIT_TRY(read_opened(file, name, limit));
+  struct stat status = {};
+  if (posix::fstat(file->get(), &status) != 0)
+    return fail("reading " + name + ": " + errno_text(errno));
+  return DatedText{std::move(text), moment_of(status.st_mtim)};
 }
 
 std::string read_line(const std::string& path) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sys/event_loop.h"
 #include "sys/unique_fd.h"
 #include "trainit/result.h"
 
@@ -27,9 +28,16 @@ Result<UniqueFd> open_file(BorrowedFd directory, const std::string& path, int fl
 
 /// The whole file, which has to be a regular one; an error when it is longer than `limit` bytes.
 Result<std::string> read_file(const std::string& path, std::size_t limit = 64 << 20);
+/// A file's content, and when it was last written to: by its time stamp, in the clock that nobody
+/// sets. Never before that moment, and up to 10 ms after it, unless the system's clock was set
+/// since.
+struct DatedText {
+  std::string text;
+  TimePoint written_at;
+};
 /// The same for a file of an open directory that others may write to: a link there is refused.
-Result<std::string> read_file_in(BorrowedFd directory, const std::string& name,
-                                 std::size_t limit = 64 << 20);
+Result<DatedText> read_file_in(BorrowedFd directory, const std::string& name,
+                               std::size_t limit = 64 << 20);
 /// As `read_file`, with surrounding white space cut; empty when it cannot be read (for /proc and
 /// /sys).
 std::string read_line(const std::string& path);

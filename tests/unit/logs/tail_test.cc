@@ -42,29 +42,11 @@ TEST_CASE("a tail knows when each of its bytes arrived") {
   CHECK(tail.arrived_at(2) == at(3));
 }
 
-TEST_CASE(
-    "the first error line is found by when it began, and forgotten when it has left the tail") {
-  Tail tail;
-  CHECK_FALSE(tail.first_line_at(logs::looks_like_error));
-  tail.append("fine\n", at(1));
-  tail.append("Traceback (most ", at(2));
-  tail.append("recent call last):\n  File\nValueError: no\n", at(3));
-  CHECK(tail.first_line_at(logs::looks_like_error) == at(2));
-  tail.append(std::string(Tail::kBytes, '\n'), at(4));
-  CHECK_FALSE(tail.first_line_at(logs::looks_like_error));
-}
-
 TEST_CASE("a tail knows when its first byte arrived, though what came with it has left") {
   Tail tail;
   for (int i = 1; i <= 3; ++i) tail.append(std::string(40'000, 'x'), at(i));
   tail.append(".", at(4));
   CHECK(tail.arrived_at(0) == at(2));
-}
-
-TEST_CASE("an error in a last line without an end counts") {
-  Tail tail;
-  tail.append("working\nFatal: out of cheese", at(1));
-  CHECK(tail.first_line_at(logs::looks_like_error) == at(1));
 }
 
 TEST_CASE("very many small pieces keep their times roughly, and never too late") {
@@ -78,17 +60,4 @@ TEST_CASE("very many small pieces keep their times roughly, and never too late")
   }
   CHECK(tail.arrived_at(9'999) == at(9'999));
   CHECK(tail.arrived_at(9'900) >= at(9'890));
-}
-
-TEST_CASE("lines that report errors are told from those that do not") {
-  for (const char* line : {"Traceback (most recent call last):", "ValueError: no",
-                           "terminate called after throwing an instance of 'std::runtime_error'",
-                           "algo-1:31:31 [0] NCCL WARN Cuda failure", "make: *** error: stop"}) {
-    CAPTURE(line);
-    CHECK(logs::looks_like_error(line));
-  }
-  for (const char* line : {"", "epoch 1 error 0.12", "UserWarning: slow", "terrors of the deep"}) {
-    CAPTURE(line);
-    CHECK_FALSE(logs::looks_like_error(line));
-  }
 }

@@ -15,6 +15,7 @@
 
 using namespace trainit;
 using namespace trainit::sys;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -89,11 +90,31 @@ TEST_CASE("a file of an open directory is read there, and a link in its place is
   REQUIRE(write_file(directory.path + "/file", "content"));
   REQUIRE(::symlink((directory.path + "/file").c_str(), (directory.path + "/link").c_str()) == 0);
   const UniqueFd opened(::open(directory.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  CHECK(*read_file_in(opened.borrow(), "file") == "content");
+  CHECK(read_file_in(opened.borrow(), "file")->text == "content");
   CHECK(read_file_in(opened.borrow(), "file", 3).error().message ==
         "reading file: it is longer than 3 bytes");
   CHECK(read_file_in(opened.borrow(), "link").error().message ==
         "reading link: Too many levels of symbolic links (ELOOP)");
+}
+
+TEST_CASE("a file of an open directory tells when it was written, at the latest") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path + "/file";
+  const UniqueFd opened(::open(directory.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const TimePoint before = Clock::now();
+  REQUIRE(write_file(path, "content"));
+  const TimePoint after = Clock::now();
+  CHECK(read_file_in(opened.borrow(), "file")->written_at >= before);
+  CHECK(read_file_in(opened.borrow(), "file")->written_at <= after + 1s);
+
+  timespec stamps[2];
+  ::clock_gettime(CLOCK_REALTIME, &stamps[1]);
+  stamps[1].tv_sec -= 60;
+  stamps[0] = stamps[1];
+  REQUIRE(::utimensat(AT_FDCWD, path.c_str(), stamps, 0) == 0);
+  const Duration age = Clock::now() - read_file_in(opened.borrow(), "file")->written_at;
+  CHECK(age > 50s);
+  CHECK(age < 70s);
 }
 
 TEST_CASE("a listing that breaks off is an error, and no shorter list") {

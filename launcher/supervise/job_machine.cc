@@ -65,12 +65,13 @@ void JobMachine::handle(const event::SpawnFailed& event, TimePoint now, Actions&
 void JobMachine::handle(const event::Exited& event, TimePoint now, Actions& out) {
   WorkerEnd& ended = worker(event.worker);
   ended.status = event.status;
+  // Whoever asks us to stop may have sent the same signal to the workers.
+  ended.told_to_stop = event.signalled || end_.stop_signal != 0;
   worker_down(ended, now, out);
 }
 
 void JobMachine::worker_down(WorkerEnd& ended, TimePoint now, Actions& out) {
   ended.ended_at = now;
-  ended.told_to_stop = end_.stop_at.has_value();
   if (phase_ == Phase::kRunning && !went_well(ended) && !all_ended()) {
     begin_stop(StopReason::kWorkerFailed, SIGTERM, limits_.failure_grace, now, out);
   } else {

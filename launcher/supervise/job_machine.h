@@ -36,6 +36,7 @@ struct SpawnFailed {
 struct Exited {
   int worker;
   sys::ExitStatus status;
+  bool signalled;  ///< SignalLeaders had been carried out when it was reaped
 };
 struct StopRequested {
   int signal;
@@ -61,8 +62,9 @@ enum class StopReason { kNone, kPlatform, kWorkerFailed, kStoreEnded };
 struct WorkerEnd {
   std::optional<sys::ExitStatus> status;  ///< nothing: it never ran, or not even KILL ended it
   std::optional<sys::SpawnError> spawn_error;
-  bool told_to_stop = false;  ///< it ended after we had told it to, be it because of that or not;
-                              ///< also when it never ran because of a stop
+  bool told_to_stop = false;  ///< it ended after we had told it to, or had been asked to tell it,
+                              ///< be it because of that or not; also when it never ran because of
+                              ///< a stop
   TimePoint started_at, ended_at;
 };
 

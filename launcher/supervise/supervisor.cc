@@ -196,6 +196,7 @@ void Supervisor::say_who_failed() const {
 }
 
 void Supervisor::perform(const action::SignalLeaders& action) {
+  leaders_signalled_ = true;
   for (const WorkerProcess& worker : workers_) {
     family_.signal_leader(worker, action.signal);
     family_.signal_leader(worker, SIGCONT);  // a stopped process would not see the signal
@@ -455,7 +456,7 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
   report::add_status(reaped.status, fields);
   fields.push_back({"max_memory_kib", Json(static_cast<std::int64_t>(reaped.max_memory_kib))});
   parts_.record.write("ended", fields);
-  post(event::Exited{index, reaped.status});
+  post(event::Exited{index, reaped.status, leaders_signalled_});
 }
 
 int Supervisor::index_of(pid_t pid) const {

@@ -101,10 +101,11 @@ class Supervisor {
   sys::TimePoint started_at_;
   bool late_told_ = false;  ///< that some worker had not come
   Terminal terminal_;
-  std::string directory_;   ///< where the workers begin, if nothing else is said
-  rlimit open_files_ = {};  ///< our caller's limit, for the workers
-  bool suspended_ = false;  ///< workers were stopped by Ctrl-Z and not continued yet
-  int tree_signal_ = 0;     ///< the last that the tree was sent
+  std::string directory_;           ///< where the workers begin, if nothing else is said
+  rlimit open_files_ = {};          ///< our caller's limit, for the workers
+  bool suspended_ = false;          ///< workers were stopped by Ctrl-Z and not continued yet
+  bool leaders_signalled_ = false;  ///< the workers were told to stop
+  int tree_signal_ = 0;             ///< the last that the tree was sent
   bool awaits_empty_tree_ = false;
   int looks_before_answer_ = 0;  ///< that may still fail until TreeNotEmpty; 0: nobody waits for it
   bool awaits_drain_ = false;

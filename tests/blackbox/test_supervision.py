@@ -360,6 +360,24 @@ def test_one_failing_worker_stops_the_others_and_is_the_outcome(trainit, start, 
     assert "rank 1" in here.failure_reason and "code 3" in here.failure_reason
 
 
+def test_of_two_workers_that_are_found_dead_at_the_same_time_none_was_told_to_stop(trainit, start, job):
+    script = """
+print("rank", os.environ["RANK"], "is", os.getpid())
+wait_until(lambda: os.environ["RANK"] == "0" and os.path.exists("go"))
+raise ConnectionResetError(104, "Connection reset by peer")
+"""
+    here = job()
+    running = start([trainit, "--workers", "2", "--", *python(script)], job=here, cwd=here.base, namespace=False)
+    workers = [int(running.wait_for(rf"rank {rank} is (\d+)$")[1]) for rank in (0, 1)]
+    running.signal(signal.SIGSTOP)
+    os.kill(workers[1], signal.SIGKILL)
+    (here.base / "go").touch()
+    wait_until(lambda: [state_of(pid) for pid in workers] == ["Z", "Z"], "both have ended")
+    running.signal(signal.SIGCONT)
+    assert running.wait(30).code == 137
+    assert here.failure.startswith("algo-1 rank 1: killed by SIGKILL"), here.failure
+
+
 def test_a_worker_that_ignores_the_stop_after_a_failure_is_killed_after_its_grace(trainit, start, program, job):
     here = job()
     command = f'[ $RANK = 1 ] || exec {program("signal_witness")} -i leader; while [ ! -e go ]; do sleep 0.01; done; exit 3'

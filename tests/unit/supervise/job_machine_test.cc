@@ -30,15 +30,17 @@ class Job {
   explicit Job(int workers, Limits with = limits()) : machine_(workers, with) {}
 
   std::string on(const Event& event) {
-    return supervise::testing::names_of(machine_.on(event, now_));
+    const std::string actions = supervise::testing::names_of(machine_.on(event, now_));
+    signalled_ = signalled_ || actions.starts_with("leaders SIG");
+    return actions;
   }
   std::string agreed() { return on(event::Agreed{}); }
   std::string spawned(int worker) { return on(event::Spawned{worker}); }
   std::string exited(int worker, int code) {
-    return on(event::Exited{worker, ExitStatus::exited(code)});
+    return on(event::Exited{worker, ExitStatus::exited(code), signalled_});
   }
   std::string killed(int worker, int signal) {
-    return on(event::Exited{worker, ExitStatus::killed(signal)});
+    return on(event::Exited{worker, ExitStatus::killed(signal), signalled_});
   }
   std::string failed(int worker, SpawnStage stage, int errno_value) {
     return on(event::SpawnFailed{worker, SpawnError{stage, errno_value}});
@@ -66,6 +68,7 @@ class Job {
   sys::TimePoint now() const { return now_; }
 
  private:
+  bool signalled_ = false;  ///< the leaders were
   sys::TimePoint now_ = sys::TimePoint(1h);
   JobMachine machine_;
 };
@@ -173,6 +176,23 @@ TEST_CASE("a second failure during the stop changes nothing") {
   job.run();
   job.exited(1, 7);
   CHECK(job.exited(0, 1) == "");
+  CHECK(job.end().workers[0].told_to_stop);
+}
+
+TEST_CASE("a worker that was found dead together with the one that stops the job was not told to") {
+  Job job(3);
+  job.run();
+  job.exited(0, 1);
+  CHECK(job.on(event::Exited{1, ExitStatus::killed(SIGKILL), false}) == "");
+  CHECK_FALSE(job.end().workers[0].told_to_stop);
+  CHECK_FALSE(job.end().workers[1].told_to_stop);
+}
+
+TEST_CASE("a worker that ended between a stop signal and our own counts as told to stop") {
+  Job job(2);
+  job.run();
+  job.stop();
+  job.on(event::Exited{0, ExitStatus::killed(SIGTERM), false});
   CHECK(job.end().workers[0].told_to_stop);
 }
 
@@ -412,7 +432,7 @@ TEST_CASE("nothing is done after the end, whatever comes") {
   job.drained();
   for (const Event& late :
        {Event(event::Agreed{}), Event(event::Spawned{0}),
-        Event(event::Exited{0, ExitStatus::exited(1)}), Event(event::StopRequested{SIGTERM}),
+        Event(event::Exited{0, ExitStatus::exited(1), true}), Event(event::StopRequested{SIGTERM}),
         Event(event::StoreEnded{ExitStatus::killed(SIGSEGV)}),
         Event(event::TimerFired{Timer::kDrain}), Event(event::TreeEmpty{}),
         Event(event::TreeNotEmpty{}), Event(event::OutputDrained{})}) {

@@ -133,7 +133,7 @@ void SimulatedHost::end_process(int index, int signal) {
     if (!status.success()) stopping_ = true;
     if (!status.success() && failed_at_ < 0) failed_at_ = now_;
     if (!leader_alive()) all_down_at_ = now_;
-    tell(event::Exited{process.worker, status});
+    tell(event::Exited{process.worker, status, signalled_});
   }
   answer_waits();
 }
@@ -172,6 +172,7 @@ void SimulatedHost::carry_out(const action::Spawn& what) {
 }
 
 void SimulatedHost::carry_out(const action::SignalLeaders& what) {
+  signalled_ = true;
   for (std::size_t i = 0; i < processes_.size(); ++i) {
     if (processes_[i].worker >= 0) deliver(static_cast<int>(i), what.signal);
   }

@@ -98,6 +98,7 @@ class SimulatedHost {
   bool fork_failed_ = false;  ///< and the machine does not know it yet
   bool awaits_empty_ = false, awaits_drain_ = false;
   bool store_runs_ = true, store_ended_ = false;  ///< ended: by the machine
+  bool signalled_ = false;                        ///< the leaders were
   bool stopping_ = false;
   int stop_at_ = -1, failed_at_ = -1, all_down_at_ = -1, finished_at_ = -1;
   std::string problem_, trace_;

@@ -108,7 +108,7 @@ bool take_stopped(pid_t pid) {
 
 pid_t parent_of(pid_t pid) {
   const auto process = read_process(pid);
-  return process ? process->parent : 0;
+  return process && *process ? (*process)->parent : 0;
 }
 
 bool has_children() {

@@ -109,7 +109,7 @@ constexpr Row kRows[] = {
     {"start", began},           {"environment", nullptr},     {"plan", nullptr},
     {"spawned", spawned},       {"signal", signal_came},      {"stop", stop_step},
     {"ended", ended},           {"evidence", nullptr},        {"checkpoint", checkpoint},
-    {"rendezvous", rendezvous}, {"store_ended", store_ended}, {"outcome", outcome}};
+    {"rendezvous", rendezvous}, {"store", store_ended}, {"outcome", outcome}};
 
 std::string tell(const StoryEvent& event) {
   for (const Row& row : kRows) {

@@ -26,6 +26,10 @@ using namespace std::chrono_literals;
 constexpr sys::Duration kLookAgain = 20ms;
 constexpr int kLooks = 25;
 
+/// How long a store that was sent KILL may take to go. When even that does not end it, the job ends
+/// all the same.
+constexpr auto kStoreGoes = 500ms;
+
 Limits limits_of(const LaunchPlan& plan) {
   Limits limits;
   limits.stop_leaders = plan.stop.leaders;
@@ -116,6 +120,7 @@ Result<JobEnd> Supervisor::run() {
   parts_.loop.unwatch(signal_fd_.borrow());
   if (reap_timer_) parts_.loop.cancel(*reap_timer_);
   if (late_timer_) parts_.loop.cancel(*late_timer_);
+  if (store_timer_) parts_.loop.cancel(*store_timer_);
   if (parts_.store != nullptr && !rendezvous_.complete()) record_rendezvous();
   return machine_.end();
 }
@@ -176,12 +181,14 @@ void Supervisor::perform(const action::Spawn& action) {
   post(event::Spawned{action.worker});
 }
 
-/// Says which worker's end stops the others.
+/// Says whose end stops the workers.
 void Supervisor::say_who_failed() const {
   const JobEnd& end = machine_.end();
-  if (end.reason == StopReason::kStoreEnded)
-    return parts_.log.info("the rendezvous store {}: stopping the workers",
-                           sys::describe(*end.store));
+  if (end.reason == StopReason::kStoreEnded) {
+    return parts_.log.info("the rendezvous store {} after {}: stopping the workers",
+                           sys::describe(*end.store),
+                           human_seconds(sys::in_seconds(*end.stop_at - started_at_)));
+  }
   if (end.reason != StopReason::kWorkerFailed) return;
   for (std::size_t index = 0; index < workers_.size(); ++index) {
     const WorkerEnd& worker = end.workers[index];
@@ -241,7 +248,12 @@ void Supervisor::perform(const action::CancelTimer&) {
 }
 
 void Supervisor::perform(const action::EndStore&) {
-  if (parts_.store != nullptr) parts_.store->retire();
+  if (parts_.store == nullptr || parts_.store->pid() < 0) return;
+  parts_.store->retire();
+  store_timer_ = parts_.loop.after(kStoreGoes, [this] {
+    store_timer_.reset();
+    reap();
+  });
 }
 
 void Supervisor::perform(const action::AwaitEmptyTree&) {
@@ -250,9 +262,11 @@ void Supervisor::perform(const action::AwaitEmptyTree&) {
   reap();
 }
 
-/// An answer that is not known yet may be late, but not for ever: the machine waits for it.
+/// An answer that is not known yet may be late, but not for ever: the machine waits for it. A store
+/// that was sent KILL is awaited first: without /proc nobody could tell it from what outlived the
+/// workers, and whoever adopted it might leave it a zombie.
 void Supervisor::look_for_empty_tree(sys::ReapResult reaped) {
-  if (!awaits_empty_tree_) return;
+  if (!awaits_empty_tree_ || store_timer_) return;
   const std::optional<bool> empty = family_.is_empty(reaped);
   if (empty.value_or(false)) {
     awaits_empty_tree_ = false;
@@ -423,14 +437,18 @@ void Supervisor::record_rendezvous() {
   parts_.record.write("rendezvous", fields);
 }
 
+void Supervisor::record_store_end(const sys::ExitStatus& status) {
+  Json::Object fields{{"status", Json(sys::describe(status))}};
+  report::add_status(status, fields);
+  parts_.record.write("store", fields);
+}
+
 void Supervisor::on_store_ended(const sys::ExitStatus& status) {
   family_.forget(parts_.store->pid());
   parts_.store->forget();
-  if (!machine_.end().leaders_down_at) {
-    Json::Object fields{{"status", Json(sys::describe(status))}};
-    report::add_status(status, fields);
-    parts_.record.write("store_ended", fields);
-  }
+  if (!store_timer_) record_store_end(status);
+  if (store_timer_) parts_.loop.cancel(*store_timer_);
+  store_timer_.reset();
   post(event::StoreEnded{status});
 }
 

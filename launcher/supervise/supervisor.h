@@ -79,6 +79,7 @@ class Supervisor {
   void on_joined(pid_t process);
   void look_for_late_workers();
   void record_rendezvous();
+  void record_store_end(const sys::ExitStatus& status);
   void on_store_ended(const sys::ExitStatus& status);
   void look_for_drained_output();
   void reap();
@@ -97,7 +98,7 @@ class Supervisor {
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   std::optional<std::int64_t> oom_kills_before_;
-  std::optional<sys::EventLoop::TimerId> timer_, reap_timer_, late_timer_;
+  std::optional<sys::EventLoop::TimerId> timer_, reap_timer_, late_timer_, store_timer_;
   sys::TimePoint started_at_;
   bool late_told_ = false;  ///< that some worker had not come
   Terminal terminal_;

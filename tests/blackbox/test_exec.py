@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from trainit_testing.processes import children_of
+from trainit_testing.processes import children_of, workers_of
 
 # ---- which signals stop
 
@@ -67,7 +67,7 @@ def test_another_signal_can_stop_the_job(trainit, start, program, job):
 def test_a_dropped_signal_never_arrives_and_workers_do_not_inherit_that(trainit, start, program, job):
     running = start([trainit, "--rewrite", "10:0", "--rewrite", "TERM:0", "--", program("signal_witness")], job=job())
     running.wait_for("leader ready")
-    worker = children_of(running.pid)[0]
+    (worker,) = workers_of(running.pid)
     ignored = next(line for line in Path(f"/proc/{worker}/status").read_text().splitlines() if "SigIgn" in line)
     assert not int(ignored.split()[1], 16) & (1 << signal.SIGUSR1 - 1 | 1 << signal.SIGTERM - 1)
     for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGUSR2):

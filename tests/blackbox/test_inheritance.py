@@ -246,8 +246,14 @@ for port in map(int, sorted(ports)):
 
 
 def test_the_ports_are_held_against_strangers_and_open_to_servers_of_rank_0(trainit, pid1, job):
-    end = pid1([trainit, "--", "python3", "-c", PORTS], job=job())
+    end = pid1([trainit, "--worker-store", "--", "python3", "-c", PORTS], job=job())
     assert end.out.splitlines() == ["2 ports", *["EADDRINUSE free EADDRINUSE free EADDRINUSE free"] * 2]
+
+
+def test_the_port_of_the_launchers_own_store_is_nobody_elses(trainit, pid1, job):
+    end = pid1([trainit, "--", "python3", "-c", PORTS], job=job())
+    assert sorted(end.out.splitlines()) == ["2 ports", "EADDRINUSE EADDRINUSE EADDRINUSE EADDRINUSE EADDRINUSE EADDRINUSE",
+                                            "EADDRINUSE free EADDRINUSE free EADDRINUSE free"]
 
 
 def test_two_jobs_on_one_host_get_ports_of_their_own(trainit, start, job):

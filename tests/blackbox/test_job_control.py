@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from trainit_testing.processes import children_of, state_of
+from trainit_testing.processes import state_of, workers_of
 
 #: Ignores SIGTERM or SIGCHLD, or blocks one of them, and becomes its arguments, as some callers do.
 ODD_CALLER = """
@@ -73,7 +73,7 @@ def test_ctrl_z_of_several_workers_stops_all_of_them_and_fg_continues_them(train
 def test_where_nobody_could_continue_us_only_the_worker_stops(trainit, start, program):
     running = start([trainit, "--log-level", "info", "exec", "--", program("signal_witness"), "-z"], tty=True)
     running.wait_for("leader ready")
-    worker = children_of(running.pid)[0]
+    (worker,) = workers_of(running.pid)
     running.type("\x1a")
     running.wait_for("the worker is stopped")
     wait_for_state(worker, "T")
@@ -141,9 +141,9 @@ def test_a_worker_gets_the_limit_of_open_files_of_our_caller(trainit, pid1, job)
     assert end.out.split() == ["77", "999"]
 
 
-def test_a_limit_of_64_open_files_is_enough_for_16_workers(trainit, pid1, job):
+def test_a_limit_of_64_open_files_is_enough_for_15_workers(trainit, pid1, job):
     here = job()
-    end = pid1(["prlimit", "--nofile=64", trainit, "--workers", "16", "--", "true"], job=here)
+    end = pid1(["prlimit", "--nofile=64", trainit, "--workers", "15", "--", "true"], job=here)
     assert end.code == 0 and here.success
 
 
@@ -164,7 +164,7 @@ def test_descriptors_that_socket_activation_passed_are_meant_for_the_worker(trai
 def test_the_launcher_keeps_no_directory_of_its_caller(trainit, start, program, job, tmp_path):
     running = start([trainit, "--", program("signal_witness")], job=job(), cwd=tmp_path)
     running.wait_for("leader ready")
-    worker = children_of(running.pid)[0]
+    (worker,) = workers_of(running.pid)
     assert os.path.samefile(f"/proc/{running.pid}/cwd", f"/proc/{running.pid}/root")
     assert os.path.samefile(f"/proc/{worker}/cwd", tmp_path)
     running.signal(signal.SIGTERM)

@@ -37,7 +37,7 @@ while peer is None:
 if not peer.recv(1): raise ConnectionResetError("Connection closed by peer")
 """
     here = job()
-    end = pid1([trainit, "--workers", "2", "--failure-grace", "30", *python("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + text)], job=here)
+    end = pid1([trainit, "--workers", "2", "--worker-store", "--failure-grace", "30", *python("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + text)], job=here)
     assert end.code == 1
     assert here.failure.startswith("algo-1 rank 0: RuntimeError: the data is broken"), here.failure
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from trainit_testing import jobs
-from trainit_testing.processes import children_of, state_of
+from trainit_testing.processes import children_of, state_of, store_of, workers_of
 
 #: Everything that means something to a worker and does not stop the job.
 FORWARDED = [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGWINCH,
@@ -257,7 +257,7 @@ def test_leaders_are_stopped_first_and_the_rest_only_when_they_are_down(trainit,
                     job=job())
     for name in ("leader", "child", "escapee"):
         running.wait_for(f"{name} ready")
-    leader = [pid for pid in children_of(running.pid)][0]
+    leader = workers_of(running.pid)[0]
     running.signal(signal.SIGTERM)
     running.wait_for("leader got 15")
     running.signal(signal.SIGUSR1)  # it still works on its checkpoint, and signals still come through
@@ -413,7 +413,7 @@ def job_of_a_stranger():
 
 
 def test_a_fork_that_is_refused_stops_the_workers_that_run_and_starts_no_more(trainit, pid1, job_of_a_stranger):
-    limited = ["setpriv", "--reuid=23456", "--regid=23456", "--clear-groups", "prlimit", "--nproc=3"]
+    limited = ["setpriv", "--reuid=23456", "--regid=23456", "--clear-groups", "prlimit", "--nproc=4"]
     # Through /proc/self/fd, because a stranger may not look for the binary where it lies.
     with open(trainit, "rb") as binary:
         end = pid1([*limited, f"/proc/self/fd/{binary.fileno()}", "--workers", "5", "--", "sleep", "1000"],
@@ -444,8 +444,8 @@ def test_a_signal_between_the_start_and_the_workers_exec_is_not_lost(trainit, st
     running = start([*SLOW_EXEC, trainit, "--stop-budget", "1h", "--", "sleep", "1000"], job=job())
     running.wait_for("1 worker, rank 0", stream="err")
     launcher = children_of(running.pid)[0]
-    wait_until(lambda: children_of(launcher), "there is a worker")
-    worker = children_of(launcher)[0]
+    wait_until(lambda: store_of(launcher) and workers_of(launcher), "there is a worker")
+    (worker,) = workers_of(launcher)
     assert os.readlink(f"/proc/{worker}/exe") == os.readlink(f"/proc/{launcher}/exe")  # it is not sleep yet
     os.kill(launcher, number)
     assert running.wait().code == code

@@ -190,5 +190,23 @@ def state_of(pid):
         return ""
 
 
+def name_of(pid):
+    """What the process calls itself, or '' when there is none."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def children_of(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def store_of(launcher):
+    """The process that serves the launcher's rendezvous store, or None."""
+    return next((child for child in children_of(launcher) if name_of(child) == "trainit-store"), None)
+
+
+def workers_of(launcher):
+    """The launcher's children that are no store: its workers, and behind them what it adopted."""
+    return [child for child in children_of(launcher) if name_of(child) != "trainit-store"]

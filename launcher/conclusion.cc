@@ -191,6 +191,13 @@ std::optional<std::int64_t> kills_of_workers(const ConclusionInput& input) {
   return *input.oom_kills - 1;
 }
 
+/// Whichever of them failed did so because of the store.
+void excuse_workers(diagnose::FirstCause& cause) {
+  if (cause.evidence != nullptr)
+    cause.consequences.insert(cause.consequences.begin(), cause.evidence);
+  cause.evidence = nullptr;
+}
+
 /// When the first worker was started. One that a stop forestalled has no start.
 sys::TimePoint first_start(const supervise::JobEnd& end) {
   sys::TimePoint first = sys::TimePoint::max();
@@ -296,9 +303,11 @@ Conclusion conclude(const ConclusionInput& input) {
     for (std::size_t index = 0; index < count; ++index)
       gathered.push_back(evidence_of(input, index));
     diagnose::attribute_oom_kills(gathered, kills_of_workers(input));
-    const diagnose::FirstCause cause = diagnose::decide(gathered);
+    diagnose::FirstCause cause = diagnose::decide(gathered);
+    const bool store_failed = store_is_cause(input.end, cause);
+    if (store_failed) excuse_workers(cause);
     conclusion.evidence = evidence_events(gathered, cause, first_start(input.end));
-    if (store_is_cause(input.end, cause)) {
+    if (store_failed) {
       fail_with_store(input, gathered, conclusion);
     } else if (cause.evidence != nullptr) {
       fail_with_cause(cause, gathered, conclusion);

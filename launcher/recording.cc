@@ -106,11 +106,16 @@ class EvidenceWriter {
       fields.push_back({"text", Json(diagnose::summarize(evidence))});
     } else if (is_consequence(evidence)) {
       fields.push_back({"class", Json("consequence")});
-      fields.push_back({"text", Json(diagnose::describe_consequence(*cause_.evidence, evidence))});
+      fields.push_back({"text", Json(text_of_consequence(evidence))});
     } else {
       fields.push_back({"class", Json("stopped")});
       fields.push_back({"text", Json(diagnose::summarize(evidence))});
     }
+  }
+
+  std::string text_of_consequence(const diagnose::Evidence& evidence) const {
+    if (cause_.evidence == nullptr) return diagnose::summarize(evidence);
+    return diagnose::describe_consequence(*cause_.evidence, evidence);
   }
 
   void add_time(const char* name, sys::TimePoint time, Json::Object& fields) const {

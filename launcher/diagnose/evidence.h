@@ -46,7 +46,7 @@ enum class CauseClass {
 };
 
 struct FirstCause {
-  const Evidence* evidence = nullptr;  ///< null when nobody failed by itself
+  const Evidence* evidence = nullptr;  ///< null when no worker is the cause
   CauseClass kind = CauseClass::kStopped;
   std::vector<const Evidence*> consequences;  ///< the others that failed, nearest first
 };

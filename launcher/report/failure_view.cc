@@ -127,7 +127,9 @@ void add_consequences(const JobStory& job, const Culprit& culprit,
     for (const auto& [rank, worker] : host.story.workers) {
       if (&worker == culprit.worker || !worker.evidence) continue;
       if (worker.evidence->part == Part::kStopped) continue;
-      found.push_back(visible(worker.evidence->text));
+      std::string text = visible(worker.evidence->text);
+      const bool said = std::find(lines.begin(), lines.end(), "  " + text) != lines.end();
+      if (!said) found.push_back(std::move(text));
     }
   }
   if (found.empty()) return;

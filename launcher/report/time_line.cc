@@ -76,9 +76,7 @@ std::string rendezvous(const Json& json) {
                      ranks.empty() || joined == 0 ? "" : ", but not " + name_ranks(ranks));
 }
 
-std::string store_ended(const Json& json) {
-  return "the rendezvous store " + text_of(json, "status");
-}
+std::string store(const Json& json) { return "the rendezvous store " + text_of(json, "status"); }
 
 std::string outcome(const Json& json) {
   const Json* success = json.find("success");
@@ -106,10 +104,10 @@ struct Row {
   std::string (*tell)(const Json& json);  ///< null: it is told elsewhere
 };
 constexpr Row kRows[] = {
-    {"start", began},           {"environment", nullptr},     {"plan", nullptr},
-    {"spawned", spawned},       {"signal", signal_came},      {"stop", stop_step},
-    {"ended", ended},           {"evidence", nullptr},        {"checkpoint", checkpoint},
-    {"rendezvous", rendezvous}, {"store", store_ended}, {"outcome", outcome}};
+    {"start", began},           {"environment", nullptr}, {"plan", nullptr},
+    {"spawned", spawned},       {"signal", signal_came},  {"stop", stop_step},
+    {"ended", ended},           {"evidence", nullptr},    {"checkpoint", checkpoint},
+    {"rendezvous", rendezvous}, {"store", store},         {"outcome", outcome}};
 
 std::string tell(const StoryEvent& event) {
   for (const Row& row : kRows) {

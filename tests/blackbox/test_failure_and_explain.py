@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from trainit_testing.processes import store_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 RUN_RECORD = REPOSITORY / "docs/run-record.md"
@@ -51,7 +52,7 @@ def events_of(here):
 def failed(trainit, pid1, job):
     """A job of three workers, of which rank 1 was the first cause."""
     here = job(hyperparameters={"epochs": 3}, code={"train.py": RAISES})
-    end = pid1([trainit, "--workers", "3", "--", "python3", str(here.code / "train.py")], job=here)
+    end = pid1([trainit, "--workers", "3", "--worker-store", "--", "python3", str(here.code / "train.py")], job=here)
     assert end.code == 1, end.err
     return here
 
@@ -358,8 +359,13 @@ def test_every_event_and_member_that_a_job_writes_is_documented(trainit, pid1, s
     not_there = job()
     not_there.write_code("script.sh", "#!/nowhere/interpreter\n", 0o755)
     pid1([trainit, "--", str(not_there.code / "script.sh")], job=not_there)
+    storeless = job()
+    running = start([trainit, "--", "sh", "-c", "echo up; exec sleep 600"], job=storeless)
+    running.wait_for("up")
+    os.kill(store_of(running.pid), 9)
+    running.wait(30)
     known, seen = documented(), {}
-    for here in (failed, stopped, saved, not_there):
+    for here in (failed, stopped, saved, not_there, storeless):
         for event in events_of(here):
             seen.setdefault(event["event"], set()).update(event)
     assert seen.keys() == known.keys()

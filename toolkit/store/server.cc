@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "sys/files.h"
+#include "sys/posix.h"
 
 namespace trainit::store {
 namespace {
@@ -89,8 +90,8 @@ void Server::accept_from(sys::BorrowedFd listening) {
   for (int accepted = 0; accepted < kAcceptsPerTurn; ++accepted) {
     sockaddr_storage peer = {};
     socklen_t size = sizeof peer;
-    sys::UniqueFd socket(::accept4(listening.get(), reinterpret_cast<sockaddr*>(&peer), &size,
-                                   SOCK_NONBLOCK | SOCK_CLOEXEC));
+    sys::UniqueFd socket(posix::accept4(listening.get(), reinterpret_cast<sockaddr*>(&peer), &size,
+                                        SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
       add(std::move(socket), sys::Address::of(peer));
     } else if (errno == EAGAIN) {
@@ -168,7 +169,7 @@ void Server::on_ready(ClientId client, std::uint32_t events) {
 }
 
 void Server::receive(Connection& connection) {
-  const ssize_t size = ::recv(connection.fd.get(), buffer_.data(), buffer_.size(), 0);
+  const ssize_t size = posix::recv(connection.fd.get(), buffer_.data(), buffer_.size(), 0);
   if (size > 0) return take(connection, {buffer_.data(), static_cast<std::size_t>(size)});
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   // What it asked for before it ended is still answered.
@@ -231,7 +232,8 @@ bool Server::send(Connection& connection, std::string& answers) {
     connection.out += answers;
     return true;
   }
-  const ssize_t sent = ::send(connection.fd.get(), answers.data(), answers.size(), MSG_NOSIGNAL);
+  const ssize_t sent =
+      posix::send(connection.fd.get(), answers.data(), answers.size(), MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN && errno != EINTR) return false;
   const std::size_t taken = sent < 0 ? 0 : static_cast<std::size_t>(sent);
   if (taken == answers.size()) return true;
@@ -242,7 +244,7 @@ bool Server::send(Connection& connection, std::string& answers) {
 
 bool Server::write_out(Connection& connection) {
   const char* rest = connection.out.data() + connection.sent;
-  const ssize_t sent = ::send(connection.fd.get(), rest, connection.unsent(), MSG_NOSIGNAL);
+  const ssize_t sent = posix::send(connection.fd.get(), rest, connection.unsent(), MSG_NOSIGNAL);
   if (sent < 0) return errno == EAGAIN || errno == EINTR;
   connection.sent += static_cast<std::size_t>(sent);
   if (connection.unsent() > 0) return true;

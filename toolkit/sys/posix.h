@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 namespace trainit::posix {
+using ::accept4;
 using ::access;
 using ::chdir;
 using ::close;
@@ -49,6 +50,7 @@ using ::prctl;
 using ::read;
 using ::readdir;
 using ::readlink;
+using ::recv;
 using ::rename;
 using ::renameat;
 using ::renameat2;

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from trainit_testing import store_client
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 README = REPOSITORY / "README.md"
@@ -174,9 +175,17 @@ def digits_job(job, tmp_path):
 COMMAND = ["--workers", "2", "--args", "toolkit", "--", "python3", "/app/train.py"]
 
 
+JOINS = f"""/usr/bin/python3 -S -c '
+import sys
+sys.path.insert(0, "{store_client.SEARCH_PATH}")
+from trainit_testing.store_client import Client
+Client.of_worker().join()'
+"""
+
+
 @pytest.mark.parametrize("page", [README, WALK_THROUGH], ids=name_of)
 def test_the_log_of_a_success_is_what_is_printed(trainit, pid1, digits_job, page):
-    here = digits_job("echo epoch 1 loss 2.17")
+    here = digits_job(JOINS + "echo epoch 1 loss 2.17")
     end = pid1([trainit, *COMMAND], job=here, env=here.path)
     assert end.code == 0 and here.success
     (shown,) = blocks(page, "log of a success")

@@ -10,11 +10,14 @@
 namespace trainit::posix {
 namespace {
 
+constexpr char kChild[] = "child/";
+
 /// What the two variables say, and how far we are.
 struct Fault {
   char call[32] = {};
   int at = 0, error = 0, count = 0;
   bool lasts = false, partial = false;
+  bool child = false;  ///< this process was forked from the one that the variables were meant for
 
   Fault() {
     char after = ' ';
@@ -25,7 +28,9 @@ struct Fault {
   }
 
   bool hits(const char* name) {
-    if (std::strcmp(name, call) != 0) return false;
+    const std::size_t prefix = child ? std::strlen(kChild) : 0;
+    if (std::strncmp(call, kChild, prefix) != 0 || std::strcmp(name, call + prefix) != 0)
+      return false;
     ++count;
     return count == at || (lasts && count > at);
   }
@@ -42,7 +47,7 @@ void note(const char* call, const char* detail, bool hit) {
   const int log =
       path == nullptr ? -1 : ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log < 0) return;
-  ::dprintf(log, "%s %s%s\n", call, detail, hit ? " !" : "");
+  ::dprintf(log, "%s%s %s%s\n", fault().child ? kChild : "", call, detail, hit ? " !" : "");
   ::close(log);
 }
 
@@ -64,6 +69,10 @@ bool fails(const char* call, int detail) {
 std::size_t part_of(std::size_t size) { return fault().partial ? (size + 1) / 2 : size; }
 
 }  // namespace
+
+int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
+  return fails("accept4", fd) ? -1 : ::accept4(fd, address, size, flags);
+}
 
 int access(const char* path, int mode) { return fails("access", path) ? -1 : ::access(path, mode); }
 
@@ -101,7 +110,14 @@ int fcntl(int fd, int command, struct flock* lock) {
 
 DIR* fdopendir(int fd) { return fails("fdopendir", fd) ? nullptr : ::fdopendir(fd); }
 
-pid_t fork() { return fails("fork") ? -1 : ::fork(); }
+pid_t fork() {
+  const pid_t child = fails("fork") ? -1 : ::fork();
+  if (child == 0) {
+    fault().child = true;
+    fault().count = 0;
+  }
+  return child;
+}
 
 int fstat(int fd, struct stat* status) { return fails("fstat", fd) ? -1 : ::fstat(fd, status); }
 
@@ -148,6 +164,11 @@ dirent* readdir(DIR* directory) { return fails("readdir") ? nullptr : ::readdir(
 
 ssize_t readlink(const char* path, char* buffer, size_t size) {
   return fails("readlink", path) ? -1 : ::readlink(path, buffer, size);
+}
+
+ssize_t recv(int fd, void* buffer, size_t size, int flags) {
+  if (fails("recv", fd)) return -1;
+  return ::recv(fd, buffer, part_of(size), flags);
 }
 
 int rename(const char* from, const char* to) {

@@ -10,6 +10,8 @@
 ///   TRAINIT_FAULT_LOG  a file that gets the name of each call, one a line, with "!" after one that
 ///                      failed for us.
 ///
+/// A forked child counts its own calls, whose names begin with "child/" in both.
+///
 /// A failed call had no effect, except that a failed close has closed, as the kernel's has.
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,6 +29,7 @@
 
 namespace trainit::posix {
 
+int accept4(int fd, sockaddr* address, socklen_t* size, int flags);
 int access(const char* path, int mode);
 int chdir(const char* path);
 int close(int fd);
@@ -54,6 +57,7 @@ int prctl(int option, unsigned long argument);
 ssize_t read(int fd, void* buffer, size_t size);
 dirent* readdir(DIR* directory);
 ssize_t readlink(const char* path, char* buffer, size_t size);
+ssize_t recv(int fd, void* buffer, size_t size, int flags);
 int rename(const char* from, const char* to);
 int renameat(int from_fd, const char* from, int to_fd, const char* to);
 int renameat2(int from_fd, const char* from, int to_fd, const char* to, unsigned flags);

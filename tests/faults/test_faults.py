@@ -4,6 +4,9 @@ The launcher under test is `trainit_faults`, made of the same sources, in which 
 functions that can fail (tests/faults/faulty_posix.h). Whatever fails: it ends, no process is left, and what it
 leaves is the truth. Calls after the first worker's fork do not end the job, unless what failed is what the job
 needs; then a sentence says so.
+
+The launcher's first fork is the rendezvous store, which counts its own calls ("child/read"). What fails there may cost
+a client its connection or the store its life, and both of them the job; then that is what the job says.
 """
 
 import errno
@@ -22,6 +25,7 @@ from trainit_testing.processes import pid_namespace
 
 PART = 0  # fewer bytes than were asked for
 ERRORS = {
+    "accept4": ["ECONNABORTED", "EMFILE"],
     "access": ["EACCES"],
     "chdir": ["EACCES"],
     "close": ["EIO", "EINTR"],
@@ -48,11 +52,12 @@ ERRORS = {
     "read": ["EIO", "EINTR", "EAGAIN", "ENOMEM", PART],
     "readdir": ["EIO"],
     "readlink": ["EACCES"],
+    "recv": ["ECONNRESET", "EINTR", "EAGAIN", PART],
     "rename": ["EIO", "ENOSPC", "EROFS"],
     "renameat": ["EIO", "ENOSPC"],
     "renameat2": ["ENOSYS", "EINVAL", "EIO"],
     "rmdir": ["EROFS"],
-    "send": ["EAGAIN", "EPIPE"],
+    "send": ["EAGAIN", "EPIPE", PART],
     "setpgid": ["EACCES"],
     "signalfd": ["EMFILE"],
     "stat": ["EACCES"],
@@ -70,7 +75,9 @@ FOR_EVER = [("write", "ENOSPC"), ("write", "EIO"), ("open", "EMFILE"), ("openat"
             ("fork", "EAGAIN"), ("pipe2", "EMFILE"), ("fcntl", "EPERM"), ("epoll_ctl", "ENOSPC"), ("kill", "EPERM"),
             ("close", "EIO"), ("fstat", "ENOMEM"), ("fsync", "EIO"), ("poll", "ENOMEM"), ("mkdir", "EROFS"),
             ("rename", "EROFS"), ("renameat2", "EROFS"), ("unlink", "EROFS"), ("stat", "EACCES"), ("lstat", "EACCES"),
-            ("access", "EACCES"), ("readlink", "EACCES"), ("getpgid", "EPERM")]
+            ("access", "EACCES"), ("readlink", "EACCES"), ("getpgid", "EPERM"),
+            ("child/epoll_ctl", "ENOSPC"), ("child/recv", "EIO"), ("child/send", "EPIPE"),
+            ("child/write", "EPIPE"), ("child/close", "EIO"), ("child/prctl", "EINVAL")]
 # By what nobody can look for the processes of a job.
 BLIND = [("open", "ENFILE"), ("open", "EACCES"), ("openat", "EMFILE"), ("openat", "EACCES"), ("fdopendir", "ENOMEM"),
          ("readdir", "EIO")]
@@ -81,6 +88,10 @@ LINES = ["[rank 1] rank 1", "rank 0"]
 # Our caller's own child, which is there until we were reaped, and leaves a witness then.
 COMPANY = """(tail --pid=$$ --sleep-interval=0.02 --follow /dev/null; : > "$OUT/company") > /dev/null 2>&1 & exec "$@\""""
 PLACES = {"init": pid_namespace("/proc"), "child": [], "beside": ["sh", "-c", COMPANY, "sh"]}
+CHILD = "child/"
+STORES = 1  # forks before the first worker's
+# How a job fails that lost its store, or a worker's connection to it.
+THROUGH_STORE = re.compile("the rendezvous store ended with code 1 after|the store is lost")
 
 
 class Run(small_jobs.SmallJob):
@@ -100,7 +111,8 @@ class Run(small_jobs.SmallJob):
         self.calls = log.read_text().splitlines()
         at = next((number for number, line in enumerate(self.calls) if line.endswith("!")), None)
         self.struck = None if at is None else self.calls[at][:-2].strip()
-        self.before_workers = at is not None and "fork " not in self.calls[:at]
+        self.in_store = self.struck is not None and self.struck.startswith(CHILD)
+        self.before_workers = at is not None and not self.in_store and self.calls[:at].count("fork ") <= STORES
         self.for_ever = str(self.number).endswith("+")
         self.company_ended = place == "beside" and not (self.out_directory / "company").exists()
         self.problems = [problem for problem in [*self.untruths(), *self.of_the_end()] if not self.excuses(problem)]
@@ -151,6 +163,10 @@ class Run(small_jobs.SmallJob):
             yield f"the failure file says {text!r}"
 
     def of_another_end(self):
+        if self.in_store:
+            if not THROUGH_STORE.search(self.marker("failure") or ""):
+                yield f"{self.struck} ended the job with {self.code} and the failure file {self.marker('failure')!r}"
+            return
         needed = self.call in NEEDED or self.for_ever
         if not self.before_workers and not needed:
             yield f"{self.struck} ended the job with {self.code}"
@@ -168,18 +184,19 @@ class Run(small_jobs.SmallJob):
 
 def places_of(calls):
     """(call, its number, whether a worker has been started by then) of each call of a run."""
-    counts, started = Counter(), False
+    counts = Counter()
     for line in calls:
         call = line.split()[0]
+        started = counts["fork"] > STORES or call.startswith(CHILD)
         counts[call] += 1
         yield call, counts[call], started
-        started = started or call == "fork"
 
 
 def faults_once(calls):
     """Each call with each error that it may have; before the workers, with the first of these only."""
     for call, number, started in places_of(calls):
-        for error in ERRORS[call] if started else ERRORS[call][:1]:
+        errors = ERRORS[call.removeprefix(CHILD)]
+        for error in errors if started else errors[:1]:
             yield call, number, error
 
 
@@ -244,6 +261,7 @@ def check(runs):
     ("success", "init", faults_once),
     ("failure", "child", faults_of_supervision),
     ("stop", "init", faults_of_supervision),
+    ("rendezvous", "child", faults_of_supervision),
     ("survivors", "child", faults_of_supervision),
     ("survivors", "beside", faults_of_the_end),
 ])
@@ -255,7 +273,7 @@ def test_whatever_call_fails_it_ends_and_leaves_the_truth_and_no_process(runs_of
 
 
 @pytest.mark.parametrize("case, place", [("success", "child"), ("failure", "init"), ("stop", "child"),
-                                         ("survivors", "init")])
+                                         ("rendezvous", "init"), ("survivors", "init")])
 def test_a_call_that_fails_for_ever_once_workers_run_leaves_the_truth_and_no_process(runs_of, case, place):
     check(runs_of(case, place, faults_for_ever, grace="1s"))
 

@@ -21,6 +21,21 @@ _WAIT = 'while [ ! -e "$OUT/ready.0" ]; do :; done;'
 _RAISE = r"""printf 'Traceback (most recent call last):\n  File "/app/train.py", line 53, in make_optimizer\n' >&2
 printf '    raise ValueError("learning rate must be positive")\nValueError: learning rate must be positive\n' >&2
 exit 7"""
+# VALIDATE, PING, ADD init/ 1, SET RANK; WAIT for the other rank's key; GET it. Bash reads up to each zero of the
+# answers: seven that ADD has, and the one that WAIT has.
+_MEET = r"""
+zeros="\x00\x00\x00\x00\x00\x00\x00" other=$((1 - RANK))
+text() { printf "\\\\x%02x%s%s" ${#1} "$zeros" "$1"; }
+lost() { echo "the store is lost" >&2; exit 9; }
+trap "" PIPE
+exec 3<> "/dev/tcp/$MASTER_ADDR/$MASTER_PORT"
+printf "\x00\xce\xf7\x85\x3c\x0dPIN$RANK\x04$(text init/)\x01$zeros" >&3 || lost
+printf "\x01$(text $RANK)$(text "here is $RANK.")\x06\x01$zeros$(text $other)" >&3 || lost
+for zero in 1 2 3 4 5 6 7 8; do IFS= read -r -d "" answer <&3 || lost; done
+printf "\x03$(text $other)" >&3 || lost
+IFS= read -r -d . answer <&3
+case $answer in *"here is $other") ;; *) lost ;; esac
+"""
 CASES = {
     # name: (the workers' script, the exit code, who is done in the end)
     "success": (_WORKER + ': > "$OUT/done.$RANK"', 0, {"0", "1"}),
@@ -30,6 +45,8 @@ CASES = {
     "stop": (_WORKER + f"""trap ': > "$OUT/done.$RANK"; exit 0' TERM; : > "$OUT/ready.$RANK"
              if [ "$RANK" = 1 ]; then {_WAIT} kill -TERM "$PPID"; fi
              {_BLOCK}""", 0, {"0", "1"}),
+    # They meet at the rendezvous store.
+    "rendezvous": (_WORKER + f"""exec bash -c '{_MEET} : > "$OUT/done.$RANK"'""", 0, {"0", "1"}),
     # A process of each outlives it, and SIGTERM.
     "survivors": (_WORKER + f"""(trap '' TERM; {_BLOCK}) & : > "$OUT/done.$RANK\"""", 0, {"0", "1"}),
 }

@@ -19,6 +19,18 @@ def installed_library(trainit, tmp_path_factory):
 
 
 @pytest.fixture
+def store_alone(trainit, start):
+    """store_alone(OPTION, …): `trainit store` once it listens: what `start` gives, and `.port`, `.address`."""
+    def begin(*options, wrapper=(), **more):
+        running = start([*wrapper, trainit, "store", *options], **more)
+        listening = running.wait_for(r"^listening on (\S+):(\d+)$")
+        running.address, running.port = listening[1], int(listening[2])
+        return running
+
+    return begin
+
+
+@pytest.fixture
 def fake_gpus(program):
     """fake_gpus(BEHAVIOUR): the variables that put the stand-ins in the place of the machine's driver."""
     def variables(behaviour, **more):

@@ -17,9 +17,17 @@ def digits():
     return directory
 
 
+def has_peer(name):
+    return _peer_python(name).exists()
+
+
+def _peer_python(name):
+    return CACHE / "peers" / name / "bin/python"
+
+
 def peer(name):
     """The Python of a test peer's environment. `scripts/test --quick` does without peers, and says so."""
-    python = CACHE / "peers" / name / "bin/python"
+    python = _peer_python(name)
     if not python.exists():
         if os.environ.get("TRAINIT_QUICK"):
             pytest.skip(f"--quick leaves out the test peer {name}")

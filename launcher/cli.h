@@ -36,9 +36,9 @@ std::span<const OptionRow> option_table();
 
 /// What `trainit store` alone is told.
 struct StoreWords {
-  int port = 29500;  ///< 0: a free one
-  std::vector<std::string> bind = {"127.0.0.1", "::1"};
-  int world_size = 0;  ///< 0: not known
+  int port = 29500;                 ///< 0: a free one
+  std::vector<std::string> listen;  ///< addresses; none: loopback
+  int world_size = 0;               ///< 0: not known
 };
 
 struct CommandLine {

@@ -20,7 +20,7 @@ commands
   exec    run any command under the same init, without a job around it
   env     print what a worker would see; starts nothing   [--format json|shell|dotenv] [--explain] [--mask]
   gpus    print the GPUs that a worker would see          [--format json|table]
-  store   serve PyTorch's rendezvous store alone     [--port PORT] [--bind ADDRESS] [--world-size N]
+  store   serve PyTorch's rendezvous store alone     [--port PORT] [--listen ADDRESS] [--world-size N]
   failure print what failed first and why                 [--format text|json]
   explain print the whole story of a job, or of one rank: time line, command, environment, evidence
 

@@ -34,8 +34,7 @@ Result<void> set_whole_number(int& field, std::string_view text, int most) {
   return {};
 }
 
-Result<void> set_list(std::vector<std::string>& field, std::string_view text) {
-  field.clear();
+Result<void> add_items(std::vector<std::string>& field, std::string_view text) {
   for (const std::string_view item : split(text, ',')) field.emplace_back(item);
   return {};
 }
@@ -63,8 +62,8 @@ constexpr CommandOption kCommandOptions[] = {
      }},
     {"store", "--port", true,
      [](CommandLine& l, std::string_view t) { return set_whole_number(l.store.port, t, 65535); }},
-    {"store", "--bind", true,
-     [](CommandLine& l, std::string_view t) { return set_list(l.store.bind, t); }},
+    {"store", "--listen", true,
+     [](CommandLine& l, std::string_view t) { return add_items(l.store.listen, t); }},
     {"store", "--world-size", true,
      [](CommandLine& l, std::string_view t) {
        return set_whole_number(l.store.world_size, t, kMostWorldSize);

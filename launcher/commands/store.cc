@@ -19,9 +19,10 @@ namespace {
 
 Result<sys::Listener> open_listener(const CommandLine& line) {
   std::vector<sys::Address> addresses;
-  for (const std::string& text : line.store.bind) {
+  const std::vector<std::string> loopback = {"127.0.0.1", "::1"};
+  for (const std::string& text : line.store.listen.empty() ? loopback : line.store.listen) {
     const auto address = sys::Address::parse(text);
-    if (!address) return fail("--bind", address.error());
+    if (!address) return fail("--listen", address.error());
     addresses.push_back(*address);
   }
   return sys::Listener::open(addresses, line.store.port);

@@ -583,13 +583,13 @@ def test_the_store_alone_listens_on_the_port_that_it_is_told(store_alone, traini
 
 
 @pytest.mark.parametrize("options, addresses, first", [
-    (["--bind", "127.0.0.2"], {"127.0.0.2"}, "127.0.0.2"),
-    (["--bind", "::1"], {"[::1]"}, "[::1]"),
-    (["--bind", "::1,127.0.0.3"], {"[::1]", "127.0.0.3"}, "[::1]"),
-    (["--bind", "127.0.0.2", "--bind", "127.0.0.3"], {"127.0.0.2", "127.0.0.3"}, "127.0.0.2"),
-    (["--bind", "localhost"], {"127.0.0.1"}, "127.0.0.1"),
-    (["--bind", "0.0.0.0"], {"0.0.0.0"}, "0.0.0.0"),
-    (["--bind", "::"], {"[::]"}, "[::]"),
+    (["--listen", "127.0.0.2"], {"127.0.0.2"}, "127.0.0.2"),
+    (["--listen", "::1"], {"[::1]"}, "[::1]"),
+    (["--listen", "::1,127.0.0.3"], {"[::1]", "127.0.0.3"}, "[::1]"),
+    (["--listen", "127.0.0.2", "--listen", "127.0.0.3"], {"127.0.0.2", "127.0.0.3"}, "127.0.0.2"),
+    (["--listen", "localhost"], {"127.0.0.1"}, "127.0.0.1"),
+    (["--listen", "0.0.0.0"], {"0.0.0.0"}, "0.0.0.0"),
+    (["--listen", "::"], {"[::]"}, "[::]"),
 ])
 def test_the_store_alone_listens_where_it_is_told(store_alone, options, addresses, first):
     running = store_alone("--port", "0", *options)
@@ -600,10 +600,10 @@ def test_the_store_alone_listens_where_it_is_told(store_alone, options, addresse
 
 
 @pytest.mark.parametrize("options, sentence", [
-    (["--bind", "nowhere"], '"nowhere" is no IP address'),
-    (["--bind", "127.0.0.1:80"], '"127.0.0.1:80" is no IP address'),
-    (["--bind", ""], "--bind"),
-    (["--bind", "192.0.2.7"], "192.0.2.7"),
+    (["--listen", "nowhere"], '"nowhere" is no IP address'),
+    (["--listen", "127.0.0.1:80"], '"127.0.0.1:80" is no IP address'),
+    (["--listen", ""], "--listen"),
+    (["--listen", "192.0.2.7"], "192.0.2.7"),
     (["--port", "65536"], "--port"),
     (["--port", "-1"], "--port"),
     (["--port", "http"], "--port"),
@@ -622,10 +622,10 @@ def test_what_cannot_be_served_is_one_sentence(trainit, pid1, options, sentence)
 
 def test_the_store_alone_serves_strangers_only_when_it_is_told_to(store_alone, two_hosts):
     ours, other = two_hosts
-    closed = store_alone("--port", "0", "--bind", "10.77.0.1", wrapper=ours.inside, pass_fds=ours.pass_fds)
+    closed = store_alone("--port", "0", "--listen", "10.77.0.1", wrapper=ours.inside, pass_fds=ours.pass_fds)
     assert other.ask("10.77.0.2", "10.77.0.1", closed.port) == "closed"
     closed.wait_for("does not serve 10.77.0.2", stream="err")
-    open_store = store_alone("--port", "0", "--bind", "10.77.0.1", "--store-allow", "10.77.0.0/30", wrapper=ours.inside, pass_fds=ours.pass_fds)
+    open_store = store_alone("--port", "0", "--listen", "10.77.0.1", "--store-allow", "10.77.0.0/30", wrapper=ours.inside, pass_fds=ours.pass_fds)
     assert other.ask("10.77.0.2", "10.77.0.1", open_store.port) == "served"
 
 

@@ -151,6 +151,7 @@ HardwareOptions hardware_options(const Options& options) {
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
   HardwareOptions result;
   result.gpu_deadline_ms = static_cast<int>(std::min(options.gpu_deadline, kLongest).count());
+  result.stop_signals = signal_rules(options).stops();
   return result;
 }
 

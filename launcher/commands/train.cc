@@ -58,7 +58,8 @@ Result<std::optional<sys::Credentials>> find_worker_user(const JobContext& conte
   if (context.options.user.empty()) return std::nullopt;
   sys::Credentials user = TRAINIT_TRY(sys::find_user(context.options.user));
   for (const std::string& directory : job::writable_directories(context.job)) {
-    TRAINIT_TRY(sys::give_ownership(directory, user.uid, user.gid));
+    TRAINIT_TRY(
+        sys::give_ownership(directory, user.uid, user.gid, signal_rules(context.options).stops()));
   }
   return user;
 }
@@ -109,9 +110,14 @@ std::unique_ptr<supervise::StoreProcess> store_of(const Options& options,
       *preparation.store, preparation.agreement.world_size, std::move(allowed)});
 }
 
-Error stopped_early(int signal) {
-  return {fmt::format("stopped by {} before any worker was started", sys::signal_name(signal)),
-          128 + signal};
+/// The stop that was asked for before the first worker; nothing: none was.
+std::optional<Error> stopped_early(const Options& options) {
+  const SignalRules rules = signal_rules(options);
+  const auto came = sys::pending_signal(rules.stops());
+  if (!came) return std::nullopt;
+  const int signal = rules.rewrite(*came);
+  return Error{fmt::format("stopped by {} before any worker was started", sys::signal_name(signal)),
+               128 + signal};
 }
 
 class Train {
@@ -138,8 +144,7 @@ class Train {
     input.error_directory = errors.path();
     const LaunchPlan plan = TRAINIT_TRY(make_plan(input));
     log_plan(context_, plan, preparation, log_);
-    if (const auto signal = sys::pending_stop_signal())
-      return tl::unexpected(stopped_early(*signal));
+    if (const auto stopped = stopped_early(context_.options)) return tl::unexpected(*stopped);
     return supervise(plan, preparation, errors, markers);
   }
 
@@ -190,12 +195,11 @@ int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   const Result<JobContext> context = read_context(line, environment, log);
   if (!context) return leave_early_failure(context.error(), Paths::from(environment), log);
   configure(log, *context);
-  for (const int signal : SignalRules({}, context->options.rewrites).dropped())
+  for (const int signal : signal_rules(context->options).dropped())
     sys::drop_signal(inheritance.signals, signal);
   const Result<int> code = Train(line, std::move(inheritance), *context, log).run();
   if (code) return *code;
-  const auto signal = sys::pending_stop_signal();
-  const Error error = signal ? stopped_early(*signal) : code.error();
+  const Error error = stopped_early(context->options).value_or(code.error());
   const int exit_code = leave_set_up_failure(error, context->job.paths, log);
   record_set_up_failure(*context, error);
   return exit_code;

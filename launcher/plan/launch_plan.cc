@@ -82,6 +82,10 @@ WorkerSpec make_worker(const PlanInput& input, const Common& common, int local_r
 
 }  // namespace
 
+SignalRules signal_rules(const Options& options) {
+  return SignalRules(SignalRules::Stops::kTermAndInt, options.rewrites);
+}
+
 Result<int> worker_count(const Options& options, const Hardware& hardware, const Command& command) {
   const int gpus = hardware.gpus.count();
   switch (options.workers.kind) {
@@ -128,7 +132,7 @@ Result<LaunchPlan> make_plan(const PlanInput& input) {
   plan.failure_grace = input.options.failure_grace;
   plan.linger = input.options.linger;
   plan.late_after = input.options.late_after;
-  plan.signals = SignalRules(SignalRules::Stops::kTermAndInt, input.options.rewrites);
+  plan.signals = signal_rules(input.options);
   plan.user = input.user;
   const Common common = common_of(input);
   plan.notes = common.notes;

@@ -63,6 +63,9 @@ struct LaunchPlan {
   std::vector<std::string> notes;  ///< for the log: what was set, and why
 };
 
+/// What signals mean to a job with these options.
+SignalRules signal_rules(const Options& options);
+
 /// How many workers this host is to start, by the options, the hardware and the kind of command.
 Result<int> worker_count(const Options& options, const Hardware& hardware, const Command& command);
 

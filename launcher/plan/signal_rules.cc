@@ -42,6 +42,14 @@ bool SignalRules::is_made_by_a_rule(int signal) const {
                      [&](const auto& rule) { return rule.second == signal; });
 }
 
+std::vector<int> SignalRules::stops() const {
+  std::vector<int> stops;
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+    if (fate(rewrite(signal)) == SignalFate::kStop) stops.push_back(signal);
+  }
+  return stops;
+}
+
 std::set<int> SignalRules::dropped() const {
   std::set<int> dropped;
   for (const auto& [from, to] : rewrites_) {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <set>
+#include <vector>
 
 /// By which rules the signals that come to us are passed on. Pure; sys/signals.h does the rest.
 namespace trainit {
@@ -27,6 +28,8 @@ class SignalRules {
   /// What is done with a signal after its rewriting. What a rule has made of another is always
   /// passed on, be it a signal that otherwise would not be.
   SignalFate fate(int signal) const;
+  /// The signals that ask for a stop when they come.
+  std::vector<int> stops() const;
   /// Signals that the rules drop.
   std::set<int> dropped() const;
 

@@ -345,6 +345,26 @@ def test_a_stop_before_the_first_worker_ends_at_once_with_a_failure_text(trainit
     assert signal.Signals(number).name in here.failure_reason and not here.success
 
 
+def test_a_signal_that_is_taken_for_a_stop_ends_the_wait_before_the_first_worker_too(trainit, start, hanging_gpu_query,
+                                                                                     job):
+    here = job()
+    running = start([trainit, "--rewrite", "10:15", "--gpu-deadline", "1h", "--", "echo", "started"], job=here,
+                    env=hanging_gpu_query)
+    wait_until(lambda: asks_somebody(running), "somebody is asked for the GPUs")
+    running.signal(signal.SIGUSR1)
+    end = running.wait()
+    assert end.code == 143 and "started" not in end.out
+    assert "stopped by SIGTERM" in here.failure_reason and not here.success
+
+
+def test_a_stop_signal_that_is_taken_for_another_waits_for_the_first_worker(trainit, start, hanging_gpu_query, job):
+    running = start([trainit, "--rewrite", "15:10", "--gpu-deadline", "1s", "--", "sleep", "1000"], job=job(),
+                    env=hanging_gpu_query)
+    wait_until(lambda: asks_somebody(running), "somebody is asked for the GPUs")
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 128 + signal.SIGUSR1
+
+
 # ---- workers that fail, and workers that end
 
 def test_one_failing_worker_stops_the_others_and_is_the_outcome(trainit, start, program, job):

@@ -37,14 +37,15 @@ bool opens(const std::string& path) {
 }
 
 /// Which of these open, one character each.
-Result<std::string> try_to_open(const std::vector<std::string>& paths) {
+Result<std::string> try_to_open(const std::vector<std::string>& paths,
+                                const sys::StopSignals& stops) {
   if (paths.empty()) return std::string();
   const auto open_each = [&paths](sys::BorrowedFd output) {
     for (const std::string& path : paths) {
       [[maybe_unused]] const ssize_t told = ::write(output.get(), opens(path) ? "y" : "n", 1);
     }
   };
-  return sys::run_forked("opening " + paths[0], open_each, kDeadlineMilliseconds);
+  return sys::run_forked("opening " + paths[0], open_each, {kDeadlineMilliseconds, stops});
 }
 
 /// What /proc/driver/nvidia/gpus/ADDRESS/information says: "Model: \t NVIDIA L4", "GPU UUID: …",
@@ -112,7 +113,8 @@ bool has_nvidia_module(const SystemRoots& roots) {
   return sys::is_directory(roots.proc + "/driver/nvidia");
 }
 
-Result<std::vector<Gpu>> gpus_by_device_files(const SystemRoots& roots) {
+Result<std::vector<Gpu>> gpus_by_device_files(const SystemRoots& roots,
+                                              const sys::StopSignals& stops) {
   std::vector<int> minors;
   std::vector<std::string> paths;
   for (const std::string& name : names_in(roots.dev)) {
@@ -121,7 +123,7 @@ Result<std::vector<Gpu>> gpus_by_device_files(const SystemRoots& roots) {
     minors.push_back(*minor);
     paths.push_back(roots.dev + '/' + name);
   }
-  const std::string open = TRAINIT_TRY(try_to_open(paths));
+  const std::string open = TRAINIT_TRY(try_to_open(paths, stops));
   const auto all = all_information(roots);
   std::vector<Gpu> gpus;
   for (std::size_t i = 0; i < open.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "hardware/roots.h"
+#include "sys/signals.h"
 #include "trainit/hardware.h"
 #include "trainit/result.h"
 
@@ -17,10 +18,11 @@ bool has_nvidia_device(const SystemRoots& roots);
 bool has_nvidia_module(const SystemRoots& roots);
 
 /// The GPUs whose device files (/dev/nvidia0 …) can be opened for reading and writing, in the order
-/// of their PCI addresses where /proc says them, with the names and UUIDs that it has. A child opens
-/// them, because a driver that hangs may do so there too. Error: it did not come back within a
-/// second, or a stop signal came.
-Result<std::vector<Gpu>> gpus_by_device_files(const SystemRoots& roots);
+/// of their PCI addresses where /proc says them, with the names and UUIDs that it has. A child
+/// opens them, because a driver that hangs may do so there too. Error: it did not come back within
+/// a second, or one of `stops` came.
+Result<std::vector<Gpu>> gpus_by_device_files(const SystemRoots& roots,
+                                              const sys::StopSignals& stops);
 
 /// MIG instances that /proc shows for all GPUs.
 int mig_instances_in_proc(const SystemRoots& roots);

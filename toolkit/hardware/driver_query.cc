@@ -93,13 +93,13 @@ Result<Gpus> parse_driver_answer(std::string_view line) {
   return gpus;
 }
 
-Result<Gpus> ask_driver(const Environment& environment, int deadline_ms) {
+Result<Gpus> ask_driver(const Environment& environment, const sys::Patience& patience) {
   if (gpu_helper_program().empty()) return fail("there is no GPU helper for this processor");
   const sys::UniqueFd program = TRAINIT_TRY(sys::program_in_memory(kName, gpu_helper_program()));
   sys::SpawnRequest request;
   request.argv = {kName};
   request.executable_fd = program.get();
-  const std::string answer = TRAINIT_TRY(run_quietly(std::move(request), environment, deadline_ms));
+  const std::string answer = TRAINIT_TRY(run_quietly(std::move(request), environment, patience));
   return parse_driver_answer(answer);
 }
 

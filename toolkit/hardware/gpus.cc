@@ -56,10 +56,11 @@ std::optional<std::string> nothing_given(const Environment& environment) {
 
 class Search {
  public:
-  Search(const Environment& environment, int deadline_ms, const SystemRoots& roots)
+  Search(const Environment& environment, const sys::Patience& patience, const SystemRoots& roots)
       : environment_(environment),
         roots_(roots),
-        deadline_(Clock::now() + std::chrono::milliseconds(deadline_ms)) {}
+        deadline_(Clock::now() + std::chrono::milliseconds(patience.milliseconds)),
+        stops_(patience.stops) {}
 
   Gpus run() {
     const Probe probe = probe_of(environment_.get_or("TRAINIT_GPU_PROBE", "auto"), warnings_);
@@ -70,7 +71,7 @@ class Search {
     const auto nothing = nothing_given(environment_);
     if (nothing && !device) return no_gpus(*nothing);
     if (probe == Probe::kAuto && !device && !has_nvidia_module(roots_)) return no_gpus("none");
-    if (auto answer = ask_driver(environment_, milliseconds_left())) {
+    if (auto answer = ask_driver(environment_, {milliseconds_left(), stops_})) {
       return of_driver(std::move(*answer));
     } else if (nothing) {
       // The devices in sight are those of a privileged container, and the driver was not given to
@@ -92,7 +93,7 @@ class Search {
 
   Gpus of_driver(Gpus gpus) {
     if (!gpus.devices.empty() || environment_.has("CUDA_VISIBLE_DEVICES")) return gpus;
-    const auto files = gpus_by_device_files(roots_);
+    const auto files = gpus_by_device_files(roots_, stops_);
     if (files && !files->empty()) {
       gpus.warnings.push_back(
           fmt::format("CUDA finds no GPU, but {} of /dev/nvidia* can be opened", files->size()));
@@ -103,7 +104,7 @@ class Search {
   /// `worth_a_word`: something here looks like a GPU that a program could use.
   Gpus without_driver(const std::string& reason, bool worth_a_word) {
     Gpus gpus = no_gpus("device files");
-    auto files = gpus_by_device_files(roots_);
+    auto files = gpus_by_device_files(roots_, stops_);
     if (files) gpus.devices = std::move(*files);
     if (!files && worth_a_word) warnings_.push_back(files.error().message);
     if (gpus.devices.empty()) gpus = by_nvidia_smi(worth_a_word);
@@ -127,7 +128,7 @@ class Search {
 
   Gpus by_nvidia_smi(bool worth_a_word) {
     if (!has_nvidia_smi(environment_) || milliseconds_left() == 0) return no_gpus("none");
-    Result<Gpus> answer = ask_nvidia_smi(environment_, milliseconds_left());
+    Result<Gpus> answer = ask_nvidia_smi(environment_, {milliseconds_left(), stops_});
     if (answer) return std::move(*answer);
     if (worth_a_word) warnings_.push_back(answer.error().message);
     return no_gpus("none");
@@ -141,13 +142,15 @@ class Search {
   const Environment& environment_;
   const SystemRoots& roots_;
   Clock::time_point deadline_;
+  sys::StopSignals stops_;
   std::vector<std::string> warnings_;
 };
 
 }  // namespace
 
-Gpus detect_gpus(const Environment& environment, int deadline_ms, const SystemRoots& roots) {
-  Search search(environment, deadline_ms, roots);
+Gpus detect_gpus(const Environment& environment, const sys::Patience& patience,
+                 const SystemRoots& roots) {
+  Search search(environment, patience, roots);
   Gpus gpus = search.run();
   for (std::string& warning : search.take_warnings()) gpus.warnings.push_back(std::move(warning));
   gpus.chosen = environment.has("CUDA_VISIBLE_DEVICES");

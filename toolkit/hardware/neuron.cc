@@ -24,9 +24,10 @@ int sum_of_neuron_cores(std::string_view json) {
   return static_cast<int>(sum);
 }
 
-int count_neuron_cores(const Environment& environment, int deadline_ms, const SystemRoots& roots) {
+int count_neuron_cores(const Environment& environment, const sys::Patience& patience,
+                       const SystemRoots& roots) {
   if (!sys::exists(roots.dev + "/neuron0") && !has_tool(environment, "neuron-ls")) return 0;
-  const auto answer = run_tool(environment, "neuron-ls", {"-j"}, deadline_ms, kNeuronTools);
+  const auto answer = run_tool(environment, "neuron-ls", {"-j"}, patience, kNeuronTools);
   return answer ? sum_of_neuron_cores(*answer) : 0;
 }
 

@@ -56,12 +56,12 @@ Result<Gpus> parse_nvidia_smi(std::string_view text) {
   return gpus;
 }
 
-Result<Gpus> ask_nvidia_smi(const Environment& environment, int deadline_ms) {
+Result<Gpus> ask_nvidia_smi(const Environment& environment, const sys::Patience& patience) {
   const std::string answer =
       TRAINIT_TRY(run_tool(environment, "nvidia-smi",
                            {"--query-gpu=name,uuid,pci.bus_id,memory.total,driver_version",
                             "--format=csv,noheader,nounits"},
-                           deadline_ms, kMorePlaces));
+                           patience, kMorePlaces));
   return parse_nvidia_smi(answer);
 }
 

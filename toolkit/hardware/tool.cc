@@ -24,7 +24,7 @@ bool has_tool(const Environment& environment, const std::string& name,
 }
 
 Result<std::string> run_tool(const Environment& environment, const std::string& name,
-                             std::vector<std::string> arguments, int deadline_ms,
+                             std::vector<std::string> arguments, const sys::Patience& patience,
                              const std::string& more_places) {
   sys::SpawnRequest request;
   request.argv = std::move(arguments);
@@ -32,16 +32,16 @@ Result<std::string> run_tool(const Environment& environment, const std::string& 
   const auto found = find_tool(environment, name, more_places);
   if (!found) return fail(describe(found.error(), request));
   request.executable = *found;
-  return run_quietly(std::move(request), environment, deadline_ms);
+  return run_quietly(std::move(request), environment, patience);
 }
 
 Result<std::string> run_quietly(sys::SpawnRequest request, const Environment& environment,
-                                int deadline_ms) {
+                                const sys::Patience& patience) {
   const sys::UniqueFd nothing = sys::open_nothing();
   request.environment = environment.to_strings();
   request.stdin_fd = request.stderr_fd = nothing.get();
   request.death_signal = SIGKILL;
-  return sys::run_and_capture(std::move(request), deadline_ms);
+  return sys::run_and_capture(std::move(request), patience);
 }
 
 }  // namespace trainit::hardware

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "sys/capture.h"
 #include "sys/process.h"
 #include "trainit/environment.h"
 #include "trainit/result.h"
@@ -16,11 +17,11 @@ bool has_tool(const Environment& environment, const std::string& name,
 /// Runs it with `arguments` and returns its stdout. Nothing is on its stdin, and its stderr is
 /// dropped. Errors: as of `sys::run_and_capture`, or it is not there.
 Result<std::string> run_tool(const Environment& environment, const std::string& name,
-                             std::vector<std::string> arguments, int deadline_ms,
+                             std::vector<std::string> arguments, const sys::Patience& patience,
                              const std::string& more_places = {});
 
 /// The same for a request that says which program; its environment, stdin and stderr are set here.
 Result<std::string> run_quietly(sys::SpawnRequest request, const Environment& environment,
-                                int deadline_ms);
+                                const sys::Patience& patience);
 
 }  // namespace trainit::hardware

@@ -20,14 +20,14 @@ struct Channel {
   TimePoint deadline;
 };
 
-Result<Channel> open_channel(int deadline_ms) {
+Result<Channel> open_channel(const Patience& patience) {
   Channel channel;
   int ends[2];
   if (posix::pipe2(ends, O_CLOEXEC) != 0) return fail("making a pipe: " + errno_text(errno));
   channel.output.reset(ends[0]);
   channel.input.reset(ends[1]);
-  channel.stop = TRAINIT_TRY(open_stop_fd());
-  channel.deadline = Clock::now() + std::chrono::milliseconds(deadline_ms);
+  channel.stop = TRAINIT_TRY(open_stop_fd(patience.stops));
+  channel.deadline = Clock::now() + std::chrono::milliseconds(patience.milliseconds);
   return channel;
 }
 
@@ -105,8 +105,8 @@ const std::string& name_of(const SpawnRequest& request) {
 
 }  // namespace
 
-Result<std::string> run_and_capture(SpawnRequest request, int deadline_ms) {
-  Channel channel = TRAINIT_TRY(open_channel(deadline_ms));
+Result<std::string> run_and_capture(SpawnRequest request, const Patience& patience) {
+  Channel channel = TRAINIT_TRY(open_channel(patience));
   request.stdout_fd = channel.input.get();
   const auto child = spawn(request, no_signals());
   if (!child) return fail(describe(child.error(), request));
@@ -122,8 +122,8 @@ Result<std::string> run_and_capture(SpawnRequest request, int deadline_ms) {
 
 Result<std::string> run_forked(const std::string& name,
                                const std::function<void(BorrowedFd output)>& code,
-                               int deadline_ms) {
-  Channel channel = TRAINIT_TRY(open_channel(deadline_ms));
+                               const Patience& patience) {
+  Channel channel = TRAINIT_TRY(open_channel(patience));
   const pid_t pid = posix::fork();
   if (pid < 0) return fail(fmt::format("{}: starting a process: {}", name, errno_text(errno)));
   if (pid == 0) {

@@ -2,8 +2,10 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "sys/process.h"
+#include "sys/signals.h"
 #include "sys/unique_fd.h"
 #include "trainit/result.h"
 
@@ -11,17 +13,27 @@
 /// worker: only they are reaped.
 ///
 /// Errors: the helper could not be started, what it said is longer than 1 MiB, it did not end with
-/// 0, or `deadline_ms` passed or a stop signal came: then it was killed, and one that a driver
-/// keeps from dying is left for the reaper.
+/// 0, or our patience ended: then it was killed, and one that a driver keeps from dying is left for
+/// the reaper.
 namespace trainit::sys {
 
+/// How long to wait for a helper, and the signals that end the wait before that; they stay pending.
+struct Patience {
+  Patience(int ms, StopSignals signals = usual_stop_signals())
+      : milliseconds(ms), stops(std::move(signals)) {}
+
+  int milliseconds;
+  StopSignals stops;
+};
+
 /// Runs a program and returns its stdout. `stdout_fd` is not used.
-Result<std::string> run_and_capture(SpawnRequest request, int deadline_ms);
+Result<std::string> run_and_capture(SpawnRequest request, const Patience& patience);
 
 /// Runs `code` in a child that is forked from us and returns what it wrote to `output`: for a call
 /// from which a driver may never let us return. Where we have threads, `code` may do only what is
 /// async-signal-safe. `name` is for errors.
 Result<std::string> run_forked(const std::string& name,
-                               const std::function<void(BorrowedFd output)>& code, int deadline_ms);
+                               const std::function<void(BorrowedFd output)>& code,
+                               const Patience& patience);
 
 }  // namespace trainit::sys

@@ -70,8 +70,6 @@ bool can_be_taken_over(int signal) {
   return signal != SIGKILL && signal != SIGSTOP && !is_synchronous_fault(signal);
 }
 
-constexpr int kStopSignals[] = {SIGTERM, SIGINT};
-
 Result<UniqueFd> make_signal_fd(const sigset_t& signals) {
   UniqueFd fd(posix::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd) return fail("making a signalfd: " + errno_text(errno));
@@ -157,17 +155,19 @@ Result<UniqueFd> open_signal_fd() {
   return make_signal_fd(blocked);
 }
 
-Result<UniqueFd> open_stop_fd() {
-  sigset_t stops;
-  sigemptyset(&stops);
-  for (const int signal : kStopSignals) sigaddset(&stops, signal);
-  return make_signal_fd(stops);
+StopSignals usual_stop_signals() { return {SIGTERM, SIGINT}; }
+
+Result<UniqueFd> open_stop_fd(const StopSignals& stops) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : stops) sigaddset(&set, signal);
+  return make_signal_fd(set);
 }
 
-std::optional<int> pending_stop_signal() {
+std::optional<int> pending_signal(const StopSignals& stops) {
   sigset_t pending;
   sigpending(&pending);
-  for (const int signal : kStopSignals) {
+  for (const int signal : stops) {
     if (sigismember(&pending, signal) == 1) return signal;
   }
   return std::nullopt;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sys/unique_fd.h"
 #include "trainit/result.h"
@@ -48,11 +49,15 @@ void restore_signals(const InheritedSignals& inherited);
 /// A close-on-exec, non-blocking signalfd for every blocked signal.
 Result<UniqueFd> open_signal_fd();
 
-/// The same for SIGTERM and SIGINT alone, for a wait before the workers that a stop has to end:
-/// poll it, never read it, so that the signal stays pending. It never becomes readable while they
-/// are not blocked.
-Result<UniqueFd> open_stop_fd();
-/// SIGTERM or SIGINT when one has arrived and waits, blocked.
-std::optional<int> pending_stop_signal();
+/// Signals that ask us to stop.
+using StopSignals = std::vector<int>;
+/// SIGTERM and SIGINT, as long as nobody says otherwise.
+StopSignals usual_stop_signals();
+
+/// The same for these alone, for a wait that a stop has to end. Who polls it and does not read it
+/// leaves the signal pending. It never becomes readable while they are not blocked.
+Result<UniqueFd> open_stop_fd(const StopSignals& stops);
+/// The first of these that has arrived and waits, blocked.
+std::optional<int> pending_signal(const StopSignals& stops);
 
 }  // namespace trainit::sys

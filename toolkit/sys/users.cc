@@ -99,6 +99,7 @@ Result<gid_t> find_group(std::string_view name_or_id, std::string_view spec, con
 struct Owner {
   uid_t uid;
   gid_t gid;
+  const StopSignals& stops;
 };
 
 Result<void> give_below(UniqueFd directory, const std::string& path, const Owner& owner);
@@ -106,7 +107,7 @@ Result<void> give_below(UniqueFd directory, const std::string& path, const Owner
 /// The entry `name` of a directory, and all below it. `path` is for messages.
 Result<void> give_entry(BorrowedFd directory, const char* name, const std::string& path,
                         const Owner& owner) {
-  if (const auto signal = pending_stop_signal()) {
+  if (const auto signal = pending_signal(owner.stops)) {
     return fail(fmt::format("giving {} to uid {}: {} came", path, owner.uid, signal_name(*signal)));
   }
   const auto failed = [&] {
@@ -164,7 +165,8 @@ Result<Credentials> find_user(std::string_view spec, const std::string& passwd,
   return Credentials{*uid, *gid, groups_of(entry->name, *gid, groups)};
 }
 
-Result<void> give_ownership(const std::string& given_path, uid_t uid, gid_t gid) {
+Result<void> give_ownership(const std::string& given_path, uid_t uid, gid_t gid,
+                            const StopSignals& stops) {
   std::string path = given_path;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();  // "link/" would be followed
   struct stat status = {};
@@ -174,7 +176,7 @@ Result<void> give_ownership(const std::string& given_path, uid_t uid, gid_t gid)
                     "not given away; put a directory or a mount there",
                     path, uid));
   }
-  return give_entry(BorrowedFd(AT_FDCWD), path.c_str(), path, {uid, gid});
+  return give_entry(BorrowedFd(AT_FDCWD), path.c_str(), path, {uid, gid, stops});
 }
 
 }  // namespace trainit::sys

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "sys/process.h"
+#include "sys/signals.h"
 #include "trainit/result.h"
 
 namespace trainit::sys {
@@ -20,8 +21,9 @@ Result<Credentials> find_user(std::string_view spec, const std::string& passwd =
 
 /// Gives `path` and all below it to this user and group. Links are given themselves, never what
 /// they point to; `path` itself must be none. What has the right owner already is not touched, so
-/// that a read-only file of the user is no error. Error: the first entry that cannot be given, or a
-/// stop signal that came: a tree can be larger than a stop may wait.
-Result<void> give_ownership(const std::string& path, uid_t uid, gid_t gid);
+/// that a read-only file of the user is no error. Error: the first entry that cannot be given, or
+/// one of `stops` that came: a tree can be larger than a stop may wait.
+Result<void> give_ownership(const std::string& path, uid_t uid, gid_t gid,
+                            const StopSignals& stops = usual_stop_signals());
 
 }  // namespace trainit::sys

@@ -38,6 +38,14 @@ TEST_CASE("a rule applies before anything is decided") {
   CHECK(rules.dropped() == std::set{SIGUSR1});
 }
 
+TEST_CASE("a signal asks for a stop by what it is taken for") {
+  CHECK(SignalRules().stops() == std::vector{SIGINT, SIGTERM});
+  CHECK(SignalRules(SignalRules::Stops::kTermOnly).stops() == std::vector{SIGTERM});
+  const SignalRules rules(SignalRules::Stops::kTermAndInt,
+                          {{SIGTERM, SIGUSR1}, {SIGUSR2, SIGTERM}, {SIGINT, 0}});
+  CHECK(rules.stops() == std::vector{SIGUSR2});
+}
+
 TEST_CASE("what a rule makes is passed on, also a signal that otherwise is not") {
   CHECK(SignalRules().fate(SIGALRM) == SignalFate::kNothing);
   const SignalRules rules(SignalRules::Stops::kTermAndInt, {{SIGUSR1, SIGALRM}});

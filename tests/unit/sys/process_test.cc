@@ -200,7 +200,7 @@ TEST_CASE("code of ours is run in a child, which is left when it does not come b
   CHECK_FALSE(has_children());
 }
 
-TEST_CASE("a stop signal ends a helper before its time") {
+TEST_CASE("a stop signal ends a helper before its time, and another signal does not") {
   sigset_t term, before;
   sigemptyset(&term);
   sigaddset(&term, SIGTERM);
@@ -208,10 +208,14 @@ TEST_CASE("a stop signal ends a helper before its time") {
   ::raise(SIGTERM);
   const auto hang = [](BorrowedFd) { ::pause(); };
   const auto answer = run_forked("hanging", hang, 60'000);
+  const auto by_other_rules = run_forked("hanging", hang, {50, {SIGUSR1}});
+  CHECK(pending_signal({SIGUSR1, SIGTERM}) == SIGTERM);
+  CHECK_FALSE(pending_signal({SIGUSR1}));
   siginfo_t taken;
   CHECK(sigwaitinfo(&term, &taken) == SIGTERM);
   sigprocmask(SIG_SETMASK, &before, nullptr);
   CHECK(answer.error().message == "hanging: a stop signal came");
+  CHECK(by_other_rules.error().message == "hanging: it did not answer in time");
 }
 
 TEST_CASE("a helper that hangs is ended at its deadline, also when it has closed its output") {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <signal.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -70,6 +72,8 @@ struct Hardware {
 struct HardwareOptions {
   int gpu_deadline_ms = 10'000;    ///< how long the GPU driver may take to answer, in all
   int neuron_deadline_ms = 5'000;  ///< how long `neuron-ls` may take
+  /// Signals that end both waits at once when they are blocked and come; they stay pending.
+  std::vector<int> stop_signals = {SIGTERM, SIGINT};
 };
 
 /// Looks at this machine. It never fails: what cannot be found out is left at its default, with a

@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include <fmt/core.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,11 +9,10 @@
 
 #include "sys/files.h"
 #include "sys/posix.h"
+#include "sys/signals.h"
 
 namespace trainit {
 namespace {
-
-using supervise::JobEnd;
 
 /// How long a reader may take nothing; less where somebody waits for our end.
 constexpr std::chrono::seconds kPatience(2), kPatienceOnceStopped(1);
@@ -21,10 +21,25 @@ constexpr std::chrono::seconds kWithoutHurry(60);
 /// Between our last write and the platform's SIGKILL.
 constexpr std::chrono::milliseconds kToExit(200);
 
-sys::Duration time_left(const LaunchPlan& plan, const JobEnd& end) {
-  if (!end.stop_asked_at) return kWithoutHurry;
-  const sys::Duration left = plan.stop.total - kToExit - (sys::Clock::now() - *end.stop_asked_at);
+using StopTime = std::optional<sys::TimePoint>;
+
+sys::Duration time_left(const LaunchPlan& plan, StopTime stop_asked_at) {
+  if (!stop_asked_at) return kWithoutHurry;
+  const sys::Duration left = plan.stop.total - kToExit - (sys::Clock::now() - *stop_asked_at);
   return std::clamp<sys::Duration>(left, sys::Duration::zero(), kWithoutHurry);
+}
+
+/// False: a stop signal came.
+bool wait_for_readers(logs::Relay& relay, const LaunchPlan& plan, StopTime stop_asked_at,
+                      sys::BorrowedFd stops) {
+  const sys::Duration left = time_left(plan, stop_asked_at);
+  const sys::Duration patience = stop_asked_at ? kPatienceOnceStopped : kPatience;
+  return relay.finish(std::min(patience, left), left, stops);
+}
+
+void take_signals(sys::BorrowedFd signals) {
+  signalfd_siginfo taken;
+  while (posix::read(signals.get(), &taken, sizeof taken) > 0) continue;
 }
 
 logs::WhenFull when_full(LogsFull choice) {
@@ -79,10 +94,18 @@ RelayedLog::RelayedLog(Logger& log, logs::Relay& relay) : log_(log), before_(log
   relay.on_trouble([&log](const std::string& text) { log.warning("{}", text); });
 }
 
-void finish_output(logs::Relay& relay, const LaunchPlan& plan, const JobEnd* end) {
-  const sys::Duration left = end == nullptr ? sys::Duration(kPatience) : time_left(plan, *end);
-  const bool stopped = end != nullptr && end->reason == supervise::StopReason::kPlatform;
-  relay.finish(std::min<sys::Duration>(stopped ? kPatienceOnceStopped : kPatience, left), left);
+void finish_output(logs::Relay& relay, const LaunchPlan& plan, StopTime stop_asked_at) {
+  const Result<sys::UniqueFd> opened = sys::open_stop_fd(plan.signals.stops());
+  const sys::BorrowedFd stops(opened ? opened->get() : -1);
+  while (!wait_for_readers(relay, plan, stop_asked_at, stops)) {
+    take_signals(stops);
+    // Whoever asks again will not wait any longer.
+    if (stop_asked_at) {
+      relay.finish(sys::Duration::zero(), sys::Duration::zero());
+      return;
+    }
+    stop_asked_at = sys::Clock::now();
+  }
 }
 
 }  // namespace trainit

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
+
 #include "logs/relay.h"
 #include "plan/launch_plan.h"
 #include "preparation.h"
-#include "supervise/job_machine.h"
+#include "sys/event_loop.h"
 #include "trainit/result.h"
 
 /// Where the workers' output goes, by the options and the plan.
@@ -27,8 +29,9 @@ class RelayedLog {
   Logger::Sink before_;
 };
 
-/// Waits for the readers of our output, as long as the platform leaves us. `end` is null when the
-/// job was never supervised.
-void finish_output(logs::Relay& relay, const LaunchPlan& plan, const supervise::JobEnd* end);
+/// Waits for the readers of our output, as long as the platform leaves us: from a stop signal on,
+/// be it one that came to the job or one that comes now, what is left of its budget.
+void finish_output(logs::Relay& relay, const LaunchPlan& plan,
+                   std::optional<sys::TimePoint> stop_asked_at);
 
 }  // namespace trainit

@@ -50,7 +50,7 @@ Result<int> run(const CommandLine& line, sys::Inheritance& inheritance, Logger& 
   supervise::Supervisor supervisor(plan, {loop, inheritance, relay, record, log});
   std::optional<RelayedLog> relayed(std::in_place, log, relay);
   const Result<supervise::JobEnd> end = supervisor.run();
-  finish_output(relay, plan, end ? &*end : nullptr);
+  finish_output(relay, plan, end ? end->stop_asked_at : std::nullopt);
   relayed.reset();
   if (!end) return tl::unexpected(end.error());
   const supervise::WorkerEnd& worker = end->workers[0];

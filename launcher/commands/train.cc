@@ -176,7 +176,7 @@ class Train {
       record_outcome(conclusion, code, end->stop_signal, markers ? &context_.job.paths : nullptr,
                      record);
     }
-    finish_output(relay, plan, end ? &*end : nullptr);
+    finish_output(relay, plan, end ? end->stop_asked_at : std::nullopt);
     relayed.reset();
     if (!end) return tl::unexpected(end.error());
     return mapped_exit_code(code, context_.options.exit_codes, log_);

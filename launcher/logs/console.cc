@@ -244,17 +244,19 @@ void Console::look_at_reader() {
   if (!full_ && on_room_) on_room_();
 }
 
-void Console::finish(sys::Duration patience, sys::TimePoint deadline) {
+bool Console::finish(sys::Duration patience, sys::TimePoint deadline, sys::BorrowedFd interrupt) {
   release_held();
   flush();
   while (!queue_.empty()) {
     const sys::Duration left = std::min(deadline, stuck_since_ + patience) - sys::Clock::now();
     if (left <= sys::Duration::zero()) break;
-    pollfd entry = {outlet_.descriptor().get(), POLLOUT, 0};
-    posix::poll(&entry, 1, milliseconds(left));
+    pollfd entries[] = {{outlet_.descriptor().get(), POLLOUT, 0}, {interrupt.get(), POLLIN, 0}};
+    posix::poll(entries, 2, milliseconds(left));
+    if (entries[1].revents != 0) return false;
     flush();
   }
   if (!queue_.empty()) drop_queue();
+  return true;
 }
 
 }  // namespace trainit::logs

@@ -70,9 +70,11 @@ class Console {
   }
 
   /// Waits until all is written, but at most until `deadline`, and no longer than until the reader
-  /// has taken nothing for `patience`; that counts also before this is called. For the very end,
-  /// outside the loop.
-  void finish(sys::Duration patience, sys::TimePoint deadline);
+  /// has taken nothing for `patience`; that counts also before this is called. What is left then is
+  /// dropped. False, and nothing is dropped: `interrupt` became readable. For the very end, outside
+  /// the loop.
+  bool finish(sys::Duration patience, sys::TimePoint deadline,
+              sys::BorrowedFd interrupt = sys::BorrowedFd(-1));
 
   const Outlet& outlet() const { return outlet_; }
   const Counts& counts() const { return counts_; }

@@ -259,17 +259,18 @@ std::size_t Relay::queued() const {
   return stdout_->queued() + (stderr_ == stdout_ ? 0 : stderr_->queued());
 }
 
-void Relay::finish(sys::Duration patience, sys::Duration deadline) {
+bool Relay::finish(sys::Duration patience, sys::Duration deadline, sys::BorrowedFd interrupt) {
   cut();
   const std::uint64_t lost_before = counts().lost_bytes;
   const sys::TimePoint latest = sys::Clock::now() + deadline;
-  stdout_->finish(patience, latest);
-  stderr_->finish(patience, latest);
+  if (!stdout_->finish(patience, latest, interrupt)) return false;
+  if (!stderr_->finish(patience, latest, interrupt)) return false;
   const std::uint64_t lost = counts().lost_bytes - lost_before;
   // It comes through if it was only stdout that was slow, or there is room again.
   if (lost > 0)
     tell(fmt::format("the last {} of the output were not read in time, and are dropped",
                      human_bytes(static_cast<double>(lost))));
+  return true;
 }
 
 const WorkerStream* Relay::find(int rank, Stream stream) const {

@@ -43,10 +43,12 @@ class Relay {
   /// How many bytes our readers have not taken yet.
   std::size_t queued() const;
   /// Waits until our readers have taken everything, but at most `patience` without any progress and
-  /// at most `deadline` in all; what they have not taken then is dropped and told. For the very
-  /// end, outside the loop.
-  void finish(sys::Duration patience = std::chrono::seconds(2),
-              sys::Duration deadline = std::chrono::seconds(10));
+  /// at most `deadline` in all; what they have not taken then is dropped and told. False:
+  /// `interrupt` became readable before that, and this is to be called again. For the very end,
+  /// outside the loop.
+  bool finish(sys::Duration patience = std::chrono::seconds(2),
+              sys::Duration deadline = std::chrono::seconds(10),
+              sys::BorrowedFd interrupt = sys::BorrowedFd(-1));
 
   /// The last 64 KiB at most of what a rank printed there.
   std::string tail(int rank, Stream stream) const;

@@ -224,6 +224,26 @@ def test_a_stop_signal_is_heard_though_nobody_reads(trainit, job, clean_env):
     os.close(reader)
 
 
+def test_a_stop_signal_shortens_the_wait_for_a_slow_reader_at_the_end(trainit, job, clean_env, tmp_path):
+    here = job()
+    script = f"head -c {8 * MIB} /dev/zero"
+    running, reader = start_with_a_stuck_reader(trainit, here, clean_env, "--stop-budget", "2s", "--", "sh", "-c", script)
+    try:
+        wait_until(lambda: here.success)  # the workers have ended; what they wrote would take a minute to be read
+        asked_at = time.monotonic()
+        running.send_signal(signal.SIGTERM)
+        while running.poll() is None:
+            os.read(reader, 4096)
+            time.sleep(0.02)
+            assert time.monotonic() < asked_at + 20, "it still waits for the reader"
+        assert running.returncode == 0
+    finally:
+        running.kill()
+        running.wait()
+        os.close(reader)
+    assert b"were not read in time" in running.stderr.read()
+
+
 def test_dropping_instead_of_waiting_says_how_much(trainit, job, clean_env, tmp_path):
     here = job()
     script = f"i=0; while [ $i -lt 100 ]; do head -c {MIB} /dev/zero | tr '\\0' x; echo; i=$((i+1)); done; exec >&-"

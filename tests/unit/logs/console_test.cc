@@ -306,6 +306,19 @@ TEST_CASE_FIXTURE(PipeConsole,
   CHECK(console.counts().lost_bytes > 0);
 }
 
+TEST_CASE_FIXTURE(PipeConsole, "the wait at the end can be interrupted, and then go on") {
+  console.append(0, "", std::string(kLimit, 'x'));
+  const std::size_t queued = console.queued();
+  Pipe interrupt;
+  REQUIRE(::write(interrupt.writer.get(), "!", 1) == 1);
+  const sys::TimePoint deadline = sys::Clock::now() + std::chrono::seconds(60);
+  CHECK_FALSE(console.finish(std::chrono::seconds(60), deadline, interrupt.reader.borrow()));
+  CHECK(console.queued() == queued);
+  CHECK(sys::Clock::now() < deadline - std::chrono::seconds(30));
+  CHECK(console.finish(std::chrono::milliseconds(1), deadline));
+  CHECK(console.counts().lost_bytes == queued);
+}
+
 TEST_CASE_FIXTURE(PatientConsole, "the end writes the lines that were held back") {
   console.append(0, "", "open");
   console.say("trainit: last\n");

@@ -97,7 +97,10 @@ void Server::accept_from(sys::BorrowedFd listening) {
     } else if (errno == EAGAIN) {
       return;
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      return no_room();
+      // That there is no descriptor is said before it is looked whether anybody wants one. If so,
+      // the next turn begins with it; and whoever has just come gets a chance to speak until then.
+      if (accepted == 0) no_room();
+      return;
     }  // else this one connection was gone before it was accepted
   }
 }
@@ -149,14 +152,26 @@ void Server::later(sys::Duration delay, std::function<void()> action) {
   });
 }
 
-bool Server::close_oldest_silent() {
+Server::Connection* Server::oldest_silent() const {
   Connection* oldest = nullptr;
   for (const auto& connection : connections_) {
     if (!connection || !connection->session.is_silent()) continue;
     if (oldest == nullptr || connection->serial < oldest->serial) oldest = connection.get();
   }
-  if (oldest != nullptr) close(*oldest);
-  return oldest != nullptr;
+  return oldest;
+}
+
+/// One that has said something which nobody has read yet is heard before it is judged.
+bool Server::close_oldest_silent() {
+  while (Connection* oldest = oldest_silent()) {
+    char byte;
+    if (posix::recv(oldest->fd.get(), &byte, sizeof byte, MSG_PEEK) <= 0) {
+      close(*oldest);
+      return true;
+    }
+    receive(*oldest);
+  }
+  return false;
 }
 
 void Server::on_ready(ClientId client, std::uint32_t events) {

@@ -64,6 +64,7 @@ class Server {
   void no_room();
   void listen_again();
   bool close_oldest_silent();
+  Connection* oldest_silent() const;
   void later(sys::Duration delay, std::function<void()> action);
 
   void on_ready(ClientId client, std::uint32_t events);

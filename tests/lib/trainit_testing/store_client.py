@@ -18,7 +18,7 @@ from pathlib import Path
 SEARCH_PATH = str(Path(__file__).resolve().parent.parent)
 
 HELLO = b"\x00\xce\xf7\x85\x3c"
-SET, GET, ADD, WAIT, PING = 1, 3, 4, 6, 13
+SET, GET, ADD, WAIT, MULTI_GET, MULTI_SET, PING, LIST_KEYS = 1, 3, 4, 6, 10, 11, 13, 17
 MOST_KEY, MOST_VALUE, MOST_KEYS = 8 << 10, 8 << 20, 128 << 10
 OURS = object()
 
@@ -97,3 +97,9 @@ class Client:
 
     def close(self):
         self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

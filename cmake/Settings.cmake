@@ -5,7 +5,8 @@ target_compile_features(trainit_settings INTERFACE cxx_std_20)
 target_compile_options(trainit_settings INTERFACE -ffunction-sections -fdata-sections)
 target_link_options(trainit_settings INTERFACE -Wl,--gc-sections)
 if(TRAINIT_STATIC)
-  target_link_options(trainit_settings INTERFACE -static)
+  # But for programs that load libraries, which have the property trainit_dynamic.
+  target_link_options(trainit_settings INTERFACE "$<$<NOT:$<BOOL:$<TARGET_PROPERTY:trainit_dynamic>>>:-static>")
 endif()
 
 set(CMAKE_CXX_EXTENSIONS OFF)

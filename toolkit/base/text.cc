@@ -131,8 +131,12 @@ std::string human_seconds(double seconds) {
   if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
   const long whole = std::lround(seconds);
   if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
-  return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
+  const auto two = [](long large, const char* unit, long small, const char* small_unit) {
+    return fmt::format("{} {}", large, unit) +
+           (small > 0 ? fmt::format(" {} {}", small, small_unit) : "");
+  };
+  if (whole < 3600) return two(whole / 60, "min", whole % 60, "s");
+  return two(whole / 3600, "h", whole / 60 % 60, "min");
 }
 
 }  // namespace trainit

@@ -87,7 +87,7 @@ Result<StoreClient> StoreClient::connect(const std::string& address, int port, D
   return StoreClient(std::make_unique<store::Connection>(std::move(connection)), timeout);
 }
 
-Result<StoreClient> StoreClient::join_from_environment(Duration timeout) {
+Result<StoreClient> StoreClient::from_environment(std::string_view counter, Duration timeout) {
   const std::string address = TRAINIT_TRY(variable("MASTER_ADDR"));
   const std::string port_text = TRAINIT_TRY(variable("MASTER_PORT"));
   const auto port = parse_number<int>(port_text);
@@ -97,10 +97,18 @@ Result<StoreClient> StoreClient::join_from_environment(Duration timeout) {
   StoreClient client = TRAINIT_TRY(connect(address, *port, timeout));
   const TimePoint deadline = deadline_of(timeout);
   RequestWriter request(Operation::kAdd);
-  request.text(kJoinKey).number(1);
+  request.text(counter).number(1);
   TRAINIT_TRY(client.connection_->send(request, deadline));
   TRAINIT_TRY(client.connection_->number(deadline));
   return client;
+}
+
+Result<StoreClient> StoreClient::join_from_environment(Duration timeout) {
+  return from_environment(kJoinKey, timeout);
+}
+
+Result<StoreClient> StoreClient::connect_from_environment(Duration timeout) {
+  return from_environment(store::kPresentKey, timeout);
 }
 
 Result<void> StoreClient::set(std::string_view key, std::string_view value) {

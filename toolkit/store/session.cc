@@ -190,6 +190,10 @@ void Session::add(const Request& request, std::string& answers) {
     joined_ = true;
     context_.joined(pid_);
   }
+  if (request.key == kPresentKey && !present_) {
+    present_ = true;
+    context_.joined(pid_);
+  }
   if (const auto sum = store().add(request.key, request.number)) {
     write_number(*sum, answers);
   } else {

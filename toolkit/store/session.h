@@ -23,7 +23,8 @@ enum class Refusal {
 /// What all sessions of a server have in common. The spaces outlive them.
 struct SessionContext {
   KeySpaces& spaces;
-  /// Somebody has come to init_process_group; 0: its torch does not tell its pid.
+  /// Somebody has come to init_process_group, or as our own client; 0: its torch does not tell its
+  /// pid.
   std::function<void(std::uint32_t pid)> joined;
   Request request;  ///< one for all, so that its memory is used again
 };
@@ -93,7 +94,7 @@ class Session {
   SessionContext& context_;
   ClientId client_;
   Generation generation_ = Generation::kUnknown;
-  bool silent_ = true, undecided_ = false, has_more_ = false, joined_ = false;
+  bool silent_ = true, undecided_ = false, has_more_ = false, joined_ = false, present_ = false;
   std::optional<Refusal> refusal_;
   std::uint32_t pid_ = 0;
   std::string place_;

@@ -42,6 +42,9 @@ inline constexpr std::uint32_t kMagic = 0x3C85F7CE;
 inline constexpr char kReady = 0, kNotReady = 1;        ///< to kCheck
 inline constexpr char kStopWaiting = 0, kCanceled = 1;  ///< to kWait and kBarrier, and kCancelWait
 
+/// What our own client adds to when it has come, without joining a group of init_process_group.
+inline constexpr std::string_view kPresentKey = "/trainit/present";
+
 /// The limits of the reference, in bytes and keys; kMostRequest bounds what all fields of one
 /// request may come to.
 inline constexpr std::uint64_t kMostKey = 8 << 10;

@@ -36,10 +36,16 @@ class StoreClient {
   /// that this rank has come. Error also: one of these variables is not set or makes no sense.
   static Result<StoreClient> join_from_environment(Duration timeout = kTimeout);
 
+  /// For a worker that forms no group of init_process_group: connects in the same way, and tells
+  /// the launcher. However often a process does so, it sees the same keys as all the others;
+  /// who joins again after having left begins with none.
+  static Result<StoreClient> connect_from_environment(Duration timeout = kTimeout);
+
   StoreClient(StoreClient&&) noexcept;
   StoreClient& operator=(StoreClient&&) noexcept;
   ~StoreClient();
 
+  Duration timeout() const { return timeout_; }
   void set_timeout(Duration timeout) { timeout_ = timeout; }
 
   Result<void> set(std::string_view key, std::string_view value);
@@ -80,6 +86,7 @@ class StoreClient {
   Result<void> barrier(std::string_view key, int world_size);
 
  private:
+  static Result<StoreClient> from_environment(std::string_view counter, Duration timeout);
   explicit StoreClient(std::unique_ptr<store::Connection> connection, Duration timeout);
 
   std::unique_ptr<store::Connection> connection_;

@@ -41,8 +41,9 @@ struct Options {
   environment::Contract contract = environment::Contract::kToolkit;
   // rendezvous
   bool worker_store = false;
-  std::vector<sys::AddressRange> store_allow;    ///< whom our store serves besides the job's hosts
-  int master_port = 0;                           ///< 0: a free one
+  std::vector<sys::AddressRange> store_allow;  ///< whom our store serves besides the job's hosts
+  int master_port = 0;                         ///< 0: a free one
+  bool nccl_comm_id = false;
   std::chrono::milliseconds late_after{60'000};  ///< from when workers that have not come are told
   // stop
   std::optional<std::chrono::milliseconds> stop_budget;  ///< unset: by platform

@@ -98,6 +98,11 @@ Result<void> make_agreement(const JobContext& context, bool for_workers, Prepara
   preparation.agreement = environment::Agreement::alike(
       with_others ? cluster.host_rank : 0, with_others ? cluster.host_count() : 1,
       preparation.workers, store, jax, context.job.name.empty() ? "none" : context.job.name);
+  // A port is kept only where its number will be told.
+  if (preparation.ranks && context.options.nccl_comm_id && !context.inherited.has("NCCL_COMM_ID")) {
+    const int port = TRAINIT_TRY(meeting_port(0, for_workers, preparation));
+    preparation.agreement.nccl = {address, port};
+  }
   preparation.agreement.launcher_serves_store = serves;
   return {};
 }

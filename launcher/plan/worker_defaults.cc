@@ -40,6 +40,8 @@ std::vector<std::string> set_defaults(Environment& environment, const PlanInput&
   set_default("OMP_NUM_THREADS",
               std::to_string(std::max(1, input.hardware.cpus.usable() / input.workers)));
   set_default("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1");
+  if (input.agreement.nccl.port != 0)
+    set_default("NCCL_COMM_ID", environment::host_and_port(input.agreement.nccl));
   const std::string& interface = input.cluster.interface;
   if (input.job.on_platform && input.hardware.has_interface(interface)) {
     // Without it NCCL may choose a link-local interface of the container and fail to connect.

@@ -7,13 +7,6 @@ namespace {
 
 constexpr const char* kOrigin = "trainit, for this worker";
 
-/// "host:port"; an IPv6 address stands in brackets, or its last group would be the port.
-std::string host_and_port(const Endpoint& endpoint) {
-  const bool ipv6 = endpoint.address.find(':') != std::string::npos;
-  if (ipv6) return fmt::format("[{}]:{}", endpoint.address, endpoint.port);
-  return fmt::format("{}:{}", endpoint.address, endpoint.port);
-}
-
 class RankVariables {
  public:
   void set(const char* name, std::string value) { result.set(name, std::move(value), kOrigin); }
@@ -23,6 +16,12 @@ class RankVariables {
 };
 
 }  // namespace
+
+std::string host_and_port(const Endpoint& endpoint) {
+  const bool ipv6 = endpoint.address.find(':') != std::string::npos;
+  if (ipv6) return fmt::format("[{}]:{}", endpoint.address, endpoint.port);
+  return fmt::format("{}:{}", endpoint.address, endpoint.port);
+}
 
 Agreement Agreement::single(int slots, Endpoint store, Endpoint jax, std::string run_id) {
   return alike(0, 1, slots, std::move(store), std::move(jax), std::move(run_id));

@@ -11,6 +11,9 @@ struct Endpoint {
   int port = 0;
 };
 
+/// "host:port"; an IPv6 address stands in brackets, or its last group would be the port.
+std::string host_and_port(const Endpoint& endpoint);
+
 /// What all hosts of the job agreed on for this round, seen from one host. With one host it is a
 /// constant.
 struct Agreement {
@@ -21,6 +24,7 @@ struct Agreement {
   int world_size = 1;           ///< workers of the whole job
   Endpoint store;               ///< where workers meet: MASTER_ADDR and MASTER_PORT
   Endpoint jax;                 ///< coordinator of JAX, on a port of its own
+  Endpoint nccl;                ///< where NCCL's own bootstrap listens; no port: not wanted
   std::string run_id = "none";  ///< TORCHELASTIC_RUN_ID
   int max_restarts = 0;         ///< TORCHELASTIC_MAX_RESTARTS
   bool launcher_serves_store = false;

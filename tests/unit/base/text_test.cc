@@ -31,7 +31,9 @@ TEST_CASE("a number is the whole text or none") {
 TEST_CASE("durations and sizes read as people say them") {
   CHECK(human_seconds(0.44) == "0.4 s");
   CHECK(human_seconds(48.2) == "48 s");
+  CHECK(human_seconds(300) == "5 min");
   CHECK(human_seconds(372) == "6 min 12 s");
+  CHECK(human_seconds(7200) == "2 h");
   CHECK(human_seconds(7500) == "2 h 5 min");
   CHECK(human_bytes(512) == "512 bytes");
   CHECK(human_bytes(4.0 * (1 << 30)) == "4.0 GB");

@@ -284,6 +284,15 @@ TEST_CASE("NCCL and Gloo are told the platform's interface where it exists") {
   CHECK(given.variable("GLOO_SOCKET_IFNAME") == "(unset)");
 }
 
+TEST_CASE("NCCL is told an id only when there is a port for it, and never over the user's own") {
+  Given given;
+  CHECK(given.variable("NCCL_COMM_ID") == "(unset)");
+  given.agreement.nccl = {"fd00::1", 7002};
+  CHECK(given.variable("NCCL_COMM_ID") == "[fd00::1]:7002");
+  given.inherit("NCCL_COMM_ID", "10.0.0.1:1234");
+  CHECK(given.variable("NCCL_COMM_ID") == "10.0.0.1:1234");
+}
+
 TEST_CASE("outside a platform nobody is told an interface") {
   Given given;
   CHECK(given.variable("NCCL_SOCKET_IFNAME") == "(unset)");

@@ -187,6 +187,24 @@ TEST_CASE("a server that goes away ends a wait at once") {
   CHECK(waited.error().message.find("timed out") == std::string::npos);
 }
 
+TEST_CASE("who comes again without joining sees the same keys, and who joins again does not") {
+  const ServedStore store(2);
+  ::setenv("MASTER_ADDR", "127.0.0.1", 1);
+  ::setenv("MASTER_PORT", std::to_string(store.port()).c_str(), 1);
+  for (const char* key : {"first", "second"}) {
+    auto visitor = StoreClient::connect_from_environment(20s);
+    REQUIRE(visitor);
+    CHECK(visitor->set(key, "v"));
+  }
+  CHECK(*StoreClient::connect_from_environment(20s)->check({"first", "second"}));
+  {
+    auto joined = StoreClient::join_from_environment(20s);
+    REQUIRE(joined);
+    CHECK(*joined->check({"first", "second"}));
+  }
+  CHECK_FALSE(*StoreClient::join_from_environment(20s)->check({"first"}));
+}
+
 TEST_CASE("a worker joins where its environment says") {
   const ServedStore store(2);
   ::setenv("MASTER_ADDR", "127.0.0.1", 1);
@@ -195,6 +213,10 @@ TEST_CASE("a worker joins where its environment says") {
   REQUIRE(worker);
   CHECK(*worker->num_keys() == 1);  // the counter of those who joined
   CHECK(worker->list_keys()->empty());
+  auto visitor = StoreClient::connect_from_environment(20s);
+  REQUIRE(visitor);
+  CHECK(visitor->set("k", "v"));
+  CHECK(*worker->get("k") == "v");
   ::setenv("MASTER_PORT", "29500x", 1);
   CHECK(StoreClient::join_from_environment(1s).error().message ==
         "MASTER_PORT is \"29500x\": expected a port from 1 to 65535");

@@ -2,7 +2,9 @@
 // and 3 alone. A step that fails ends it with code 1 and a sentence on stderr.
 //
 //   timeout=SECONDS  library=PATH  header=CODE      for the communicators that are made later
+//   up             waits until all ranks are up
 //   make=NAME  make=NAME:RANK,RANK                  a communicator, of all ranks or of these
+//   no=NAME                                         the same, and it has to fail
 //   same=NAME                                       again, with the client of the store kept
 //   sum=NAME       adds up the ranks of the job, and says the sum
 //   check=NAME  close=NAME  abort=NAME
@@ -12,6 +14,7 @@
 //                  and with it, and says how long each took
 //   version        the version of the library, which it only loads
 //   hold           until SIGTERM
+//   kill           ends itself by SIGKILL
 #include <dlfcn.h>
 #include <signal.h>
 #include <unistd.h>
@@ -61,7 +64,9 @@ class Worker {
     if (name == "timeout") return set_timeout(value);
     if (name == "library") return options_.library = value, Result<void>();
     if (name == "header") return options_.header_version = std::atoi(value.c_str()), Result<void>();
+    if (name == "up") return wait_for_all();
     if (name == "make") return make(value);
+    if (name == "no") return make(value) ? trainit::fail("was made") : Result<void>();
     if (name == "same") return make_with_kept_client(value);
     if (name == "sum") return sum(made_.at(value), value);
     if (name == "check") return made_.at(value).check();
@@ -73,6 +78,7 @@ class Worker {
     if (name == "made") return made(std::atoi(value.c_str()));
     if (name == "version") return version();
     if (name == "hold") return hold();
+    if (name == "kill") ::kill(::getpid(), SIGKILL);
     return trainit::fail("no such step: " + name);
   }
 
@@ -87,6 +93,13 @@ class Worker {
   Result<void> set_timeout(const std::string& seconds) {
     options_.timeout = std::chrono::milliseconds(std::lround(std::atof(seconds.c_str()) * 1000));
     return {};
+  }
+
+  static Result<void> wait_for_all() {
+    auto store = TRAINIT_TRY(trainit::StoreClient::connect_from_environment());
+    if (TRAINIT_TRY(store.add("how many are up", 1)) == variable("WORLD_SIZE"))
+      TRAINIT_TRY(store.set("all are up", ""));
+    return store.wait({"all are up"});
   }
 
   Result<void> make(const std::string& value) {
@@ -134,6 +147,7 @@ class Worker {
 
   static Result<void> hold() {
     std::puts("holding");
+    std::fflush(stdout);
     while (stopped == 0) ::usleep(1000);
     return trainit::fail("was held until SIGTERM");
   }

@@ -36,6 +36,10 @@ std::uint64_t digest(const std::vector<int>& ranks) {
   return sum;
 }
 
+std::string time_text(milliseconds time) {
+  return human_seconds(std::chrono::duration<double>(time).count());
+}
+
 }  // namespace
 
 Meeting::Meeting(StoreClient& store, Party party, Patience patience)
@@ -113,7 +117,7 @@ Result<std::string> Meeting::await(const std::string& key) {
           : milliseconds::max();
   for (;;) {
     TRAINIT_TRY(check_stop());
-    if (left() <= 0ms) return tell(who_is_missing());
+    if (left() <= 0ms) return fail(tell(who_is_missing()));
     const Result<void> there = client().wait({key}, std::min(turn, left()));
     if (there || TRAINIT_TRY(client().check({key}))) return client().get(key);
   }
@@ -121,8 +125,8 @@ Result<std::string> Meeting::await(const std::string& key) {
 
 Result<void> Meeting::check_stop() {
   if (!patience_.stop_requested || !patience_.stop_requested()) return {};
-  return tell(fmt::format("rank {} was told to stop before the communicator \"{}\" was made",
-                          party_.rank(), party_.name));
+  return fail(tell(fmt::format("rank {} was told to stop before the communicator \"{}\" was made",
+                               party_.rank(), party_.name)));
 }
 
 std::string Meeting::who_is_missing() {
@@ -132,7 +136,7 @@ std::string Meeting::who_is_missing() {
   for (const std::string_view line : split(list ? *list : "", '\n')) {
     if (const auto rank = parse_number<int>(line)) missing.erase(*rank);
   }
-  const std::string time = human_seconds(std::chrono::duration<double>(patience_.timeout).count());
+  const std::string time = time_text(patience_.timeout);
   if (missing.empty()) {
     return fmt::format("rank {} has not made the id of the communicator \"{}\" within {}",
                        party_.ranks[0], party_.name, time);
@@ -142,16 +146,17 @@ std::string Meeting::who_is_missing() {
                      missing.size() == 1 ? "has" : "have", party_.name, time);
 }
 
-/// Whoever waits for the id or for the others ends; who is past that finds the sentence in go_on.
-tl::unexpected<Error> Meeting::tell(std::string sentence) {
+/// Whoever waits for the id or for the others ends; who is past that finds the reason in go_on.
+/// Returns the first reason that was told, by whatever rank: ours may well be its consequence.
+std::string Meeting::tell(const std::string& sentence) {
   told_ = true;
   const auto id = client().compare_set(key("id"), "", kNever + sentence);
-  if (id) {
-    client().set(key("id"), *id);
-    client().set(key("end of the wait"), "one has given up");
-    client().compare_set(key("why one has given up"), "", sentence);
-  }
-  return fail(std::move(sentence));
+  if (!id) return sentence;
+  client().set(key("id"), *id);
+  client().set(key("end of the wait"), "one has given up");
+  if (id->starts_with(kNever)) return id->substr(1);
+  const auto reason = client().compare_set(key("why one has given up"), "", sentence);
+  return reason ? *reason : sentence;
 }
 
 /// What another rank has told, as it stands in the id's key.
@@ -162,17 +167,19 @@ tl::unexpected<Error> Meeting::heard(std::string_view never) {
 
 tl::unexpected<Error> Meeting::give_up(const Error& error) {
   if (told_) return tl::unexpected(error);
-  tell(fmt::format("rank {} could not make the communicator \"{}\": {}", party_.rank(), party_.name,
-                   error.message));
+  const std::string ours = fmt::format("rank {} could not make the communicator \"{}\": {}",
+                                       party_.rank(), party_.name, error.message);
+  std::string first = tell(ours);
+  if (first != ours) return fail(std::move(first));
   return fail(fmt::format("the communicator \"{}\"", party_.name), error);
 }
 
 Result<void> Meeting::go_on() {
   TRAINIT_TRY(check_stop());
   if (left() <= 0ms) {
-    return tell(fmt::format(
-        "NCCL has not connected the ranks of the communicator \"{}\" within {}", party_.name,
-        human_seconds(std::chrono::duration<double>(patience_.timeout).count())));
+    return fail(
+        tell(fmt::format("NCCL has not connected the ranks of the communicator \"{}\" within {}",
+                         party_.name, time_text(patience_.timeout))));
   }
   const auto turn = kShortWait + milliseconds(party_.ranks.size() / kRanksPerMillisecond);
   const auto now = Clock::now();

@@ -50,8 +50,8 @@ class Meeting {
   /// has given up, which is looked up now and then.
   Result<void> go_on();
 
-  /// For an error that ends it: tells the others, unless they know it or one of them told it, and
-  /// returns it.
+  /// For an error that ends it: tells the others, unless they know it, and returns it, or the
+  /// reason that another rank has told before.
   tl::unexpected<Error> give_up(const Error& error);
 
  private:
@@ -63,7 +63,7 @@ class Meeting {
   Result<std::string> await(const std::string& key);
   Result<void> check_stop();
   std::string who_is_missing();
-  tl::unexpected<Error> tell(std::string sentence);
+  std::string tell(const std::string& sentence);
   tl::unexpected<Error> heard(std::string_view never);
 
   StoreClient* store_;

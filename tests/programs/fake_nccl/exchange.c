@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -38,6 +39,13 @@ static struct sockaddr_in loopback(uint16_t port) {
   return address;
 }
 
+/// Small pieces go at once: else an answer's second one would get lost when its sender ends.
+static int without_delay(int connection) {
+  const int on = 1;
+  if (connection >= 0) setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return connection;
+}
+
 int listen_on(uint16_t* port) {
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
@@ -61,7 +69,7 @@ int connect_to(uint16_t port, const volatile int* stop) {
   while (!*stop) {
     const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(connection, (const struct sockaddr*)&address, sizeof address) == 0)
-      return connection;
+      return without_delay(connection);
     close(connection);
     usleep(1000);
   }
@@ -121,7 +129,7 @@ static bool take_in(struct Root* root, int connection, const struct Frame* hello
 /// Until all ranks have come; whoever has another nonce is no rank of this communicator.
 static bool gather(struct Root* root) {
   for (int come = 0; root->size == 0 || come < root->size;) {
-    const int connection = accept(root->listener, NULL, NULL);
+    const int connection = without_delay(accept(root->listener, NULL, NULL));
     if (connection < 0) return false;
     struct Frame hello;
     if (!receive_all(connection, &hello, sizeof hello) || hello.nonce != root->nonce) {

@@ -6,9 +6,10 @@
 //
 //   version=22602     it says that it is another version
 //   fail=CALL         the call gives ncclSystemError
-//   hang=CALL         the call never comes back; of ncclCommFinalize and "connect", the
-//                     background part of making a communicator, until it is aborted
-//   break=N           an asynchronous error after the N-th all-reduce
+//   hang=CALL         the call never comes back
+//   hang=connect, hang=finalize, fail=connect
+//                     the same of what goes on in the background, until it is aborted
+//   break=N           an asynchronous error once the N-th all-reduce has been seen to succeed
 #include <nccl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,7 +35,7 @@ struct Id {
 struct ncclComm {
   int life;
   struct ncclComm* older;
-  int size, rank, blocks, finalized, sums;
+  int size, rank, blocks, finalized, sums, seen;
   struct Id id;
   int socket;
   atomic_int state;  // ncclResult_t
@@ -85,9 +86,10 @@ static ncclResult_t ask(struct ncclComm* comm) {
   const size_t bytes = sizeof(float) * comm->asked.count;
   const int with_data = comm->asked.kind == kSum || comm->asked.kind == kBroadcast;
   struct Frame answer;
-  if (!send_all(comm->socket, &comm->asked, sizeof comm->asked) ||
-      (with_data && !send_all(comm->socket, comm->from, bytes)) ||
-      !receive_all(comm->socket, &answer, sizeof answer))
+  // A root that has gone has said why, which is still to be read.
+  if (send_all(comm->socket, &comm->asked, sizeof comm->asked) && with_data)
+    send_all(comm->socket, comm->from, bytes);
+  if (!receive_all(comm->socket, &answer, sizeof answer))
     return failed(ncclRemoteError, "the root is gone");
   if (answer.kind == kError) return heard_error(comm, answer.count);
   if (with_data && !receive_all(comm->socket, comm->to, bytes))
@@ -110,7 +112,7 @@ static ncclResult_t connect_all(struct ncclComm* comm) {
 
 static ncclResult_t work(struct ncclComm* comm) {
   if (comm->asked.kind == kHello) return connect_all(comm);
-  if (comm->asked.kind == kFinalize && wanted("hang", "ncclCommFinalize")) {
+  if (comm->asked.kind == kFinalize && wanted("hang", "finalize")) {
     hang_until(&comm->aborted);
     return failed(ncclInternalError, "aborted");
   }
@@ -130,6 +132,7 @@ static void join(struct ncclComm* comm) {
 
 static ncclResult_t start(struct ncclComm* comm, struct Frame asked) {
   comm->asked = asked;
+  comm->seen = 0;
   if (comm->blocks) {
     atomic_store(&comm->state, (int)work(comm));
     return (ncclResult_t)atomic_load(&comm->state);
@@ -247,7 +250,7 @@ ncclResult_t ncclBroadcast(const void* from, void* to, size_t count, ncclDataTyp
 static void look_for_errors(struct ncclComm* comm) {
   char byte;
   if (atomic_load(&comm->state) != (int)ncclSuccess || comm->finalized) return;
-  if (comm->sums > 0 && comm->sums == wanted_number("break", 0)) {
+  if (comm->seen++ > 0 && comm->sums > 0 && comm->sums == wanted_number("break", 0)) {
     atomic_store(&comm->state, (int)failed(ncclRemoteError, "the fake was told to break"));
   } else if (recv(comm->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) {
     struct Frame frame = {0};

@@ -13,9 +13,14 @@ from trainit_testing import package
 
 
 @pytest.fixture(scope="session")
-def installed_library(trainit, tmp_path_factory):
+def build_directory(trainit):
+    return Path(trainit).parent.parent
+
+
+@pytest.fixture(scope="session")
+def installed_library(build_directory, tmp_path_factory):
     """The prefix below which the library of the binary's build directory is installed."""
-    return package.install(Path(trainit).parent.parent, tmp_path_factory.mktemp("prefix"))
+    return package.install(build_directory, tmp_path_factory.mktemp("prefix"))
 
 
 @pytest.fixture

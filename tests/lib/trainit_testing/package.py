@@ -1,6 +1,8 @@
 """The library as others get it: installed as a package, and used by projects outside this repository."""
 
+import re
 import subprocess
+from pathlib import Path
 
 
 def run(*command):
@@ -8,6 +10,12 @@ def run(*command):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}"
     return done.stdout
+
+
+def setting(build_directory, name):
+    """What CMake found, or was told, when it made a build directory."""
+    cache = (Path(build_directory) / "CMakeCache.txt").read_text()
+    return re.search(rf"^{name}:\w+=(.*)$", cache, re.MULTILINE)[1]
 
 
 def install(build_directory, prefix):

@@ -256,7 +256,7 @@ std::string store_text(std::string_view host, const sys::ExitStatus& status,
                        std::span<const Evidence> gathered) {
   std::string meaning;
   if (status.signal == SIGKILL && oom_kills != 0)
-    meaning = oom_kills ? " for want of memory" : ", perhaps for want of memory";
+    meaning = oom_kills ? " (for want of memory)" : " (perhaps for want of memory)";
   return job_text(
       at_host(host) +
           fmt::format("the rendezvous store {}{} after {}: the workers cannot find each "

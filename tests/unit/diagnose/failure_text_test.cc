@@ -306,24 +306,31 @@ TEST_CASE("a store that ended says how and when, who failed by it, and how the o
   gathered[2] = value_error();
   gathered[3].status = ExitStatus::exited(0);
   for (std::size_t i = 0; i < gathered.size(); ++i) gathered[i].rank = static_cast<int>(i);
-  CHECK(store_text("algo-2", ExitStatus::killed(SIGSEGV), 3s, gathered) ==
+  CHECK(store_text("algo-2", ExitStatus::killed(SIGSEGV), std::nullopt, 3s, gathered) ==
         "algo-2: the rendezvous store was killed by SIGSEGV (segmentation fault) after 3.0 s: the "
         "workers cannot find each other any more\n"
         "\n"
         "algo-2 rank 2: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
         "48 s)\n"
         "killed by SIGTERM: ranks 0 and 1");
-  CHECK(store_text("", ExitStatus::exited(1), 90s, {}) ==
+  CHECK(store_text("", ExitStatus::exited(1), 0, 90s, {}) ==
         "the rendezvous store ended with code 1 after 1 min 30 s: the workers cannot find each "
         "other any more");
   const std::string many =
-      store_text("algo-2", ExitStatus::exited(1), 1s, std::vector(64, value_error()));
+      store_text("algo-2", ExitStatus::exited(1), 0, 1s, std::vector(64, value_error()));
   CHECK(many.size() <= 1024);
   CHECK(many.ends_with("\n…"));
 }
 
 TEST_CASE("a store that was killed may have been so for want of memory") {
-  CHECK(store_text("algo-1", ExitStatus::killed(SIGKILL), 61s, {}) ==
-        "algo-1: the rendezvous store was killed by SIGKILL after 1 min 1 s, perhaps for want of "
-        "memory: the workers cannot find each other any more");
+  CHECK(store_text("algo-1", ExitStatus::killed(SIGKILL), std::nullopt, 61s, {}) ==
+        "algo-1: the rendezvous store was killed by SIGKILL (perhaps for want of memory) after 1 "
+        "min 1 s: the workers cannot find each other any more");
+  CHECK(store_text("", ExitStatus::killed(SIGKILL), 1, 3s, {}) ==
+        "the rendezvous store was killed by SIGKILL (for want of memory) after 3.0 s: the workers "
+        "cannot find each other any more");
+  CHECK(
+      store_text("", ExitStatus::killed(SIGKILL), 0, 3s, {}) ==
+      "the rendezvous store was killed by SIGKILL after 3.0 s: the workers cannot find each other "
+      "any more");
 }

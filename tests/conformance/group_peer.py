@@ -13,7 +13,7 @@ import time
 from datetime import timedelta
 
 RANK, WORLD = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-PATIENCE = timedelta(seconds=20)
+PATIENCE = timedelta(seconds=30)
 
 
 def main(rounds, way=""):

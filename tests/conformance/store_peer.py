@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
 from trainit_testing import store_cases  # noqa: E402
 
-CASE_SECONDS = 40
+CASE_SECONDS = 80
 CASES_AT_ONCE = 3
-PATIENCE = 20  # of a client, in seconds; all that it asks for should be there long before
+PATIENCE = 30  # of a client, in seconds; all that it asks for should be there long before
 ADDRESS = "127.0.0.1"
 
 

@@ -15,7 +15,7 @@ from trainit_testing import processes, torches
 from trainit_testing.store_cases import CASES, OURS, THEIRS
 
 PEER = Path(__file__).resolve().parent / "store_peer.py"
-RUN_SECONDS = 600
+RUN_SECONDS = 900
 RUNS_AT_ONCE = 2
 COMBINATIONS = [(release, server) for release in torches.RELEASES for server in (OURS, THEIRS)]
 CLEAN = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}

@@ -20,7 +20,7 @@ def run_groups(trainit, pid1, job, tmp_path, release):
     def run(workers, *arguments, options=()):
         here = job()
         command = [trainit, "--workers", str(workers), *options, "--", torches.python(release), PEER, *arguments]
-        end = pid1(torches.without_resolver(tmp_path, command), job=here, env=torches.environment({}), timeout=120)
+        end = pid1(torches.without_resolver(tmp_path, command), job=here, env=torches.environment({}), timeout=180)
         assert end.code == 0, end
         assert here.success and here.failure is None
         done = [f"rank {rank} of {workers} is done" for rank in range(workers)]

@@ -16,7 +16,7 @@ RELEASES = ["1.13", "2.1", "2.15"]
 OURS, THEIRS = "trainit", "reference"
 
 # What an operation may take that has nothing to wait for, on a machine that has other things to do.
-AT_ONCE = 10
+AT_ONCE = 20
 
 MOST_VALUE = 8 << 20
 MOST_KEY = 8 << 10

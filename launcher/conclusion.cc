@@ -253,26 +253,25 @@ Result<void> remove_success(const Paths& paths) {
   return fail(fmt::format("{} does not go away: {}", paths.success, sys::errno_text(errno)));
 }
 
-int leave_failure(const Conclusion& conclusion, const Paths& paths, bool markers,
-                  const Logger& log) {
+Verdict leave_failure(Verdict verdict, const Paths& paths, bool markers, const Logger& log) {
   if (!markers) {
-    log.info("exit {}", conclusion.exit_code);
-    return conclusion.exit_code;
+    log.info("exit {}", verdict.exit_code);
+    return verdict;
   }
   // A worker may have left the marker of success before it failed.
   const Result<void> removed = insistently([&] { return remove_success(paths); });
   if (!removed) log.error("{}", removed.error().message);
-  const Result<bool> written =
-      insistently([&] { return write_failure(paths, conclusion.failure); });
+  const Result<bool> written = insistently([&] { return write_failure(paths, verdict.failure); });
+  verdict.wrote_failure = written.value_or(false);
   if (!written) {
     log.error("the failure file could not be written: {}; its text:", written.error().message);
-    for (const std::string_view text : split(conclusion.failure, '\n')) log.error("{}", text);
+    for (const std::string_view text : split(verdict.failure, '\n')) log.error("{}", text);
   } else if (*written) {
-    log.info("failure written to {}; exit {}", paths.failure, conclusion.exit_code);
+    log.info("failure written to {}; exit {}", paths.failure, verdict.exit_code);
   } else {
-    log.info("{} is kept as the job wrote it; exit {}", paths.failure, conclusion.exit_code);
+    log.info("{} is kept as the job wrote it; exit {}", paths.failure, verdict.exit_code);
   }
-  return conclusion.exit_code;
+  return verdict;
 }
 
 }  // namespace
@@ -335,36 +334,33 @@ bool on_platform(const Paths& paths) {
   return Environment::of_process().has("TRAINING_JOB_NAME") || sys::exists(paths.input_config);
 }
 
-int leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log) {
-  Conclusion conclusion;
-  conclusion.exit_code = error.exit_code;
-  conclusion.failure = log.masked(error.message);
+Verdict leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log) {
   log.error("{}", error.message);
-  return leave_marker(conclusion, paths, on_platform(paths) || sys::is_directory(paths.output),
-                      log);
+  return leave_failure({error.exit_code, log.masked(error.message)}, paths,
+                       on_platform(paths) || sys::is_directory(paths.output), log);
 }
 
-int leave_early_failure(const Error& error, const Paths& paths, const Logger& log) {
+Verdict leave_early_failure(const Error& error, const Paths& paths, const Logger& log) {
   if (const auto moved = set_aside_markers(paths); !moved) log.warning("{}", moved.error().message);
   return leave_set_up_failure(error, paths, log);
 }
 
-int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
-                 const Logger& log) {
+Verdict leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
+                     const Logger& log) {
   const bool success = conclusion.failure.empty() && conclusion.exit_code == 0;
-  if (!success) return leave_failure(conclusion, paths, markers, log);
+  if (!success)
+    return leave_failure({conclusion.exit_code, conclusion.failure}, paths, markers, log);
   const Result<void> written =
       markers ? insistently([&] { return write_success(paths); }) : Result<void>();
   if (!written) {
-    Conclusion unmarked;
-    unmarked.exit_code = kSetUpFailed;
-    unmarked.failure = "every worker ended well, but the success marker could not be written: " +
-                       written.error().message;
-    log.error("{}; exit {}", unmarked.failure, kSetUpFailed);
-    return leave_failure(unmarked, paths, markers, log);
+    const std::string failure =
+        "every worker ended well, but the success marker could not be written: " +
+        written.error().message;
+    log.error("{}; exit {}", failure, kSetUpFailed);
+    return leave_failure({kSetUpFailed, failure}, paths, markers, log);
   }
   log.info("success");
-  return 0;
+  return {};
 }
 
 }  // namespace trainit

@@ -48,9 +48,17 @@ std::optional<sys::Duration> checkpoint_time(const supervise::JobEnd& end,
 /// look than into the job's own output.
 Conclusion conclude(const ConclusionInput& input);
 
+/// What was left for the platform.
+struct Verdict {
+  int exit_code = 0;
+  std::string failure;         ///< for the failure file; empty: success
+  bool wrote_failure = false;  ///< the failure file is ours; else it is the program's, or not there
+};
+
 /// Puts the marker there. Exit 0 needs the success marker: a platform that looks for it must not be
 /// left to guess. `markers` is false where there is no platform and no place for them.
-int leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers, const Logger& log);
+Verdict leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
+                     const Logger& log);
 
 /// What we exit with for a job that ended with `code`, by `--exit-map`; says when it is another
 /// one.
@@ -60,10 +68,10 @@ int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logge
 bool on_platform(const Paths& paths);
 
 /// A failure before the first worker: the sentence in the log and, where there is a platform or an
-/// output directory, in the failure file. Returns the exit code.
-int leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log);
+/// output directory, in the failure file.
+Verdict leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log);
 /// The same, before an earlier job's markers were moved away: they are now, so that the failure
 /// file is this job's own.
-int leave_early_failure(const Error& error, const Paths& paths, const Logger& log);
+Verdict leave_early_failure(const Error& error, const Paths& paths, const Logger& log);
 
 }  // namespace trainit

@@ -19,7 +19,7 @@ namespace {
 /// A mistake on the command line. On a platform it is the job's failure, and the platform shows it.
 int refuse(const Error& error, bool is_job, const Logger& log) {
   const Paths paths = Paths::from(Environment::of_process());
-  if (is_job && on_platform(paths)) return leave_early_failure(error, paths, log);
+  if (is_job && on_platform(paths)) return leave_early_failure(error, paths, log).exit_code;
   log.error("{}", error.message);
   return error.exit_code;
 }

@@ -142,12 +142,12 @@ class EvidenceWriter {
 };
 
 /// What the failure file is now, after both we and the program had a chance to write it.
-void add_failure_file(const Conclusion& conclusion, const Paths& paths, Json::Object& fields) {
+void add_failure_file(const Verdict& verdict, const Paths& paths, Json::Object& fields) {
   const auto text = sys::read_file(paths.failure);
   if (!text) return;
-  const bool ours = !conclusion.failure.empty() && *text == conclusion.failure;
-  fields.push_back({"failure_file", Json(Json::Object{{"by", Json(ours ? "trainit" : "program")},
-                                                      {"bytes", Json(text->size())}})});
+  const char* by = verdict.wrote_failure ? "trainit" : "program";
+  fields.push_back(
+      {"failure_file", Json(Json::Object{{"by", Json(by)}, {"bytes", Json(text->size())}})});
 }
 
 }  // namespace
@@ -197,25 +197,24 @@ std::vector<Json::Object> evidence_events(std::span<const diagnose::Evidence> ga
   return events;
 }
 
-void record_outcome(const Conclusion& conclusion, int exit_code, int stop_signal,
+void record_outcome(const Conclusion& conclusion, const Verdict& verdict, int stop_signal,
                     const Paths* paths, report::RunRecord& record) {
   for (const Json::Object& fields : conclusion.evidence) record.write("evidence", fields);
-  Json::Object fields{{"success", Json(exit_code == 0)}, {"exit_code", Json(exit_code)}};
+  Json::Object fields{{"success", Json(verdict.exit_code == 0)},
+                      {"exit_code", Json(verdict.exit_code)}};
   if (stop_signal != 0) fields.push_back({"stop_signal", Json(sys::signal_name(stop_signal))});
-  fields.push_back({"failure", Json(conclusion.failure)});
-  if (paths != nullptr) add_failure_file(conclusion, *paths, fields);
+  fields.push_back({"failure", Json(verdict.failure)});
+  if (paths != nullptr) add_failure_file(verdict, *paths, fields);
   record.write("outcome", fields);
 }
 
-void record_set_up_failure(const JobContext& context, const Error& error) {
+void record_set_up_failure(const JobContext& context, const Verdict& verdict) {
   const Paths& paths = context.job.paths;
   if (context.options.record.empty() && !sys::is_directory(paths.output)) return;
   auto record = open_record(context, {});
   if (!record) return;
   record_start(context, *record);
-  Conclusion conclusion;
-  conclusion.failure = error.message;
-  record_outcome(conclusion, error.exit_code, 0, &paths, *record);
+  record_outcome({}, verdict, 0, &paths, *record);
 }
 
 }  // namespace trainit

@@ -168,12 +168,13 @@ class Train {
                     store ? &supervisor.rendezvous() : nullptr});
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
-      code = leave_marker(conclusion, context_.job.paths, markers, log_);
+      const Verdict verdict = leave_marker(conclusion, context_.job.paths, markers, log_);
+      code = verdict.exit_code;
       if (const auto took = checkpoint_time(*end, plan.stop)) {
         record.write("checkpoint", {{"seconds", Json(sys::in_seconds(*took))},
                                     {"of", Json(sys::in_seconds(plan.stop.leaders))}});
       }
-      record_outcome(conclusion, code, end->stop_signal, markers ? &context_.job.paths : nullptr,
+      record_outcome(conclusion, verdict, end->stop_signal, markers ? &context_.job.paths : nullptr,
                      record);
     }
     finish_output(relay, plan, end ? end->stop_asked_at : std::nullopt);
@@ -193,16 +194,17 @@ class Train {
 int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   const Environment environment = Environment::of_process();
   const Result<JobContext> context = read_context(line, environment, log);
-  if (!context) return leave_early_failure(context.error(), Paths::from(environment), log);
+  if (!context)
+    return leave_early_failure(context.error(), Paths::from(environment), log).exit_code;
   configure(log, *context);
   for (const int signal : signal_rules(context->options).dropped())
     sys::drop_signal(inheritance.signals, signal);
   const Result<int> code = Train(line, std::move(inheritance), *context, log).run();
   if (code) return *code;
   const Error error = stopped_early(context->options).value_or(code.error());
-  const int exit_code = leave_set_up_failure(error, context->job.paths, log);
-  record_set_up_failure(*context, error);
-  return exit_code;
+  const Verdict verdict = leave_set_up_failure(error, context->job.paths, log);
+  record_set_up_failure(*context, verdict);
+  return verdict.exit_code;
 }
 
 }  // namespace trainit::commands

@@ -279,6 +279,21 @@ def test_a_failure_file_that_the_program_wrote_is_shown(trainit, pid1, ask, job)
     assert f"{here.output}/failure, which the program wrote itself, says:\n  my own words\n" in end.out
 
 
+@pytest.mark.parametrize("program", [
+    ["sh", "-c", 'mkdir "$SAGEMAKER_BASE_DIR/output/success"'],
+    ["no-such-program-" + "x" * 1500],
+    [f"no-such-program-of-{SECRET}"],
+], ids=["a marker that cannot be", "a long sentence", "a sentence with a secret"])
+def test_a_failure_file_of_our_own_is_not_said_to_be_the_programs(trainit, pid1, ask, job, program):
+    here = job()
+    pid1([trainit, "--", *program], job=here, env={"API_TOKEN": SECRET})
+    outcome = events_of(here)[-1]
+    assert outcome["failure_file"] == {"by": "trainit", "bytes": len(here.failure.encode())}
+    assert not outcome["success"] and outcome["failure"].startswith(here.failure[:500])
+    end = ask("failure", here.base)
+    assert "wrote itself" not in end.out and here.failure[:60] in end.out
+
+
 def test_a_record_of_several_jobs_tells_the_last(trainit, pid1, ask, job):
     here = job()
     pid1([trainit, "--", "sh", "-c", "exit 3"], job=here)

@@ -208,6 +208,7 @@ void Supervisor::perform(const action::SignalLeaders& action) {
     family_.signal_leader(worker, action.signal);
     family_.signal_leader(worker, SIGCONT);  // a stopped process would not see the signal
   }
+  if (suspended_) resume();  // they may need their children for a checkpoint
   say_who_failed();
   parts_.record.write("stop",
                       {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("workers")}});

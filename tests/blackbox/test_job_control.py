@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from trainit_testing.processes import state_of, workers_of
+from trainit_testing.processes import children_of, state_of, workers_of
 
 #: Ignores SIGTERM or SIGCHLD, or blocks one of them, and becomes its arguments, as some callers do.
 ODD_CALLER = """
@@ -83,6 +83,22 @@ def test_where_nobody_could_continue_us_only_the_worker_stops(trainit, start, pr
     running.type("\x03")
     assert running.wait().code == 0
     assert "leader got 2" in running.out
+
+
+def test_a_stop_continues_what_ctrl_z_had_stopped_with_the_workers_too(trainit, start, program, job):
+    running = start([trainit, "--stop-budget", "1h", "--", program("signal_witness"), "-c", "-z", "-i", "leader"],
+                    job=job())
+    running.wait_for("leader ready")
+    running.wait_for("child ready")
+    (worker,) = workers_of(running.pid)
+    (child,) = children_of(worker)
+    running.signal(signal.SIGTSTP)
+    wait_for_state(worker, "T")
+    wait_for_state(child, "T")
+    running.signal(signal.SIGTERM)
+    running.wait_for("leader got 15")  # it may want something of its child now
+    running.wait_for("child got 18")
+    assert "child got 15" not in running.out
 
 
 def test_a_worker_that_comes_back_from_the_background_can_read_the_terminal(trainit, start):

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -295,10 +294,7 @@ void Supervisor::perform(const action::Finish&) {
 }
 
 void Supervisor::read_signals() {
-  signalfd_siginfo info;
-  while (posix::read(signal_fd_.get(), &info, sizeof info) == sizeof info) {
-    on_signal(static_cast<int>(info.ssi_signo), static_cast<pid_t>(info.ssi_pid));
-  }
+  while (const auto signal = sys::take_signal()) on_signal(signal->number, signal->sender);
 }
 
 void Supervisor::on_signal(int signal, pid_t sender) {

@@ -2,11 +2,11 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 from trainit_testing.processes import children_of, state_of, workers_of
+from trainit_testing.waiting import wait_until
 
 #: Ignores SIGTERM or SIGCHLD, or blocks one of them, and becomes its arguments, as some callers do.
 ODD_CALLER = """
@@ -20,11 +20,8 @@ os.execv(command[0], command)
 """
 
 
-def wait_for_state(pid, states, timeout=30):
-    deadline = time.monotonic() + timeout
-    while state_of(pid) not in states:
-        assert time.monotonic() < deadline, f"process {pid} is in state {state_of(pid)!r}, never in {states}"
-        time.sleep(0.005)
+def wait_for_state(pid, state):
+    wait_until(lambda: state_of(pid) == state, f"process {pid} in state {state}")
 
 
 # ---- a terminal

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from trainit_testing.waiting import wait_until
 
 MIB = 1 << 20
 
@@ -22,13 +23,6 @@ def run_into(trainit, job, env, out, err, *argv):
 
 def resident_kib(pid):
     return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
-
-
-def wait_until(holds, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 def fill(descriptor):
@@ -197,7 +191,7 @@ def test_a_reader_that_stands_still_stops_the_workers_and_memory_stays_bounded(t
     script = (f"import os\nwith open({str(written)!r}, 'w', buffering=1) as log:\n"
               " for i in range(200): os.write(1, b'x' * 1048575 + b'\\n'); print(i + 1, file=log)")
     running, reader = start_with_a_stuck_reader(trainit, here, clean_env, "--workers", "1", "--", "python3", "-c", script)
-    wait_until(lambda: written.exists() and len(written.read_text().splitlines()) > 25)
+    wait_until(lambda: written.exists() and len(written.read_text().splitlines()) > 25, "25 MiB are written")
     count = 0
     while count != len(written.read_text().splitlines()):  # until the worker waits
         count = len(written.read_text().splitlines())
@@ -217,8 +211,9 @@ def test_a_stop_signal_is_heard_though_nobody_reads(trainit, job, clean_env):
     here = job()
     running, reader = start_with_a_stuck_reader(trainit, here, clean_env, "--workers", "2", "--stop-budget", "6s", "--",
                                                 "sh", "-c", "exec yes")
-    wait_until(lambda: Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text())  # signals are heard by now
-    wait_until(lambda: resident_kib(running.pid) > 32 * 1024)  # it is full
+    wait_until(lambda: Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text(),
+               "there is a worker, and signals are heard")
+    wait_until(lambda: resident_kib(running.pid) > 32 * 1024, "it is full")
     running.send_signal(signal.SIGTERM)
     assert running.wait(30) == 128 + signal.SIGTERM
     os.close(reader)

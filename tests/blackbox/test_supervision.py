@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from trainit_testing import jobs
 from trainit_testing.processes import children_of, state_of, store_of, workers_of
+from trainit_testing.waiting import wait_until
 
 #: Everything that means something to a worker and does not stop the job.
 FORWARDED = [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGWINCH,
@@ -30,13 +31,6 @@ def wait_until(holds):
 
 def python(script):
     return ["python3", "-c", WAIT_UNTIL + script]
-
-
-def wait_until(holds, what, timeout=30):
-    deadline = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.005)
 
 
 def lines_of(running, who):

@@ -196,6 +196,10 @@ int signalfd(int fd, const sigset_t* signals, int flags) {
   return fails("signalfd", fd) ? -1 : ::signalfd(fd, signals, flags);
 }
 
+int sigtimedwait(const sigset_t* signals, siginfo_t* info, const timespec* timeout) {
+  return fails("sigtimedwait") ? -1 : ::sigtimedwait(signals, info, timeout);
+}
+
 int stat(const char* path, struct ::stat* status) {
   return fails("stat", path) ? -1 : ::stat(path, status);
 }

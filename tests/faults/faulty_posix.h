@@ -65,6 +65,7 @@ int rmdir(const char* path);
 ssize_t send(int fd, const void* buffer, size_t size, int flags);
 int setpgid(pid_t pid, pid_t group);
 int signalfd(int fd, const sigset_t* signals, int flags);
+int sigtimedwait(const sigset_t* signals, siginfo_t* info, const timespec* timeout);
 int stat(const char* path, struct ::stat* status);
 pid_t tcgetpgrp(int fd);
 int tcsetpgrp(int fd, pid_t group);

@@ -14,6 +14,8 @@ import itertools
 import os
 import re
 import shutil
+import subprocess
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,8 @@ from pathlib import Path
 import pytest
 from trainit_testing import small_jobs
 from trainit_testing.processes import pid_namespace
+from trainit_testing.small_jobs import BEGIN, BLOCK
+from trainit_testing.waiting import wait_until
 
 PART = 0  # fewer bytes than were asked for
 ERRORS = {
@@ -60,6 +64,7 @@ ERRORS = {
     "send": ["EAGAIN", "EPIPE", PART],
     "setpgid": ["EACCES"],
     "signalfd": ["EMFILE"],
+    "sigtimedwait": ["EAGAIN", "EINTR"],
     "stat": ["EACCES"],
     "tcgetpgrp": ["ENOTTY"],
     "tcsetpgrp": ["EPERM"],
@@ -71,11 +76,11 @@ ERRORS = {
 
 
 # What may go on failing for as long as the machine is as it is.
-FOR_EVER = [("write", "ENOSPC"), ("write", "EIO"), ("open", "EMFILE"), ("openat", "EMFILE"), ("fdopendir", "ENOMEM"),
-            ("fork", "EAGAIN"), ("pipe2", "EMFILE"), ("fcntl", "EPERM"), ("epoll_ctl", "ENOSPC"), ("kill", "EPERM"),
-            ("close", "EIO"), ("fstat", "ENOMEM"), ("fsync", "EIO"), ("poll", "ENOMEM"), ("mkdir", "EROFS"),
-            ("rename", "EROFS"), ("renameat2", "EROFS"), ("unlink", "EROFS"), ("stat", "EACCES"), ("lstat", "EACCES"),
-            ("access", "EACCES"), ("readlink", "EACCES"), ("getpgid", "EPERM"),
+FOR_EVER = [("write", "ENOSPC"), ("write", "EIO"), ("read", "EIO"), ("open", "EMFILE"), ("openat", "EMFILE"),
+            ("fdopendir", "ENOMEM"), ("fork", "EAGAIN"), ("pipe2", "EMFILE"), ("fcntl", "EPERM"), ("epoll_ctl", "ENOSPC"),
+            ("kill", "EPERM"), ("close", "EIO"), ("fstat", "ENOMEM"), ("fsync", "EIO"), ("poll", "ENOMEM"),
+            ("mkdir", "EROFS"), ("rename", "EROFS"), ("renameat2", "EROFS"), ("unlink", "EROFS"), ("stat", "EACCES"),
+            ("lstat", "EACCES"), ("access", "EACCES"), ("readlink", "EACCES"), ("getpgid", "EPERM"),
             ("child/epoll_ctl", "ENOSPC"), ("child/recv", "EIO"), ("child/send", "EPIPE"),
             ("child/write", "EPIPE"), ("child/close", "EIO"), ("child/prctl", "EINVAL")]
 # By what nobody can look for the processes of a job.
@@ -84,7 +89,8 @@ BLIND = [("open", "ENFILE"), ("open", "EACCES"), ("openat", "EMFILE"), ("openat"
 # What a job cannot do without. When one of these fails, a success may become a failure, with a sentence.
 NEEDED = {"fork", "pipe2", "fcntl"}
 ERRNO = re.compile(r"\(E[A-Z]+\)")
-LINES = ["[rank 1] rank 1", "rank 0"]
+# What the failure file says of "failure" when nothing of what its worker wrote can be read.
+UNREAD_FAILURE = re.compile(r"\S+ rank 1: ended with code 7 after \S+ s\n?")
 # Our caller's own child, which is there until we were reaped, and leaves a witness then.
 COMPANY = """(tail --pid=$$ --sleep-interval=0.02 --follow /dev/null; : > "$OUT/company") > /dev/null 2>&1 & exec "$@\""""
 PLACES = {"init": pid_namespace("/proc"), "child": [], "beside": ["sh", "-c", COMPANY, "sh"]}
@@ -97,17 +103,24 @@ THROUGH_STORE = re.compile("the rendezvous store ended with code 1 after|the sto
 class Run(small_jobs.SmallJob):
     """One run of the case; `fault` is (call, its number, errno's name or PART), or None."""
 
+    cases = {
+        **small_jobs.CASES,
+        # More lines than the log files of a rank keep.
+        "rotation": (BEGIN + 'for line in 1 2 3 4 5 6; do echo "line $line"; done; : > "$OUT/done.$RANK"',
+                     0, {"0", "1"}),
+    }
+
     def __init__(self, directory, launcher, case, place, fault=None, grace="5s"):
         super().__init__(directory, case)
+        self.grace = grace
+        self.lines = [f"line {number}" for number in range(1, 7)] if case == "rotation" else []
         self.call, self.number, self.error = fault or (None, None, None)
         log = directory / "calls"
         variables = {"TRAINIT_FAULT_LOG": str(log)}
         if fault:
             error = getattr(errno, self.error) if self.error else 0
             variables["TRAINIT_FAULT"] = f"{self.call} {self.number} {error}"
-        self.run(launcher, "--failure-grace", grace, "--stop-budget", "12s", "--linger", "50ms",
-                 "--log-dir", directory / "logs", "--log-file-size", "8",
-                 wrapper=PLACES[place], env=variables)
+        self.run(launcher, *self.options(), wrapper=PLACES[place], env=variables)
         self.calls = log.read_text().splitlines()
         at = next((number for number, line in enumerate(self.calls) if line.endswith("!")), None)
         self.struck = None if at is None else self.calls[at][:-2].strip()
@@ -116,6 +129,10 @@ class Run(small_jobs.SmallJob):
         self.for_ever = str(self.number).endswith("+")
         self.company_ended = place == "beside" and not (self.out_directory / "company").exists()
         self.problems = [problem for problem in [*self.untruths(), *self.of_the_end()] if not self.excuses(problem)]
+
+    def options(self):
+        return ["--failure-grace", self.grace, "--stop-budget", "12s", "--linger", "50ms",
+                "--log-dir", self.directory / "logs", "--log-file-size", "8"]
 
     def excuses(self, problem):
         """What a job cannot help, and says."""
@@ -132,12 +149,17 @@ class Run(small_jobs.SmallJob):
             yield f"a signal ended it: {-self.code}"
         if self.company_ended:
             yield "it ended its caller's own child"
-        if (self.code == 0) != (self.marker("success") is not None):
-            yield f"it ended with {self.code} and the marker of success is {self.marker('success')!r}"
+        yield from self.of_the_markers()
         if self.code == self.wanted_code:
             yield from self.of_the_wanted_end()
         else:
             yield from self.of_another_end()
+
+    def of_the_markers(self):
+        if (self.code == 0) != (self.marker("success") is not None):
+            yield f"it ended with {self.code} and the marker of success is {self.marker('success')!r}"
+        if self.code not in (0, self.wanted_code) and self.marker("failure") is None and not self.for_ever:
+            yield f"it ended with {self.code} and there is no failure file"
 
     def is_heard(self):
         """Whether what we say can be read."""
@@ -148,9 +170,8 @@ class Run(small_jobs.SmallJob):
             yield f"done are {self.ranks('done')}"
         if self.wanted_code != 0:
             yield from self.of_the_failure_file()
-        dropped = self.call == "write" and (f"({self.error})" in self.err or not self.is_heard())
-        if sorted(self.out.splitlines()) != LINES and not dropped:
-            yield f"the output is {self.out!r}"
+        if not self.says_what_it_dropped():
+            yield from self.of_the_output()
 
     def of_the_failure_file(self):
         text = self.marker("failure")
@@ -159,8 +180,32 @@ class Run(small_jobs.SmallJob):
         if text is None and self.for_ever:
             text = "".join(line.removeprefix("trainit: ") + "\n" for line in self.err.splitlines())
             text = text[text.find("its text:\n") + len("its text:\n"):]
-        if not small_jobs.FAILURE.fullmatch(text or ""):
+        if not (UNREAD_FAILURE if self.is_unread() else small_jobs.FAILURE).fullmatch(text or ""):
             yield f"the failure file says {text!r}"
+
+    def is_unread(self):
+        """Whether what the workers say cannot be read."""
+        return self.call == "read" and self.for_ever and "cannot be read" in self.err
+
+    def says_what_it_dropped(self):
+        dropped = self.call == "write" and f"({self.error})" in self.err
+        return dropped or not self.is_heard() or self.is_unread()
+
+    def of_the_output(self):
+        written = [[f"rank {rank}", *self.lines] for rank in range(2)]
+        if sorted(self.out.splitlines()) != sorted([*written[0], *(f"[rank 1] {line}" for line in written[1])]):
+            yield f"the output is {self.out!r}"
+        for rank in range(2):
+            kept = self.kept_lines(rank)
+            as_written = [line for line in written[rank] if line in kept]
+            whole = kept == as_written and kept[-1:] == written[rank][-1:]
+            if not whole and "cannot be written" not in self.err:
+                yield f"the log files of rank {rank} hold {kept}"
+
+    def kept_lines(self, rank):
+        """What the rank's log files hold, the oldest first."""
+        files = [self.directory / f"logs/rank-{rank}.stdout.log{ending}" for ending in (".3", ".2", ".1", "")]
+        return [line for file in files if file.exists() for line in file.read_text().splitlines()]
 
     def of_another_end(self):
         if self.in_store:
@@ -173,13 +218,83 @@ class Run(small_jobs.SmallJob):
         once = not self.before_workers and not self.for_ever
         if not ERRNO.search(self.err) or (once and f"({self.error})" not in self.err):
             yield f"no sentence of ours says {self.error}"
-        if self.code == 0 or (self.marker("failure") is None and not self.for_ever):
-            yield f"it ended with {self.code} and the failure file is {self.marker('failure')!r}"
+        if self.code == 0:
+            yield "it ended with 0"
 
     def __str__(self):
         when = " before the workers" if self.before_workers else ""
         return f"{self.call} {self.number} {self.error} at {self.struck}{when}: {'; '.join(self.problems)}\n" \
-               f"{self.out}{self.err}"
+               f"{self.out[-10_000:]}{self.err}"
+
+
+class ExecRun(Run):
+    """The same of `trainit exec`, which leaves no markers, and whose command writes to our own stdout."""
+
+    cases = {
+        "exec": (BEGIN + ': > "$OUT/done.0"', 0, {"0"}),
+        "exec failure": (BEGIN + "exit 7", 7, set()),
+        "exec stop": (BEGIN + f"""trap ': > "$OUT/done.0"; exit 0' TERM; kill -TERM "$PPID"; {BLOCK}""", 0, {"0"}),
+        "exec survivors": (BEGIN + f"""(trap '' TERM; {BLOCK}) > /dev/null 2>&1 & : > "$OUT/done.0\"""", 0, {"0"}),
+    }
+    command = ("exec",)
+
+    def run(self, *arguments, env, **options):
+        return super().run(*arguments, env={**env, "RANK": "0"}, **options)
+
+    def options(self):
+        return ["--stop-budget", "12s", "--linger", "50ms", "--sweep"]
+
+    def untruths(self):
+        if self.left:
+            yield "a process is left"
+
+    def of_the_markers(self):
+        if not self.is_earlier("success") or not self.is_earlier("failure"):
+            yield "it has touched a marker"
+
+    def of_the_failure_file(self):
+        return ()
+
+    def says_what_it_dropped(self):
+        return False
+
+    def of_the_output(self):
+        if self.out != "rank 0\n":
+            yield f"the output is {self.out!r}"
+
+
+class SpillRun(Run):
+    """The same of a job that writes more than we keep in memory; nobody reads our stdout until all is written."""
+
+    cases = {"spill": (BEGIN + '[ "$RANK" = 1 ] || seq 5000000; : > "$OUT/done.$RANK"', 0, {"0", "1"})}
+    bytes_of_seq = 38_888_896
+
+    def options(self):
+        return ["--linger", "50ms", "--logs-full", f"spill={self.directory}/spilled"]
+
+    def end_of(self, argv, **options):
+        with open(self.directory / "stderr", "wb") as stderr:
+            process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=stderr, **options)
+        limit = threading.Timer(small_jobs.RUN_SECONDS, process.kill)
+        limit.start()
+        wait_until(lambda: "0" in self.ranks("done") or process.poll() is not None, "rank 0 has written all")
+        out = process.stdout.read()
+        code = process.wait()
+        limit.cancel()
+        return code, out, (self.directory / "stderr").read_bytes()
+
+    def of_the_output(self):
+        spilled = sum(file.stat().st_size for file in (self.directory / "spilled").glob("*.log"))
+        shown = len(self.out) - len("rank 0\n[rank 1] rank 1\n")
+        if shown + spilled != self.bytes_of_seq and "cannot be written" not in self.err:
+            yield f"of {self.bytes_of_seq} bytes {shown} came through, and {spilled} were spilled"
+        if spilled == 0 and self.call is None:
+            yield "nothing was spilled"
+
+
+def run_of(directory, launcher, case, *arguments, **options):
+    kind = next(kind for kind in (Run, ExecRun, SpillRun) if case in kind.cases)
+    return kind(directory, launcher, case, *arguments, **options)
 
 
 def places_of(calls):
@@ -204,6 +319,15 @@ def faults_of_supervision(calls):
     """Of these, those after what is the same in every job: from the supervisor's event loop on."""
     faults = list(faults_once(calls))
     return faults[next(index for index, fault in enumerate(faults) if fault[0] == "epoll_create1"):]
+
+
+def faults_of_spilling(calls):
+    """Those around the first line that is spilled."""
+    first = next(index for index, line in enumerate(calls) if "spilled.log" in line)
+    places = list(places_of(calls))[first:first + 8]
+    yield from ((call, number, error) for call, number, _ in places for error in ERRORS[call])
+    numbers = {call: number for call, number, _ in reversed(places)}
+    yield from ((call, f"{numbers[call]}+", error) for call, error in (("write", "ENOSPC"), ("openat", "EMFILE")))
 
 
 def faults_of_the_end(calls):
@@ -234,7 +358,7 @@ def runs_of(launcher, tmp_path):
 
     def run(*arguments, **options):
         directory = tmp_path / f"run-{next(numbers)}"
-        result = Run(directory, launcher, *arguments, **options)
+        result = run_of(directory, launcher, *arguments, **options)
         if not result.problems:
             shutil.rmtree(directory)
         return result
@@ -264,6 +388,11 @@ def check(runs):
     ("rendezvous", "child", faults_of_supervision),
     ("survivors", "child", faults_of_supervision),
     ("survivors", "beside", faults_of_the_end),
+    ("rotation", "child", faults_of_the_end),
+    ("exec", "init", faults_once),
+    ("exec failure", "child", faults_of_supervision),
+    ("exec stop", "init", faults_of_supervision),
+    ("exec survivors", "child", faults_of_supervision),
 ])
 def test_whatever_call_fails_it_ends_and_leaves_the_truth_and_no_process(runs_of, case, place, faults_of):
     runs = runs_of(case, place, faults_of)
@@ -273,9 +402,13 @@ def test_whatever_call_fails_it_ends_and_leaves_the_truth_and_no_process(runs_of
 
 
 @pytest.mark.parametrize("case, place", [("success", "child"), ("failure", "init"), ("stop", "child"),
-                                         ("rendezvous", "init"), ("survivors", "init")])
+                                         ("rendezvous", "init"), ("survivors", "init"), ("rotation", "child"), ("exec stop", "init")])
 def test_a_call_that_fails_for_ever_once_workers_run_leaves_the_truth_and_no_process(runs_of, case, place):
     check(runs_of(case, place, faults_for_ever, grace="1s"))
+
+
+def test_whatever_call_fails_while_lines_are_spilled_none_is_lost_without_a_word(runs_of):
+    check(runs_of("spill", "child", faults_of_spilling))
 
 
 def test_it_ends_its_own_processes_and_no_others_also_when_it_can_never_look_for_them(runs_of):

@@ -58,6 +58,7 @@ using ::rmdir;
 using ::send;
 using ::setpgid;
 using ::signalfd;
+using ::sigtimedwait;
 using ::stat;
 using ::tcgetpgrp;
 using ::tcsetpgrp;

@@ -70,6 +70,12 @@ bool can_be_taken_over(int signal) {
   return signal != SIGKILL && signal != SIGSTOP && !is_synchronous_fault(signal);
 }
 
+sigset_t blocked_signals() {
+  sigset_t blocked;
+  sigprocmask(SIG_BLOCK, nullptr, &blocked);
+  return blocked;
+}
+
 Result<UniqueFd> make_signal_fd(const sigset_t& signals) {
   UniqueFd fd(posix::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd) return fail("making a signalfd: " + errno_text(errno));
@@ -149,10 +155,14 @@ void restore_signals(const InheritedSignals& inherited) {
   sigprocmask(SIG_SETMASK, &inherited.mask, nullptr);
 }
 
-Result<UniqueFd> open_signal_fd() {
-  sigset_t blocked;
-  sigprocmask(SIG_BLOCK, nullptr, &blocked);
-  return make_signal_fd(blocked);
+Result<UniqueFd> open_signal_fd() { return make_signal_fd(blocked_signals()); }
+
+std::optional<Signal> take_signal() {
+  const sigset_t blocked = blocked_signals();
+  const timespec at_once = {};
+  siginfo_t info = {};
+  if (posix::sigtimedwait(&blocked, &info, &at_once) < 0) return std::nullopt;
+  return Signal{info.si_signo, info.si_pid};
 }
 
 StopSignals usual_stop_signals() { return {SIGTERM, SIGINT}; }

@@ -46,8 +46,16 @@ void drop_signal(InheritedSignals& inherited, int signal);
 /// Async-signal-safe.
 void restore_signals(const InheritedSignals& inherited);
 
-/// A close-on-exec, non-blocking signalfd for every blocked signal.
+/// A signal that came. `sender` is 0 when it was the kernel.
+struct Signal {
+  int number;
+  pid_t sender;
+};
+/// A close-on-exec signalfd for every blocked signal: poll it, never read it. Reading it may fail
+/// for ever (a security module, say), and then nobody would learn that a child has ended.
 Result<UniqueFd> open_signal_fd();
+/// The next blocked signal that has come, without waiting.
+std::optional<Signal> take_signal();
 
 /// Signals that ask us to stop.
 using StopSignals = std::vector<int>;

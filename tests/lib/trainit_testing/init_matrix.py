@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from trainit_testing import processes
+from trainit_testing.waiting import came
 
 PEERS = {
     "tini": ["tini", "--"],
@@ -79,23 +80,14 @@ class Witness:
         fences = self.got("leader", FENCE)
         os.kill(self.init, number)
         os.kill(self.init, FENCE)
-        wait_until(lambda: self.got("leader", FENCE) > fences or state(self.leader) == "T", PATIENCE)
+        came(lambda: self.got("leader", FENCE) > fences or state(self.leader) == "T", PATIENCE)
 
     def fence_each(self):
         """Waits until each has taken what it was sent so far."""
         for name, pid in self.pids().items():
             fences = self.got(name, OWN_FENCE)
             os.kill(pid, OWN_FENCE)
-            wait_until(lambda: self.got(name, OWN_FENCE) > fences, PATIENCE)
-
-
-def wait_until(holds, seconds):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
+            came(lambda: self.got(name, OWN_FENCE) > fences, PATIENCE)
 
 
 def stat_fields(pid):
@@ -210,7 +202,7 @@ def third_term(init):
     with everybody(init, *NAMES) as witness:
         for _ in range(3):
             witness.through_init(signal.SIGTERM)
-        ended = wait_until(lambda: witness.running.process.poll() is not None, 1)
+        ended = came(lambda: witness.running.process.poll() is not None, 1)
         return "KILL for everything" if ended else "goes on"
 
 
@@ -253,7 +245,7 @@ def faults(init, as_pid_1=True):
                 os.kill(witness.init, FENCE)
             except ProcessLookupError:
                 pass
-            wait_until(lambda: witness.got("leader", FENCE) or witness.running.process.poll() is not None, PATIENCE)
+            came(lambda: witness.got("leader", FENCE) or witness.running.process.poll() is not None, PATIENCE)
             forwarded = "forwarded" if witness.got("leader", number) else "nothing"
             found.append("it dies" if witness.running.process.poll() is not None else forwarded)
     return found[0] if len(set(found)) == 1 else " / ".join(found)
@@ -302,7 +294,7 @@ class Sleeper:
         self.running.wait_for("there")
         self.init = self.running.pid
         self.child = children(self.init)[0]
-        wait_until(lambda: Path(f"/proc/{self.child}/comm").read_text().strip() == "sleep", PATIENCE)
+        came(lambda: Path(f"/proc/{self.child}/comm").read_text().strip() == "sleep", PATIENCE)
 
     def __enter__(self):
         return self
@@ -322,7 +314,7 @@ def inherited_descriptors(init):
         name = os.path.realpath(file.name)
         with Sleeper(init, pass_fds=[file.fileno()]) as sleeper:
             # An init that has just started the command may not have come to it yet.
-            kept = not wait_until(lambda: name not in open_files(sleeper.init), 2)
+            kept = not came(lambda: name not in open_files(sleeper.init), 2)
             given = name in open_files(sleeper.child)
     return f"{'yes' if kept else 'no'} / {'yes' if given else 'no'}"
 

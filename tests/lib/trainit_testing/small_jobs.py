@@ -15,8 +15,8 @@ EARLIER = "an earlier job's"
 
 # Each worker leaves `begun.RANK` first and `done.RANK` last. They use only what the shell has built in, so that
 # they have no children: elsewhere than as PID 1 only the workers themselves die with the launcher.
-_WORKER = ': > "$OUT/begun.$RANK"; echo "rank $RANK"; '
-_BLOCK = 'while :; do read -r line < "$OUT/fifo"; done'
+BEGIN = ': > "$OUT/begun.$RANK"; echo "rank $RANK"; '
+BLOCK = 'while :; do read -r line < "$OUT/fifo"; done'
 _WAIT = 'while [ ! -e "$OUT/ready.0" ]; do :; done;'
 _RAISE = r"""printf 'Traceback (most recent call last):\n  File "/app/train.py", line 53, in make_optimizer\n' >&2
 printf '    raise ValueError("learning rate must be positive")\nValueError: learning rate must be positive\n' >&2
@@ -38,17 +38,17 @@ case $answer in *"here is $other") ;; *) lost ;; esac
 """
 CASES = {
     # name: (the workers' script, the exit code, who is done in the end)
-    "success": (_WORKER + ': > "$OUT/done.$RANK"', 0, {"0", "1"}),
-    "failure": (_WORKER + f"""if [ "$RANK" = 1 ]; then {_WAIT} {_RAISE}; fi
-                : > "$OUT/ready.$RANK"; {_BLOCK}""", 7, set()),
+    "success": (BEGIN + ': > "$OUT/done.$RANK"', 0, {"0", "1"}),
+    "failure": (BEGIN + f"""if [ "$RANK" = 1 ]; then {_WAIT} {_RAISE}; fi
+                : > "$OUT/ready.$RANK"; {BLOCK}""", 7, set()),
     # Rank 1 asks for a stop once both are ready for it.
-    "stop": (_WORKER + f"""trap ': > "$OUT/done.$RANK"; exit 0' TERM; : > "$OUT/ready.$RANK"
+    "stop": (BEGIN + f"""trap ': > "$OUT/done.$RANK"; exit 0' TERM; : > "$OUT/ready.$RANK"
              if [ "$RANK" = 1 ]; then {_WAIT} kill -TERM "$PPID"; fi
-             {_BLOCK}""", 0, {"0", "1"}),
+             {BLOCK}""", 0, {"0", "1"}),
     # They meet at the rendezvous store.
-    "rendezvous": (_WORKER + f"""exec bash -c '{_MEET} : > "$OUT/done.$RANK"'""", 0, {"0", "1"}),
+    "rendezvous": (BEGIN + f"""exec bash -c '{_MEET} : > "$OUT/done.$RANK"'""", 0, {"0", "1"}),
     # A process of each outlives it, and SIGTERM.
-    "survivors": (_WORKER + f"""(trap '' TERM; {_BLOCK}) & : > "$OUT/done.$RANK\"""", 0, {"0", "1"}),
+    "survivors": (BEGIN + f"""(trap '' TERM; {BLOCK}) & : > "$OUT/done.$RANK\"""", 0, {"0", "1"}),
 }
 # What the failure file says of "failure".
 FAILURE = re.compile(r"""\S+ rank 1: ValueError: learning rate must be positive \(train.py:53, exit code 7 after \S+ s\)
@@ -63,8 +63,11 @@ ValueError: learning rate must be positive
 class SmallJob:
     """A job of this case below `directory`, before and after its one run. An earlier job has left both markers."""
 
+    cases = CASES
+    command = ("--workers", "2")
+
     def __init__(self, directory, case):
-        self.script, self.wanted_code, self.wanted_done = CASES[case]
+        self.script, self.wanted_code, self.wanted_done = self.cases[case]
         self.here = jobs.lay_out(directory)
         self.directory = directory
         self.out_directory = directory / "out"
@@ -78,18 +81,21 @@ class SmallJob:
         held, alive = os.pipe()  # whoever runs has the second end
         environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(self.directory), "OUT": str(self.out_directory),
                        "TRAINIT_GPU_PROBE": "never", **self.here.env, **(env or {})}
-        argv = [*wrapper, trainit, "--workers", "2", *options, "--", "sh", "-c", self.script]
-        try:
-            end = subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, pass_fds=[alive], timeout=RUN_SECONDS)
-            self.code, out, err = end.returncode, end.stdout, end.stderr
-        except subprocess.TimeoutExpired as hang:
-            self.code, out, err = None, hang.stdout or b"", hang.stderr or b""
+        argv = [*wrapper, trainit, *self.command, *options, "--", "sh", "-c", self.script]
+        self.code, out, err = self.end_of(argv, env=environment, stdin=subprocess.DEVNULL, pass_fds=[alive])
         os.close(alive)
         self.out, self.err = out.decode(errors="replace"), err.decode(errors="replace")
         self.left = not select.select([held], [], [], LEFT_SECONDS)[0] or os.read(held, 1) != b""
         os.close(held)
         return self
+
+    def end_of(self, argv, **options):
+        """Its exit code (None: it never ended), and the bytes of its stdout and stderr."""
+        try:
+            end = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=RUN_SECONDS, **options)
+            return end.returncode, end.stdout, end.stderr
+        except subprocess.TimeoutExpired as hang:
+            return None, hang.stdout or b"", hang.stderr or b""
 
     def ranks(self, witness):
         """The ranks that left this witness."""

@@ -117,7 +117,7 @@ void add_oom_kills(const ConclusionInput& input, std::vector<std::string>& lines
 
 /// How much of their time the workers took after a stop signal, most of it for a checkpoint.
 void add_checkpoint_time(const ConclusionInput& input, std::vector<std::string>& lines) {
-  const auto took = checkpoint_time(input.end, input.plan.stop);
+  const auto took = input.end.checkpoint_time();
   if (!took) return;
   lines.push_back(fmt::format("checkpoint took {} of {}", human_seconds(in_seconds(*took)),
                               human_seconds(in_seconds(input.plan.stop.leaders))));
@@ -275,14 +275,6 @@ Verdict leave_failure(Verdict verdict, const Paths& paths, bool markers, const L
 }
 
 }  // namespace
-
-std::optional<sys::Duration> checkpoint_time(const supervise::JobEnd& end,
-                                             const StopBudget& budget) {
-  const bool stopped = end.reason == supervise::StopReason::kPlatform;
-  if (!stopped || !end.stop_at || !end.leaders_down_at) return std::nullopt;
-  const sys::Duration took = *end.leaders_down_at - *end.stop_at;
-  return took <= budget.leaders ? std::optional(took) : std::nullopt;
-}
 
 Conclusion conclude(const ConclusionInput& input) {
   Conclusion conclusion;

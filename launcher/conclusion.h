@@ -38,11 +38,6 @@ struct ConclusionInput {
   const supervise::Rendezvous* rendezvous;  ///< null: the workers met without us, if at all
 };
 
-/// From a stop signal to the end of the last worker; nothing when no stop signal found workers
-/// running, and when they did not end in the time that they had.
-std::optional<sys::Duration> checkpoint_time(const supervise::JobEnd& end,
-                                             const StopBudget& budget);
-
 /// Gathers the evidence of every worker and decides. Success only when every worker ended with 0.
 /// No text in it shows a secret: the failure file goes to the platform's console, where more people
 /// look than into the job's own output.

@@ -170,7 +170,7 @@ class Train {
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       const Verdict verdict = leave_marker(conclusion, context_.job.paths, markers, log_);
       code = verdict.exit_code;
-      if (const auto took = checkpoint_time(*end, plan.stop)) {
+      if (const auto took = end->checkpoint_time()) {
         record.write("checkpoint", {{"seconds", Json(sys::in_seconds(*took))},
                                     {"of", Json(sys::in_seconds(plan.stop.leaders))}});
       }

@@ -24,6 +24,14 @@ bool JobEnd::success() const {
   return !workers.empty() && std::all_of(workers.begin(), workers.end(), went_well);
 }
 
+std::optional<Duration> JobEnd::checkpoint_time() const {
+  if (reason != StopReason::kPlatform || groups_at || !leaders_down_at) return std::nullopt;
+  const bool answered = std::any_of(workers.begin(), workers.end(), [](const WorkerEnd& worker) {
+    return worker.told_to_stop && worker.status && worker.status->signal == 0;
+  });
+  return answered ? std::optional(*leaders_down_at - *stop_at) : std::nullopt;
+}
+
 JobMachine::JobMachine(int workers, Limits limits) : limits_(limits) {
   end_.workers.resize(static_cast<std::size_t>(workers));
 }
@@ -162,6 +170,7 @@ void JobMachine::next_step(TimePoint now, Actions& out) {
 
 void JobMachine::end_groups(TimePoint now, Actions& out) {
   phase_ = Phase::kGroups;
+  end_.groups_at = now;
   out.push_back(action::SignalGroups{SIGTERM});
   arm(Timer::kGroups, limits_.stop_groups, now, out);
 }

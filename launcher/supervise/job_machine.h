@@ -74,6 +74,8 @@ struct JobEnd {
   int stop_signal = 0;                     ///< what asked for the stop; 0: nothing did
   std::optional<TimePoint> stop_asked_at;  ///< when the first stop signal came
   std::optional<TimePoint> stop_at;        ///< when stopping began, be it for that or a failure
+  std::optional<TimePoint>
+      groups_at;  ///< when the workers had not ended and their groups were told
   std::optional<TimePoint> leaders_down_at;
   std::optional<TimePoint> kill_at;      ///< when everything was first sent KILL
   std::optional<sys::ExitStatus> store;  ///< the store's end, when workers still needed it
@@ -83,6 +85,10 @@ struct JobEnd {
   bool stuck = false;                    ///< a process did not go even after SIGKILL
 
   bool success() const;  ///< every worker ended with 0, and the store outlived them
+  /// From a stop signal to the end of the last worker, most of it for a checkpoint. Nothing when no
+  /// stop signal found workers running, when signals ended all of them, and when they did not end
+  /// in the time that they had.
+  std::optional<Duration> checkpoint_time() const;
 };
 
 namespace action {

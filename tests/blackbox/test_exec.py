@@ -207,6 +207,13 @@ def test_workers_that_did_not_end_in_their_time_took_no_checkpoint(trainit, star
     assert "checkpoint" not in running.wait().err
 
 
+def test_workers_that_the_stop_signal_ended_took_no_checkpoint(trainit, start, job):
+    running = start([trainit, "--", "sh", "-c", "echo ready; exec sleep 1000"], job=job())
+    running.wait_for("ready")
+    running.signal(signal.SIGTERM)
+    assert "checkpoint" not in running.wait().err
+
+
 # ---- our own descriptors for the workers
 
 def test_workers_can_be_given_our_own_descriptors(trainit, job, tmp_path, clean_env):

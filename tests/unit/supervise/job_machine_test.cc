@@ -222,6 +222,49 @@ TEST_CASE("a stop signal reaches the leaders as it came, and they get the budget
   CHECK(job.end().stop_signal == SIGINT);
 }
 
+TEST_CASE("the time of a checkpoint is what the last worker took, be others without one") {
+  Job job(2);
+  job.run();
+  job.after(1s).stop();
+  job.killed(0, SIGTERM);
+  job.after(3s).exited(1, 0);
+  CHECK(job.end().checkpoint_time() == 3s);
+  job.after(1s).tree_not_empty();
+  job.tree_empty();
+  job.drained();
+  CHECK(job.end().checkpoint_time() == 3s);
+}
+
+TEST_CASE("workers that the stop signal ended took no checkpoint") {
+  Job job(2);
+  job.run();
+  job.stop();
+  job.killed(0, SIGTERM);
+  job.after(1ms).killed(1, SIGTERM);
+  CHECK_FALSE(job.end().checkpoint_time());
+}
+
+TEST_CASE("workers that had to be told more than once took no checkpoint") {
+  Job job(1);
+  job.run();
+  job.stop();
+  job.after(1s).stop();
+  job.after(1s).exited(0, 0);
+  CHECK_FALSE(job.end().checkpoint_time());
+}
+
+TEST_CASE("without a stop signal to the workers there is no time of a checkpoint") {
+  Job failed(2), ended(1);
+  failed.run();
+  failed.exited(0, 1);
+  failed.exited(1, 0);
+  CHECK_FALSE(failed.end().checkpoint_time());
+  ended.run();
+  ended.exited(0, 0);
+  ended.stop();
+  CHECK_FALSE(ended.end().checkpoint_time());
+}
+
 TEST_CASE("what outlives stopped workers is asked to end before it is killed") {
   Job job(1);
   job.run();

@@ -5,7 +5,6 @@
 #include <fmt/core.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "commands/commands.h"
@@ -38,11 +37,10 @@ std::string where(const sys::Listener& listener) {
 Result<void> serve(sys::EventLoop& loop, sys::BorrowedFd signals) {
   bool stopped = false;
   const auto read_signals = [&](std::uint32_t) {
-    signalfd_siginfo info;
-    while (::read(signals.get(), &info, sizeof info) == sizeof info) {
-      const int signal = static_cast<int>(info.ssi_signo);
-      if (signal == SIGTSTP) ::kill(::getpid(), SIGSTOP);
-      if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP) stopped = true;
+    while (const auto signal = sys::take_signal()) {
+      const int number = signal->number;
+      if (number == SIGTSTP) ::kill(::getpid(), SIGSTOP);
+      if (number == SIGTERM || number == SIGINT || number == SIGHUP) stopped = true;
     }
   };
   TRAINIT_TRY(loop.watch(signals, EPOLLIN, read_signals));

@@ -145,14 +145,6 @@ int exit_code_of(const Evidence& evidence) {
   return evidence.spawn_error ? evidence.spawn_error->exit_code() : evidence.status.shell_code();
 }
 
-/// The code for a job whose workers ended because they were told to: the first that is not 0.
-int code_after_stop(const std::vector<Evidence>& gathered) {
-  for (const Evidence& evidence : gathered) {
-    if (exit_code_of(evidence) != 0) return exit_code_of(evidence);
-  }
-  return 1;
-}
-
 /// The code of the cause. A worker that had printed its error but was ended by our own signal has
 /// none of its own; then it is the code of the worker whose end made us stop the others.
 int code_of(const diagnose::FirstCause& cause, const std::vector<Evidence>& gathered) {
@@ -303,7 +295,8 @@ Conclusion conclude(const ConclusionInput& input) {
     } else if (cause.evidence != nullptr) {
       fail_with_cause(cause, gathered, conclusion);
     } else {
-      conclusion.exit_code = code_after_stop(gathered);
+      const Evidence* worst = diagnose::worst_after_stop(gathered, input.end.stop_signal);
+      conclusion.exit_code = worst == nullptr ? 1 : exit_code_of(*worst);
       conclusion.failure =
           diagnose::stop_text(input.context.job.resources.current_host, input.end.stop_signal,
                               *input.end.stop_at - input.end.workers[0].started_at, gathered);

@@ -62,6 +62,11 @@ struct FirstCause {
 /// over.
 FirstCause decide(std::span<const Evidence> gathered);
 
+/// Whose end counts when nobody is the cause because all were told to stop, with `stop_signal`: the
+/// first by rank that failed at it by itself and was not ended by a signal of ours, else the first
+/// that did not end with 0. Null when all did.
+const Evidence* worst_after_stop(std::span<const Evidence> gathered, int stop_signal);
+
 /// Finds the workers that the kernel's OOM killer took a process of, and marks them; `kills` is how
 /// many it took while the job ran, or nothing when it does not count. A worker that SIGKILL ended
 /// and not we is one. If there is none, the kernel took a child, perhaps a data loader, and the

@@ -90,6 +90,19 @@ void promote_stopped(std::vector<Ranked>& ranked) {
 
 }  // namespace
 
+const Evidence* worst_after_stop(std::span<const Evidence> gathered, int stop_signal) {
+  const auto ended_by = [](const Evidence& evidence, int signal) {
+    return evidence.status.shell_code() == sys::ExitStatus::killed(signal).shell_code();
+  };
+  const auto failed_by_itself = [&](const Evidence& evidence) {
+    return failed(evidence) && !ended_by(evidence, stop_signal) && !ended_by(evidence, SIGTERM) &&
+           !ended_by(evidence, SIGKILL);
+  };
+  auto worst = std::find_if(gathered.begin(), gathered.end(), failed_by_itself);
+  if (worst == gathered.end()) worst = std::find_if(gathered.begin(), gathered.end(), failed);
+  return worst == gathered.end() ? nullptr : &*worst;
+}
+
 FirstCause decide(std::span<const Evidence> gathered) {
   std::vector<Ranked> ranked = rank_failures(gathered);
   if (!ranked.empty() && ranked.front().kind == CauseClass::kCommunication) promote_stopped(ranked);

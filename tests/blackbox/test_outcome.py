@@ -51,6 +51,22 @@ def test_a_failure_after_a_stop_signal_tells_of_the_stop(trainit, start, job):
     assert "stopped by the platform with SIGTERM after" in here.failure
 
 
+def test_the_code_after_a_stop_is_that_of_the_worker_that_failed_at_it(trainit, start, job):
+    text = """
+import os, signal, time
+def save(*_): raise OSError(28, "No space left on device")
+if os.environ["RANK"] == "1": signal.signal(signal.SIGTERM, save)
+print("up")
+time.sleep(60)
+"""
+    here = job()
+    running = start([trainit, "--workers", "2", *python(text)], job=here)
+    running.wait_for("up", count=2)
+    running.signal(15)
+    assert running.wait(30).code == 1
+    assert "rank 1: OSError" in here.failure and "killed by SIGTERM: rank 0" in here.failure
+
+
 def test_a_job_that_ends_well_after_a_stop_signal_is_a_success(trainit, start, job):
     here = job()
     running = start([trainit, "--", "sh", "-c", "trap 'echo saved; exit 0' TERM; echo up; while :; do sleep 0.1; done"], job=here)

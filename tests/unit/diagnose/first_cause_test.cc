@@ -149,6 +149,25 @@ TEST_CASE("what the kernel killed for memory is a cause although we were stoppin
   CHECK(cause_of({raised(0, true, 20ms), killed}) == 5);
 }
 
+TEST_CASE("of workers that were told to stop the first that failed at it by itself counts") {
+  const Evidence well = stopped(ended(0, ExitStatus::exited(0), 1s), 10ms);
+  const Evidence terminated = stopped(ended(1, ExitStatus::killed(SIGTERM), 1s), 10ms);
+  const Evidence interrupted = stopped(ended(2, ExitStatus::exited(128 + SIGINT), 1s), 10ms);
+  const Evidence killed = stopped(ended(3, ExitStatus::killed(SIGKILL), 1s), 10ms);
+  const Evidence full_disk = stopped(ended(4, ExitStatus::exited(1), 1s), 10ms);
+  const Evidence crashed = stopped(ended(5, ExitStatus::killed(SIGSEGV), 1s), 10ms);
+  const auto worst = [](const std::vector<Evidence>& gathered, int signal) {
+    const Evidence* found = worst_after_stop(gathered, signal);
+    return found == nullptr ? -1 : found->rank;
+  };
+  CHECK(worst({well, terminated, killed, full_disk, crashed}, SIGTERM) == 4);
+  CHECK(worst({well, terminated, crashed, full_disk}, SIGTERM) == 5);
+  CHECK(worst({well, interrupted, terminated, full_disk}, SIGINT) == 4);
+  CHECK(worst({well, terminated, interrupted}, SIGTERM) == 2);
+  CHECK(worst({well, killed, terminated}, SIGTERM) == 3);
+  CHECK(worst({well}, SIGTERM) == -1);
+}
+
 TEST_CASE("an abort is judged by its words, not by its signal") {
   Evidence watchdog = ended(0, ExitStatus::killed(SIGABRT), 1ms);
   watchdog.error = exception(true);

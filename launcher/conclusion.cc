@@ -135,10 +135,6 @@ void add_oddities(const supervise::JobEnd& end, bool sees_processes,
     lines.emplace_back(
         "a process did not end even after SIGKILL: it is in uninterruptible sleep, most likely in "
         "a driver");
-  if (end.output_cut)
-    lines.emplace_back(
-        "somebody still held the workers' output open at the end; what they wrote later is not "
-        "here");
 }
 
 int exit_code_of(const Evidence& evidence) {

@@ -247,10 +247,10 @@ bool Relay::drained() const {
 void Relay::cut() {
   for (const auto& stream : streams_) {
     if (!stream->open()) continue;
-    for (int i = 0; i < kReadsOfCut; ++i) {
-      const WorkerStream::Pumped pumped = stream->pump(buffer_);
-      if (pumped == WorkerStream::Pumped::kEmpty || pumped == WorkerStream::Pumped::kEnded) break;
-    }
+    auto pumped = WorkerStream::Pumped::kMore;
+    for (int i = 0; i < kReadsOfCut && pumped != WorkerStream::Pumped::kEnded; ++i)
+      pumped = stream->pump(buffer_);
+    if (pumped != WorkerStream::Pumped::kEnded) held_at_cut_ = true;
     end(*stream);
   }
 }
@@ -297,6 +297,10 @@ void Relay::on_trouble(std::function<void(const std::string& text)> callback) {
 std::vector<std::string> Relay::remarks() const {
   std::vector<std::string> remarks;
   const Console::Counts sum = counts();
+  if (held_at_cut_)
+    remarks.emplace_back(
+        "somebody still held the workers' output open at the end; what they wrote later is not "
+        "here");
   if (sum.inserted_line_ends > 0)
     remarks.push_back(fmt::format("{} line{} of the output had no end when another came",
                                   sum.inserted_line_ends, sum.inserted_line_ends == 1 ? "" : "s"));

@@ -60,7 +60,8 @@ class Relay {
   void on_trouble(std::function<void(const std::string& text)> callback);
   /// What happened to the two streams together.
   Console::Counts counts() const;
-  /// Sentences for the end of the job: what was inserted, lost, dropped and spilled in all.
+  /// Sentences for the end of the job: what was cut off, inserted, lost, dropped and spilled in
+  /// all.
   std::vector<std::string> remarks() const;
 
  private:
@@ -103,8 +104,9 @@ class Relay {
   Console::Source next_source_ = kOnlyWorker + 1;
   std::function<void(const std::string& text)> on_trouble_;
   bool owner_error_told_ = false, read_trouble_told_ = false;
-  WorkerStream::Overflow overflow_;                            ///< of all streams together
-  std::vector<const WorkerStream*> unwatched_;                 ///< that epoll has refused so far
+  bool held_at_cut_ = false;                    ///< a pipe was cut off that had not reached its end
+  WorkerStream::Overflow overflow_;             ///< of all streams together
+  std::vector<const WorkerStream*> unwatched_;  ///< that epoll has refused so far
   sys::EventLoop::TimerId flush_timer_ = 0, watch_timer_ = 0;  ///< 0: none
 };
 

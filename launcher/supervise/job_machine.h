@@ -21,7 +21,7 @@ enum class Timer {
   kGroups,   ///< their groups' time is over
   kLinger,   ///< what survived the workers' natural end has had its time
   kKill,     ///< the tree was sent KILL and may need another
-  kDrain,    ///< the output pipes are still held open by somebody
+  kDrain,    ///< the output pipes are not at their end yet
 };
 
 namespace event {
@@ -81,7 +81,7 @@ struct JobEnd {
   std::optional<sys::ExitStatus> store;  ///< the store's end, when workers still needed it
   std::vector<WorkerEnd> workers;        ///< by local rank
   bool survivors = false;                ///< processes outlived their worker and were ended
-  bool output_cut = false;               ///< the pipes were still held open at the drain deadline
+  bool output_cut = false;               ///< the pipes had not been drained at the drain deadline
   bool stuck = false;                    ///< a process did not go even after SIGKILL
 
   bool success() const;  ///< every worker ended with 0, and the store outlived them

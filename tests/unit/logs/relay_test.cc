@@ -500,11 +500,25 @@ TEST_CASE("a pipe that somebody holds open is read to where it is and closed") {
   CHECK_FALSE(test.relay.drained());
   test.relay.cut();
   CHECK(test.relay.drained());
+  CHECK(test.relay.remarks() ==
+        std::vector<std::string>{"somebody still held the workers' output open at the end; what "
+                                 "they wrote later is not here"});
   test.relay.finish(std::chrono::milliseconds(0));
   test.take();
   CHECK(test.out_text.starts_with("[rank 1] xxx"));
   CHECK(::write(one.out.get(), "x", 1) == -1);
   CHECK(errno == EPIPE);
+}
+
+TEST_CASE("a pipe that was only not read in time is at its end when it is cut, held by nobody") {
+  TestRelay test(1);
+  Worker worker = test.add(0);
+  write_all(worker.out.get(), std::string(200'000, 'x'));
+  write_all(worker.err.get(), "some");
+  worker.end();
+  test.relay.cut();
+  CHECK(test.relay.drained());
+  CHECK(test.relay.remarks().empty());
 }
 
 TEST_CASE("a pipe that somebody writes to all the time is cut all the same") {

@@ -131,9 +131,10 @@ Result<void> Meeting::check_stop() {
 
 std::string Meeting::who_is_missing() {
   const auto come = client().check({key("who has come")});
-  const auto list = come && *come ? client().get(key("who has come")) : Result<std::string>();
+  const std::string list =
+      come && *come ? client().get(key("who has come")).value_or("") : std::string();
   std::set<int> missing(party_.ranks.begin(), party_.ranks.end());
-  for (const std::string_view line : split(list ? *list : "", '\n')) {
+  for (const std::string_view line : split(list, '\n')) {
     if (const auto rank = parse_number<int>(line)) missing.erase(*rank);
   }
   const std::string time = time_text(patience_.timeout);

@@ -37,6 +37,9 @@ def kill_store(number=signal.SIGKILL):
     os.kill(store, number)
 """
 NO_PROC = ["unshare", "--mount", "sh", "-ec", 'umount -l /proc; exec "$@"', "sh"]
+#: A parameter of tests, `wrapper`. LeakSanitizer needs /proc.
+WITH_PROC_AND_WITHOUT = [pytest.param([], id="with /proc"),
+                         pytest.param(NO_PROC, id="without /proc", marks=pytest.mark.release_only)]
 
 
 def worker(script):
@@ -167,7 +170,7 @@ def test_a_worker_that_comes_at_once_is_served_like_a_later_one(trainit, pid1, j
     assert end.code == 0 and here.success, end
 
 
-@pytest.mark.parametrize("wrapper", [[], NO_PROC], ids=["with /proc", "without /proc"])
+@pytest.mark.parametrize("wrapper", WITH_PROC_AND_WITHOUT)
 def test_it_is_served_where_there_is_no_ipv6(trainit, pid1, job, wrapper):
     here = job()
     alone = ["unshare", "--net", "sh", "-ec", 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up; exec "$@"', "sh"]
@@ -185,7 +188,8 @@ store.wait("what never comes")
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("number", [signal.SIGKILL,  # sanitizers catch the other one
+                                    pytest.param(signal.SIGSEGV, marks=pytest.mark.release_only)])
 def test_a_store_that_is_killed_fails_the_job_as_its_cause(trainit, start, job, number, workers):
     here = job()
     running = start([trainit, "--workers", str(workers), *worker(waits_for_ever())], job=here)
@@ -306,13 +310,14 @@ go = os.environ["SM_MODEL_DIR"] + "/go"
 """
 
 
-def test_ranks_that_are_late_are_named_and_that_they_have_come(trainit, start, job):
+@pytest.mark.parametrize("wrapper", WITH_PROC_AND_WITHOUT)
+def test_ranks_that_are_late_are_named_and_that_they_have_come(trainit, start, job, wrapper):
     here = job()
     script = f"""{LATE}
 if RANK in (1, 3):
     wait_until(lambda: os.path.exists(go))
 {MEET}"""
-    running = start([trainit, "--workers", "4", "--late-after", "1s", *worker(script)], job=here)
+    running = start([*wrapper, trainit, "--workers", "4", "--late-after", "1s", *worker(script)], job=here)
     line = running.wait_for(r"^trainit: warning: after 1(\.\d)? s: (.*)$", stream="err")
     assert line[2] == "ranks 1 and 3 have not reached init_process_group"
     (here.model / "go").touch()
@@ -366,6 +371,17 @@ if RANK < 3:
     end = running.wait()
     assert end.code == 0 and any("all 8 workers have reached" in line for line in end.ours), end
     assert "missing" not in events_of(here, "rendezvous")[0]
+
+
+def test_a_process_that_is_none_of_the_workers_is_no_worker_that_has_come(trainit, start, job):
+    here = job()
+    script = f"{LATE}\nprint('port', os.environ['MASTER_PORT'], flush=True)\nif RANK == 1:\n    wait_until(lambda: os.path.exists(go))\n{MEET}"
+    running = start([trainit, "--workers", "2", "--late-after", "1s", *worker(script)], job=here)
+    with Client(running.wait_for(r"port (\d+)")[1], ping=4_000_000) as stranger:
+        stranger.add("init/")
+        running.wait_for(": rank 1 has not reached init_process_group$", stream="err")
+    (here.model / "go").touch()
+    assert running.wait().code == 0
 
 
 def test_when_none_comes_that_is_said_with_what_to_do(trainit, start, job):
@@ -429,9 +445,8 @@ def test_it_dies_with_a_launcher_that_is_killed(trainit, start, job):
     wait_until(lambda: all(state_of(pid) in ("", "Z") for pid in [store, *workers]), "store and workers are gone")
 
 
-@pytest.mark.parametrize("wrapper", [[], NO_PROC], ids=["with /proc", "without /proc"])
+@pytest.mark.parametrize("wrapper", WITH_PROC_AND_WITHOUT)
 @pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "not as PID 1"])
-@pytest.mark.release_only  # LeakSanitizer needs /proc
 def test_it_is_nothing_that_outlived_the_workers(trainit, pid1, job, wrapper, namespace):
     here = job()
     end = pid1([*wrapper, trainit, "--workers", "2", *worker(MEET)], job=here, namespace=namespace)

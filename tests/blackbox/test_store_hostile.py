@@ -348,6 +348,8 @@ def test_ten_thousand_clients_that_wait_are_no_burden(attacked, many_open_files)
     assert store.finish() == []
 
 
+# The sanitizers look at memory through pipes of their own.
+@pytest.mark.release_only
 def test_silent_ones_make_room_when_there_are_no_descriptors_left(attacked):
     store = attacked(wrapper=["prlimit", "--nofile=80:80"])
     with store.client() as early:
@@ -363,6 +365,7 @@ def test_silent_ones_make_room_when_there_are_no_descriptors_left(attacked):
     one_line_each(store.finish(), FULL)
 
 
+@pytest.mark.release_only
 def test_clients_are_not_closed_for_want_of_descriptors(attacked):
     store = attacked(wrapper=["prlimit", "--nofile=80:80"])
     clients = []
@@ -378,27 +381,26 @@ def test_clients_are_not_closed_for_want_of_descriptors(attacked):
 
 def test_thousands_of_connections_a_second_keep_nobody_waiting(attacked):
     store = attacked()
-    until = time.monotonic() + 2
-    counts = []
+    failures = []
 
     def storm():
-        count = 0
-        while time.monotonic() < until:
+        for count in range(1500):
             with socket.socket() as stranger:
                 stranger.settimeout(PATIENCE)
                 stranger.bind((f"127.0.1.{1 + count % 200}", 0))  # no want of ports
-                stranger.connect(("127.0.0.1", store.port))
-                if count % 3 == 0:
-                    stranger.sendall(HELLO)
-            count += 1
-        counts.append(count)
+                try:
+                    stranger.connect(("127.0.0.1", store.port))
+                    if count % 3 == 0:
+                        stranger.sendall(HELLO)
+                except OSError as error:
+                    failures.append(error)
 
     threads = [threading.Thread(target=storm) for _ in range(4)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         store.serves()
-    assert sum(counts) > 1000, counts
+    assert not failures
     assert store.finish() == []
 
 

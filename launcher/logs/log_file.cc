@@ -53,8 +53,7 @@ void LogFile::write(std::string_view bytes) {
   std::string ended;
   if (torn_ && last_written_ != '\n') bytes = ended.append("\n").append(bytes);
   while (!bytes.empty()) {
-    const ssize_t count = posix::write(file_.get(), bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
+    const ssize_t count = sys::write_some(file_.borrow(), bytes);
     if (count <= 0) return lose(bytes, sys::errno_text(errno));
     torn_ = false;
     size_ += static_cast<std::uint64_t>(count);

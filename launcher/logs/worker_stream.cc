@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "sys/posix.h"
+#include "sys/files.h"
 
 namespace trainit::logs {
 
@@ -15,7 +15,7 @@ WorkerStream::WorkerStream(Description description, sys::UniqueFd reader, Consol
 }
 
 WorkerStream::Pumped WorkerStream::pump(std::span<char> buffer) {
-  const ssize_t count = posix::read(reader_.get(), buffer.data(), buffer.size());
+  const ssize_t count = sys::read_some(reader_.borrow(), buffer.data(), buffer.size());
   if (count > 0) {
     const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
     pass(bytes, sys::Clock::now());
@@ -23,7 +23,6 @@ WorkerStream::Pumped WorkerStream::pump(std::span<char> buffer) {
     return bytes.size() < buffer.size() ? Pumped::kEmpty : Pumped::kMore;
   }
   if (count == 0) return Pumped::kEnded;
-  if (errno == EINTR) return Pumped::kMore;
   return errno == EAGAIN ? Pumped::kEmpty : Pumped::kFailed;
 }
 

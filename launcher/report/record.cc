@@ -94,10 +94,7 @@ void RunRecord::write(std::string_view event, const Json::Object& fields) {
 
 void RunRecord::append(const std::string& line) {
   const std::string text = broken_line_ ? "\n" + line : line;
-  ssize_t written = -1;
-  do {
-    written = posix::write(file_.get(), text.data(), text.size());
-  } while (written < 0 && errno == EINTR);
+  const ssize_t written = sys::write_some(file_.borrow(), text);
   if (written == static_cast<ssize_t>(text.size())) {
     broken_line_ = false;
     return;

@@ -33,12 +33,9 @@ Result<std::string> read_to_end(BorrowedFd file, std::size_t limit) {
   std::string content;
   char buffer[16 * 1024];
   while (true) {
-    const ssize_t count = posix::read(file.get(), buffer, sizeof buffer);
+    const ssize_t count = read_some(file, buffer, sizeof buffer);
     if (count == 0) return content;
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return fail(errno_text(errno));
-    }
+    if (count < 0) return fail(errno_text(errno));
     content.append(buffer, static_cast<std::size_t>(count));
     if (content.size() > limit)
       return fail("it is longer than " + human_bytes(static_cast<double>(limit)));
@@ -106,13 +103,26 @@ Result<std::vector<std::string>> names_below(BorrowedFd directory, const char* p
 
 }  // namespace
 
+ssize_t read_some(BorrowedFd fd, void* buffer, std::size_t size) {
+  ssize_t count = -1;
+  do {
+    count = posix::read(fd.get(), buffer, size);
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+
+ssize_t write_some(BorrowedFd fd, std::string_view bytes) {
+  ssize_t count = -1;
+  do {
+    count = posix::write(fd.get(), bytes.data(), bytes.size());
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+
 Result<void> write_all(BorrowedFd fd, std::string_view content) {
   while (!content.empty()) {
-    const ssize_t written = posix::write(fd.get(), content.data(), content.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return fail(errno_text(errno));
-    }
+    const ssize_t written = write_some(fd, content);
+    if (written < 0) return fail(errno_text(errno));
     content.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};

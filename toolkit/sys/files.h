@@ -42,6 +42,10 @@ Result<DatedText> read_file_in(BorrowedFd directory, const std::string& name,
 /// /sys).
 std::string read_line(const std::string& path);
 
+/// As read(2) and write(2), but made again when a signal interrupts them.
+ssize_t read_some(BorrowedFd fd, void* buffer, std::size_t size);
+ssize_t write_some(BorrowedFd fd, std::string_view bytes);
+
 /// Writes all of it, however many calls that takes. Error: errno's text alone.
 Result<void> write_all(BorrowedFd fd, std::string_view content);
 

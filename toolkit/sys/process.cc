@@ -178,11 +178,7 @@ tl::expected<Child, SpawnError> spawn(const SpawnRequest& request,
 
 std::optional<SpawnError> read_exec_result(BorrowedFd exec_result) {
   StageAndErrno failure;
-  ssize_t count = -1;
-  do {
-    count = posix::read(exec_result.get(), &failure, sizeof failure);
-  } while (count < 0 && errno == EINTR);
-  if (count != sizeof failure) return std::nullopt;
+  if (read_some(exec_result, &failure, sizeof failure) != sizeof failure) return std::nullopt;
   return SpawnError{failure.stage, failure.errno_value};
 }
 

@@ -53,7 +53,7 @@ Result<std::optional<Process>> read_process(pid_t pid) {
   const std::string path = fmt::format("/proc/{}/stat", pid);
   const UniqueFd file(posix::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   char line[1024];  // longer than it can be
-  const ssize_t size = file ? posix::read(file.get(), line, sizeof line) : -1;
+  const ssize_t size = file ? read_some(file.borrow(), line, sizeof line) : -1;
   if (size >= 0) return parse_process(pid, {line, static_cast<std::size_t>(size)});
   if (errno == ENOENT || errno == ESRCH) return std::nullopt;
   if (errno != EACCES && errno != EPERM)

@@ -93,8 +93,10 @@ std::string_view limit_behind(int errno_value) {
     case EAGAIN:
       return "; the limit of processes (pids.max, RLIMIT_NPROC) is reached";
     case EMFILE:
+      return "; trainit's limit of open files (RLIMIT_NOFILE) is reached: each worker takes three";
     case ENFILE:
-      return "; the limit of open files (RLIMIT_NOFILE) is reached: each worker takes three";
+      return "; this machine has no room for more open files (fs.file-max) or for more pipes of "
+             "this user (fs.pipe-user-pages-hard)";
     default:
       return "";
   }

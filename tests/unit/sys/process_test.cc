@@ -134,6 +134,19 @@ TEST_CASE("each failure to run a program is one sentence that says what to do") 
   ::unlink(missing.c_str());
 }
 
+TEST_CASE("a limit that keeps a worker from starting is named") {
+  const auto sentence = [](int errno_value) {
+    return describe(SpawnError{SpawnStage::kPipes, errno_value}, {});
+  };
+  CHECK(sentence(EMFILE) ==
+        "cannot make the pipes for its output: Too many open files (EMFILE); trainit's limit of "
+        "open files (RLIMIT_NOFILE) is reached: each worker takes three");
+  CHECK(sentence(ENFILE) ==
+        "cannot make the pipes for its output: Too many open files in system (ENFILE); this "
+        "machine has no room for more open files (fs.file-max) or for more pipes of this user "
+        "(fs.pipe-user-pages-hard)");
+}
+
 TEST_CASE("a program is found on the path as execvp finds it") {
   CHECK(*find_executable("sh", "/nowhere:/bin", "") == "/bin/sh");
   CHECK(*find_executable("./x", "/bin", "") == "./x");

@@ -1,6 +1,7 @@
 #include "sys/signals.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include "sys/exit_status.h"
 
@@ -33,4 +34,21 @@ TEST_CASE("an exit status is reported as a shell does") {
   CHECK(describe(ExitStatus::exited(3)) == "ended with code 3");
   CHECK(describe(ExitStatus::killed(SIGSEGV, true)) ==
         "was killed by SIGSEGV (segmentation fault), core dumped");
+}
+
+TEST_CASE("a blocked signal that came is taken once, with its sender") {
+  sigset_t ours, before;
+  sigemptyset(&ours);
+  sigaddset(&ours, SIGUSR1);
+  sigaddset(&ours, SIGTERM);
+  sigprocmask(SIG_BLOCK, &ours, &before);
+  ::kill(::getpid(), SIGTERM);
+  ::kill(::getpid(), SIGUSR1);
+  const auto first = take_signal(), second = take_signal(), none = take_signal();
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  REQUIRE(first);
+  REQUIRE(second);
+  CHECK(first->number + second->number == SIGUSR1 + SIGTERM);
+  CHECK(first->sender == ::getpid());
+  CHECK_FALSE(none);
 }

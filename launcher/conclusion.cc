@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "diagnose/error_text.h"
 #include "diagnose/evidence.h"
+#include "record_places.h"
 #include "recording.h"
 #include "report/summary.h"
 #include "sys/files.h"
@@ -322,6 +323,10 @@ Verdict leave_set_up_failure(const Error& error, const Paths& paths, const Logge
 }
 
 Verdict leave_early_failure(const Error& error, const Paths& paths, const Logger& log) {
+  if (job_runs(Environment::of_process())) {
+    log.error("{}", error.message);
+    return {error.exit_code, {}, false};
+  }
   if (const auto moved = set_aside_markers(paths); !moved) log.warning("{}", moved.error().message);
   return leave_set_up_failure(error, paths, log);
 }

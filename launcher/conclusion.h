@@ -66,7 +66,7 @@ bool on_platform(const Paths& paths);
 /// output directory, in the failure file.
 Verdict leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log);
 /// The same, before an earlier job's markers were moved away: they are now, so that the failure
-/// file is this job's own.
+/// file is this job's own. But not while the job runs: then somebody has made a mistake beside it.
 Verdict leave_early_failure(const Error& error, const Paths& paths, const Logger& log);
 
 }  // namespace trainit

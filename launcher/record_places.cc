@@ -111,6 +111,13 @@ std::string record_path(const JobContext& context) {
                      context.job.resources.current_host);
 }
 
+bool job_runs(const Environment& environment) {
+  Logger silent;
+  const Result<JobContext> context = read_context(CommandLine(), environment, silent);
+  const std::string record = context ? record_path(*context) : "";
+  return !record.empty() && report::writer_of(record) == report::Writer::kAlive;
+}
+
 Result<report::JobStory> read_job_story(const CommandLine& line, const Environment& environment,
                                         Logger& log) {
   const Places places = places_of(line, environment, log);

@@ -14,6 +14,10 @@ namespace trainit {
 /// Empty: none is kept.
 std::string record_path(const JobContext& context);
 
+/// Whether the job of this environment runs now, by who writes to its record. False also where it
+/// keeps none, or keeps it where only its own command line says.
+bool job_runs(const Environment& environment);
+
 /// Reads all that is left of a job. `place` is a job's base or output directory, a directory of
 /// records, or one record; when it is empty, the job of this process's environment and options.
 /// Error, with exit code 1: there is neither a record nor a marker, and where they were looked for;

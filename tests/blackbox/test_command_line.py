@@ -1,5 +1,7 @@
 """The command line: options from three places, the platform's own argument, and what is said of mistakes."""
 
+import signal
+
 import pytest
 
 
@@ -72,6 +74,22 @@ def test_a_slip_is_answered_with_what_was_meant(trainit, pid1, job, typed, meant
     assert end.code == 125 and end.out == ""
     assert meant in end.err and meant in here.failure
     assert KEY not in end.err + here.failure
+
+
+@pytest.mark.parametrize("typed", [["explian"], ["--wrokers", "2"], ["env", "--formt", "json"],
+                                   ["--workers", "none", "--", "true"]])
+def test_a_slip_beside_a_job_that_runs_is_not_its_failure(trainit, start, pid1, job, typed):
+    here = job()
+    running = start([trainit, "--", "sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done"], job=here)
+    running.wait_for("ready")
+    slip = pid1([trainit, *typed], job=here, namespace=False)
+    assert slip.code == 125 and len(slip.ours) == 1
+    assert here.failure is None
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 0
+    assert here.success and here.failure is None
+    assert pid1([trainit, *typed], job=here).code == 125
+    assert not here.success and here.failure
 
 
 READ_WITH_THE_JOB = [["--workers", KEY, "--", "true"], ["--user", KEY, "--", "true"], ["--", KEY], ["env", "--workers", KEY]]

@@ -117,7 +117,7 @@ void Session::settle() {
 }
 
 void Session::enter(KeySpaces::Handle space) {
-  if (space_) space_->store.stop_waiting(client_);
+  if (space_ && space_ != space) space_->store.stop_waiting(client_);
   space_ = std::move(space);
 }
 

@@ -538,13 +538,50 @@ TEST_CASE("processes that join again find no keys, and each other") {
 
 TEST_CASE("the same pid on another host is another process") {
   Host host(2);
-  Client a(host, 1, "10.0.0.1"), b(host, 2, "10.0.0.2");
-  CHECK(a.say(kHello + ping(100) + kJoin).ends_with(number(1)));
-  CHECK(b.say(kHello + ping(100) + kJoin).ends_with(number(2)));
-  a.say(set("/k", "v"));
-  Client c(host, 3, "10.0.0.2");
-  c.say(kHello + ping(100));
-  CHECK(c.say(kJoin) == number(3));
+  {
+    Client gone(host, 1, "10.0.0.1");
+    CHECK(gone.say(kHello + ping(100) + kJoin).ends_with(number(1)));
+  }
+  Client other(host, 1, "10.0.0.2");
+  CHECK(other.say(kHello + ping(100) + kJoin).ends_with(number(2)));
+}
+
+TEST_CASE("clients that do not tell who they are, are not one because they are on one host") {
+  Host host(2);
+  Client stays(host, 1);
+  {
+    Client gone(host, 2);
+    CHECK(stays.say(kHello + kJoin) == number(1));
+    CHECK(gone.say(older(kJoin)) == number(2));
+  }
+  Client again(host, 2);
+  CHECK(again.say(older(kJoin)) == number(1));
+}
+
+TEST_CASE("whoever joins goes on waiting for what it waited for among the same keys") {
+  Host host(2);
+  Client client(host, 1), other(host, 2);
+  CHECK(client.say(kHello + ping(100) + wait({"/k"})).size() == 4);
+  CHECK(client.say(kJoin) == number(1));
+  other.say(kHello + ping(200) + set("/k", "v"));
+  CHECK(other.take_woken() == Clients{1});
+}
+
+TEST_CASE("whoever joins waits no more for what it waited for among other keys") {
+  Host host(1);
+  Client client(host, 2), tool(host, 3);
+  {
+    Client first(host, 1);
+    first.say(kHello + ping(100) + kJoin);
+    client.say(kHello + ping(200) + kCount);
+    tool.say(kHello + ping(300) + kCount);
+  }
+  Client again(host, 1);
+  CHECK(again.say(kHello + ping(100) + kJoin).ends_with(number(1)));
+  CHECK(client.say(wait({"/k"})) == "");
+  CHECK(client.say(kJoin) == number(2));
+  CHECK(tool.say(set("/k", "v") + kCount) == number(2));
+  CHECK(tool.take_woken() == Clients{});
 }
 
 TEST_CASE("a process stays who it was when it joined, whatever it calls itself then") {

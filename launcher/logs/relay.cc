@@ -23,6 +23,13 @@ constexpr sys::Duration kRetry = std::chrono::milliseconds(20);
 
 constexpr std::string_view kPrefix = "[rank {rank}] ";
 
+/// How much of a line without an end each of the streams may hold back: together a quarter of the
+/// memory at most, the rest of which is for the queues.
+std::size_t longest_line(std::size_t memory, int workers) {
+  const std::size_t streams = 2 * static_cast<std::size_t>(workers);
+  return std::min(memory / 4 / streams, LineSplitter::kLongestLine);
+}
+
 }  // namespace
 
 Relay::Relay(sys::EventLoop& loop, int workers, RelayOptions options)
@@ -31,10 +38,13 @@ Relay::Relay(sys::EventLoop& loop, int workers, RelayOptions options)
       options_(std::move(options)),
       directory_(options_.directory),
       spill_directory_(options_.spill_directory),
-      buffer_(kReadBytes) {
+      buffer_(kReadBytes),
+      longest_line_(longest_line(options_.memory, workers)) {
   Outlet out(options_.stdout_fd), err(options_.stderr_fd);
   const bool one_place = out.leads_where(err);
-  const std::size_t limit = one_place ? options_.memory : options_.memory / 2;
+  const std::size_t for_queues =
+      options_.memory - 2 * static_cast<std::size_t>(workers) * longest_line_;
+  const std::size_t limit = one_place ? for_queues : for_queues / 2;
   own_stdout_ =
       std::make_unique<Console>(loop, std::move(out), "stdout", limit, options_.unfinished_line);
   if (!one_place)
@@ -89,6 +99,7 @@ WorkerStream::Description Relay::describe(int rank, Stream stream) {
   result.source = adds_nothing(result.prefix) ? kOnlyWorker : next_source_++;
   result.waits_for_room = options_.when_full == WhenFull::kBlock;
   result.collapse_progress = options_.collapse_progress;
+  result.longest_line = longest_line_;
   if (options_.when_full == WhenFull::kSpill)
     result.overflow = make_file(spill_directory_, result, "spilled.log", 0);
   if (!options_.directory.empty())

@@ -101,6 +101,7 @@ class Relay {
   Console *stdout_, *stderr_;
   std::vector<std::unique_ptr<WorkerStream>> streams_;
   std::vector<char> buffer_;
+  std::size_t longest_line_;
   Console::Source next_source_ = kOnlyWorker + 1;
   std::function<void(const std::string& text)> on_trouble_;
   bool owner_error_told_ = false, read_trouble_told_ = false;

@@ -16,8 +16,8 @@ enum class WhenFull {
 };
 
 struct RelayOptions {
-  int stdout_fd = 1, stderr_fd = 2;                 ///< where it all goes; they stay the caller's
-  std::size_t memory = std::size_t{64} << 20;       ///< bytes that may be queued, in all
+  int stdout_fd = 1, stderr_fd = 2;            ///< where it all goes; they stay the caller's
+  std::size_t memory = std::size_t{64} << 20;  ///< bytes that may be queued or held back, in all
   sys::Duration unfinished_line = kUnfinishedLine;  ///< after which it is passed on as it is
   WhenFull when_full = WhenFull::kBlock;
   std::string spill_directory;  ///< for kSpill: "rank-3.stderr.spilled.log"

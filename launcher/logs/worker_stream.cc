@@ -8,7 +8,10 @@
 namespace trainit::logs {
 
 WorkerStream::WorkerStream(Description description, sys::UniqueFd reader, Console& console)
-    : description_(std::move(description)), reader_(std::move(reader)), console_(console) {
+    : description_(std::move(description)),
+      reader_(std::move(reader)),
+      console_(console),
+      splitter_(description_.longest_line) {
   if (description_.collapse_progress) {
     progress_.emplace([this](std::string_view bytes) { show(bytes); });
   }

@@ -43,6 +43,7 @@ class WorkerStream {
     std::unique_ptr<LogFile> overflow;  ///< takes what overflows; none: it is dropped
     std::unique_ptr<LogFile> file;      ///< takes everything as it came; may be none
     bool collapse_progress = false;
+    std::size_t longest_line = LineSplitter::kLongestLine;  ///< a longer one is shown in parts
   };
   enum class Pumped {
     kMore,    ///< something came, and there may be more

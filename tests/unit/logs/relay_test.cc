@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -391,6 +392,30 @@ TEST_CASE("past the limit the workers wait, nothing is lost, and waiting costs n
   CHECK(test.relay.counts().lost_bytes == 0);
 }
 
+TEST_CASE("lines that never end count for the limit too") {
+  constexpr int kWorkers = 16;
+  constexpr std::size_t kMemory = 8 << 20;
+  TestRelay test(kWorkers, with_memory(kMemory));
+  std::vector<Worker> workers;
+  for (int rank = 0; rank < kWorkers; ++rank) workers.push_back(test.add(rank));
+  std::size_t written = 0, in_pipes = 0;
+  for (int turns_without_progress = 0; turns_without_progress < 10; ++turns_without_progress) {
+    std::size_t now = 0;
+    for (const Worker& worker : workers) now += fill(worker.out.get()) + fill(worker.err.get());
+    written += now;
+    if (now > 0) turns_without_progress = 0;
+    test.run_for(std::chrono::milliseconds(1));
+  }
+  for (const Worker& worker : workers) {
+    for (const int fd : {worker.out.get(), worker.err.get()}) {
+      int bytes = 0;
+      REQUIRE(::ioctl(fd, FIONREAD, &bytes) == 0);
+      in_pipes += static_cast<std::size_t>(bytes);
+    }
+  }
+  CHECK(written - in_pipes < kMemory + (1 << 20));
+}
+
 TEST_CASE("when the kernel refuses to read a worker again, that is tried again") {
   TestRelay test(1, with_memory(256 << 10));
   WorkerPipes pipes = std::move(*logs::make_worker_pipes(std::nullopt));
@@ -451,7 +476,7 @@ TEST_CASE("of very many streams none has a line cut because its turn comes late"
 }
 
 TEST_CASE("a line that was held up on its way is not cut for its age") {
-  RelayOptions options = with_memory(256 << 10);
+  RelayOptions options = with_memory(8 << 20);  // of which one line may take 512 KiB
   options.unfinished_line = std::chrono::seconds(1);
   TestRelay test(2, options);
   Worker one = test.add(1), two = test.add(2);
@@ -459,8 +484,10 @@ TEST_CASE("a line that was held up on its way is not cut for its age") {
   write_all(one.out.get(), "first ");
   test.run_for(std::chrono::milliseconds(1));
   const std::string big = std::string(200'000, 'b') + "\n";
-  write_all(two.out.get(), big);
-  test.run_for(std::chrono::milliseconds(1));
+  for (std::size_t queued = 0; queued < 3 << 20; queued = test.relay.queued()) {
+    write_all(two.out.get(), big);
+    test.run_until([&] { return test.relay.queued() > queued; });
+  }
   // Nobody is read from now on, and the worker waits in the middle of its line.
   const std::string middle(fill(one.out.get()), '#');
   write_all(two.out.get(), "other\n");

@@ -12,20 +12,24 @@ import pytest
 class Group:
     """How to start workers of tests/programs/nccl_worker.cc with the stand-in."""
 
-    def __init__(self, trainit, program, start, job, directory):
+    def __init__(self, trainit, program, start, job, directory, clean_env):
         self.trainit = trainit
         self.worker = program("nccl_worker")
         self.library = program("fake_nccl")
         self.start_process = start
         self.job = job
         self.directory = directory
+        # LeakSanitizer stops a process that ends by SIGSTOP, and waits for ever when SIGCONT comes just then, which is a
+        # part of the launcher's stop.
+        options = clean_env.get("ASAN_OPTIONS")
+        self.sanitizers = {"ASAN_OPTIONS": f"{options}:detect_leaks=0"} if options else {}
 
     def start(self, *steps, workers=4, fake="", options=(), wrapper=(), env=None):
         self.directory.mkdir(exist_ok=True)
         variables = {"LD_LIBRARY_PATH": self.library, "FAKE_NCCL": fake, "FAKE_NCCL_LOG": str(self.directory)}
         prefix = ["--log-prefix", "[rank {rank}] ", "--log-prefix-rank-0"]
         return self.start_process([self.trainit, "--workers", str(workers), *prefix, *options, "--", *wrapper, self.worker,
-                                   *steps], job=self.job(), env=variables | (env or {}))
+                                   *steps], job=self.job(), env=variables | self.sanitizers | (env or {}))
 
     def run(self, *steps, **options):
         return self.start(*steps, **options).wait()
@@ -36,8 +40,8 @@ class Group:
 
 
 @pytest.fixture
-def group(trainit, program, start, job, tmp_path):
-    return Group(trainit, program, start, job, tmp_path / "calls")
+def group(trainit, program, start, job, tmp_path, clean_env):
+    return Group(trainit, program, start, job, tmp_path / "calls", clean_env)
 
 
 def said(end, rank):

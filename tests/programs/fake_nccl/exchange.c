@@ -79,6 +79,8 @@ int connect_to(uint16_t port, const volatile int* stop) {
 // ---- the root
 
 struct Root {
+  struct Root* older;
+  pthread_t thread;
   int listener;
   uint64_t nonce;
   int size;      // 0: nobody has come
@@ -191,18 +193,6 @@ static void answer(struct Root* root) {
   tell_all(root, asked.kind, result, asked.count, sizeof(float) * asked.count);
 }
 
-static void end(struct Root* root) {
-  for (int rank = 0; rank < root->size; ++rank) {
-    if (root->sockets[rank] >= 0) close(root->sockets[rank]);
-    free(root->data[rank]);
-  }
-  free(root->sockets);
-  free(root->asked);
-  free(root->data);
-  close(root->listener);
-  free(root);
-}
-
 static void* serve(void* argument) {
   struct Root* root = argument;
   if (gather(root)) {
@@ -212,15 +202,41 @@ static void* serve(void* argument) {
       if (root->asked[0].kind == kFinalize) break;
     }
   }
-  end(root);
+  for (int rank = 0; rank < root->size; ++rank) {
+    if (root->sockets[rank] >= 0) close(root->sockets[rank]);
+    free(root->data[rank]);
+  }
+  free(root->sockets);
+  free(root->asked);
+  free(root->data);
   return NULL;
 }
 
-void start_root(int listener, uint64_t nonce) {
+static struct Root* newest;
+static pthread_mutex_t newest_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct Root* start_root(int listener, uint64_t nonce) {
   struct Root* root = calloc(1, sizeof *root);
   root->listener = listener;
   root->nonce = nonce;
-  pthread_t thread;
-  pthread_create(&thread, NULL, serve, root);
-  pthread_detach(thread);
+  pthread_mutex_lock(&newest_lock);
+  root->older = newest;
+  newest = root;
+  pthread_mutex_unlock(&newest_lock);
+  pthread_create(&root->thread, NULL, serve, root);
+  return root;
+}
+
+struct Root* find_root(uint64_t nonce) {
+  pthread_mutex_lock(&newest_lock);
+  struct Root* root = newest;
+  while (root != NULL && root->nonce != nonce) root = root->older;
+  pthread_mutex_unlock(&newest_lock);
+  return root;
+}
+
+void end_root(struct Root* root) {
+  shutdown(root->listener, SHUT_RDWR);  // it may still wait for ranks
+  pthread_join(root->thread, NULL);
+  close(root->listener);
 }

@@ -25,4 +25,8 @@ int connect_to(uint16_t port, const volatile int* stop);
 
 /// A thread that waits for all ranks on the listening socket, holds what they say against each
 /// other, adds up what they send, and ends when all have finalized or one is gone.
-void start_root(int listener, uint64_t nonce);
+struct Root* start_root(int listener, uint64_t nonce);
+/// The one that this process has started for this id; NULL: none.
+struct Root* find_root(uint64_t nonce);
+/// Waits for its end; the rank of this process has closed its connection.
+void end_root(struct Root* root);

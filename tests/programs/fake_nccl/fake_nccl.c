@@ -37,6 +37,7 @@ struct ncclComm {
   struct ncclComm* older;
   int size, rank, blocks, finalized, sums, seen;
   struct Id id;
+  struct Root* root;  // NULL: another process has it
   int socket;
   atomic_int state;  // ncclResult_t
   volatile int aborted;
@@ -103,7 +104,7 @@ static ncclResult_t connect_all(struct ncclComm* comm) {
   if (comm->id.of_environment && comm->rank == 0) {
     const int listener = listen_on(&comm->id.port);
     if (listener < 0) return failed(ncclSystemError, "the port of NCCL_COMM_ID is taken");
-    start_root(listener, comm->id.nonce);
+    comm->root = start_root(listener, comm->id.nonce);
   }
   comm->socket = connect_to(comm->id.port, &comm->aborted);
   if (comm->socket < 0) return failed(ncclInternalError, "aborted");
@@ -192,6 +193,7 @@ static ncclResult_t make(ncclComm_t* out, int size, ncclUniqueId unique, int ran
   struct ncclComm* comm = calloc(1, sizeof *comm);
   *comm = (struct ncclComm){.life = kAlive, .size = size, .rank = rank, .blocks = blocks};
   comm->id = id;
+  if (!id.of_environment) comm->root = find_root(id.nonce);
   comm->socket = -1;
   pthread_mutex_lock(&newest_lock);
   comm->older = newest;
@@ -281,6 +283,7 @@ static void end(struct ncclComm* comm) {
   if (comm->socket >= 0) shutdown(comm->socket, SHUT_RDWR);
   join(comm);
   if (comm->socket >= 0) close(comm->socket);
+  if (comm->root != NULL) end_root(comm->root);
 }
 
 ncclResult_t ncclCommDestroy(ncclComm_t comm) {

@@ -136,14 +136,17 @@ TEST_CASE("each failure to run a program is one sentence that says what to do") 
 
 TEST_CASE("a limit that keeps a worker from starting is named") {
   const auto sentence = [](int errno_value) {
-    return describe(SpawnError{SpawnStage::kPipes, errno_value}, {});
+    SpawnRequest request;
+    request.argv = {"train"};
+    return describe(SpawnError{SpawnStage::kPipes, errno_value}, request);
   };
   CHECK(sentence(EMFILE) ==
-        "cannot make the pipes for its output: Too many open files (EMFILE); trainit's limit of "
-        "open files (RLIMIT_NOFILE) is reached: each worker takes three");
+        "cannot run train: cannot make the pipes for its output: Too many open files (EMFILE); "
+        "trainit's limit of open files (RLIMIT_NOFILE) is reached: each worker takes three");
   CHECK(sentence(ENFILE) ==
-        "cannot make the pipes for its output: Too many open files in system (ENFILE); this "
-        "machine has no room for more open files (fs.file-max) or for more pipes of this user "
+        "cannot run train: cannot make the pipes for its output: Too many open files in system "
+        "(ENFILE); this machine has no room for more open files (fs.file-max) or for more pipes of "
+        "this user "
         "(fs.pipe-user-pages-hard)");
 }
 

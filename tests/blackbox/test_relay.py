@@ -224,7 +224,8 @@ def test_a_stop_signal_shortens_the_wait_for_a_slow_reader_at_the_end(trainit, j
     script = f"head -c {8 * MIB} /dev/zero"
     running, reader = start_with_a_stuck_reader(trainit, here, clean_env, "--stop-budget", "2s", "--", "sh", "-c", script)
     try:
-        wait_until(lambda: here.success)  # the workers have ended; what they wrote would take a minute to be read
+        # What they wrote would take a minute to be read.
+        wait_until(lambda: here.success, "the workers have ended")
         asked_at = time.monotonic()
         running.send_signal(signal.SIGTERM)
         while running.poll() is None:

@@ -10,13 +10,13 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from trainit_testing import store_client
 from trainit_testing.processes import name_of, state_of, store_of, workers_of
 from trainit_testing.store_client import Client
+from trainit_testing.waiting import wait_until
 
 WORKER = f"""
 import os, signal, socket, subprocess, sys, time
@@ -53,13 +53,6 @@ store.join()
 store.set(f"rank {RANK}", str(RANK))
 store.wait(*[f"rank {rank}" for rank in range(WORLD_SIZE)])
 """
-
-
-def wait_until(holds, what, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.005)
 
 
 def free_port():

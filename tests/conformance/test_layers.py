@@ -38,8 +38,8 @@ PUBLIC_HEADERS = {
 }
 # For programs that use other libraries too, and so no part of trainit.h: what they include of those.
 OPTIONAL_HEADERS = {"nccl.h": {"nccl.h"}}
-STANDARD = {"algorithm", "array", "atomic", "bit", "charconv", "chrono", "cmath", "compare", "concepts", "cstddef", "cstdint",
-            "cstdio", "cstdlib", "cstring", "deque", "functional", "initializer_list", "iterator", "limits", "map", "memory",
+STANDARD = {"algorithm", "array", "atomic", "bit", "charconv", "chrono", "cmath", "compare", "concepts", "csignal", "cstddef",
+            "cstdint", "cstdio", "cstdlib", "cstring", "deque", "functional", "initializer_list", "iterator", "limits", "map", "memory",
             "numeric", "optional", "set", "span", "string", "string_view", "tuple", "type_traits", "unordered_map",
             "unordered_set", "utility", "variant", "vector"}
 # They bring the locale, hundreds of kilobytes, or threads into a static PID 1.

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <signal.h>
-
+#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,21 +12,21 @@ namespace trainit {
 
 /// One GPU, or one MIG instance of a GPU, as a worker will see it.
 struct Gpu {
-  int index = 0;               ///< CUDA's ordinal under the present CUDA_VISIBLE_DEVICES
-  std::string name;            ///< "NVIDIA H100 80GB HBM3"
-  std::string uuid;            ///< "GPU-…" or "MIG-…"
-  std::string pci;             ///< "0000:1b:00.0", empty when unknown
-  std::uint64_t memory = 0;    ///< bytes
+  int index = 0;             ///< CUDA's ordinal under the present CUDA_VISIBLE_DEVICES
+  std::string name;          ///< "NVIDIA H100 80GB HBM3"
+  std::string uuid;          ///< "GPU-…" or "MIG-…"
+  std::string pci;           ///< "0000:1b:00.0", empty when unknown
+  std::uint64_t memory = 0;  ///< bytes
   int compute_major = 0, compute_minor = 0;
   bool mig = false;
-  int numa_node = -1;          ///< of its PCI slot; -1 when unknown
+  int numa_node = -1;  ///< of its PCI slot; -1 when unknown
 };
 
 /// The GPUs of this machine and who told us of them.
 struct Gpus {
   std::vector<Gpu> devices;
-  /// Who answered: "libcuda", "device files" or "nvidia-smi"; "none" when nothing here looks like an
-  /// NVIDIA GPU; or the variable that rules them out: "NVIDIA_VISIBLE_DEVICES=void",
+  /// Who answered: "libcuda", "device files" or "nvidia-smi"; "none" when nothing here looks like
+  /// an NVIDIA GPU; or the variable that rules them out: "NVIDIA_VISIBLE_DEVICES=void",
   /// "CUDA_VISIBLE_DEVICES=", "TRAINIT_GPU_PROBE=never".
   std::string source;
   std::string driver_version;  ///< "580.65.06", empty when unknown
@@ -40,9 +39,9 @@ struct Gpus {
 
 /// CPUs that this process may really use.
 struct Cpus {
-  int online = 1;              ///< of the machine
-  int affinity = 1;            ///< of them in this process's affinity mask
-  double quota = 0;            ///< cgroup CPU quota in cpus; 0: none
+  int online = 1;    ///< of the machine
+  int affinity = 1;  ///< of them in this process's affinity mask
+  double quota = 0;  ///< cgroup CPU quota in cpus; 0: none
   /// Affinity ∩ quota, rounded down, at least 1: what SM_NUM_CPUS says.
   int usable() const;
 };
@@ -79,14 +78,14 @@ struct HardwareOptions {
 /// Looks at this machine. It never fails: what cannot be found out is left at its default, with a
 /// warning where a person would want to know.
 ///
-/// GPUs are those that a CUDA program started with `environment` would see: CUDA_VISIBLE_DEVICES and
-/// NVIDIA_VISIBLE_DEVICES=void|none count. TRAINIT_GPU_PROBE=always asks the driver even where nothing
-/// looks like an NVIDIA GPU, =never does not look at all, =auto (the default) asks where a device file
-/// or the kernel's module is there.
+/// GPUs are those that a CUDA program started with `environment` would see: CUDA_VISIBLE_DEVICES
+/// and NVIDIA_VISIBLE_DEVICES=void|none count. TRAINIT_GPU_PROBE=always asks the driver even where
+/// nothing looks like an NVIDIA GPU, =never does not look at all, =auto (the default) asks where a
+/// device file or the kernel's module is there.
 Hardware detect_hardware(const Environment& environment, const HardwareOptions& options = {});
 
-/// GPUs that an instance type should have ("ml.p5.48xlarge" → 8), for messages only; nothing when the
-/// type is unknown.
+/// GPUs that an instance type should have ("ml.p5.48xlarge" → 8), for messages only; nothing when
+/// the type is unknown.
 std::optional<int> expected_gpus(std::string_view instance_type);
 
 }  // namespace trainit

@@ -33,7 +33,7 @@ std::size_t KeySpaces::number_for(const Process& process) const {
       last != last_joined_.end() ? std::max(last->second.number, first_number_) : newest();
   const Space& space = *at(number);
   const bool left = last != last_joined_.end() && !space.members.contains(process);
-  const bool goes_on = left ? space.full && !space.store.anybody_waits() : is_over(space);
+  const bool goes_on = left ? space.met && !space.store.anybody_waits() : is_over(space);
   return goes_on ? number + 1 : number;
 }
 
@@ -48,6 +48,7 @@ KeySpaces::Handle KeySpaces::join(const Process& process) {
     last_joined_[process] = {number, space};
   }
   if (space->present() >= world_size_) space->full = true;
+  if (space->present() > 1 || space->full) space->met = true;
   return space;
 }
 

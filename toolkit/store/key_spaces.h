@@ -18,7 +18,8 @@ struct Space {
   Store store;
   std::map<Process, int> members;  ///< open connections of each process that has joined
   int nameless = 0;                ///< open connections of nobody in particular that have joined
-  bool full = false;               ///< all processes of the job were in it at once
+  bool met = false;                ///< two were in it at once, or the only one that there is
+  bool full = false;               ///< all processes of the job were
 
   int present() const { return static_cast<int>(members.size()) + nameless; }
 };
@@ -27,9 +28,10 @@ struct Space {
 ///
 /// From torch 2.6 on a process that destroys its group and makes a new one uses the keys of the
 /// first again, and would read there where its peers listened before. So the second group gets a
-/// space of its own. Who joins goes on to the next space when all `world_size` processes have been
-/// in its own one, somebody has left that, and nobody waits in it (of a group that is complete
-/// nobody waits any more). Until a space has been full, whoever leaves it may come back.
+/// space of its own. Who comes back after he has left goes on to the next space, when he had met
+/// others and nobody waits in the one that he left (of a group that is complete nobody waits any
+/// more). Who comes for the first time, or is still there, belongs to the newest space, and goes on
+/// only when all `world_size` processes have been in that, and somebody has left.
 class KeySpaces {
  public:
   using Handle = std::shared_ptr<Space>;

@@ -69,6 +69,16 @@ TEST_CASE("a process that leaves a space before it was full comes back to it") {
   CHECK(c.join() == first);
 }
 
+TEST_CASE("some processes may make a group without the others, and a second one") {
+  KeySpaces spaces(4);
+  Member a(spaces, "a"), b(spaces, "b");
+  const Handle first = a.join();
+  b.join();
+  const Handle second = b.join_again();
+  CHECK(second != first);
+  CHECK(a.join_again() == second);
+}
+
 TEST_CASE("nobody goes on while somebody waits in the space that he has left") {
   KeySpaces spaces(2);
   Member a(spaces, "a"), b(spaces, "b");

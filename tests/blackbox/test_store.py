@@ -310,8 +310,8 @@ def test_ranks_that_are_late_are_named_and_that_they_have_come(trainit, start, j
 if RANK in (1, 3):
     wait_until(lambda: os.path.exists(go))
 {MEET}"""
-    running = start([*wrapper, trainit, "--workers", "4", "--late-after", "1s", *worker(script)], job=here)
-    line = running.wait_for(r"^trainit: warning: after 1(\.\d)? s: (.*)$", stream="err")
+    running = start([*wrapper, trainit, "--workers", "4", "--late-after", "4s", *worker(script)], job=here)
+    line = running.wait_for(r"^trainit: warning: after 4(\.\d)? s: (.*)$", stream="err")
     assert line[2] == "ranks 1 and 3 have not reached init_process_group"
     (here.model / "go").touch()
     end = running.wait()
@@ -330,7 +330,7 @@ def pid1_out(start, trainit, here):
 def test_one_that_is_late_is_named_alone(trainit, start, job):
     here = job()
     script = f"{LATE}\nif RANK == 1:\n    wait_until(lambda: os.path.exists(go))\n{MEET}"
-    running = start([trainit, "--workers", "2", "--late-after", "500ms", *worker(script)], job=here)
+    running = start([trainit, "--workers", "2", "--late-after", "2s", *worker(script)], job=here)
     running.wait_for("rank 1 has not reached init_process_group", stream="err")
     (here.model / "go").touch()
     assert running.wait().code == 0

@@ -209,4 +209,5 @@ def store_of(launcher):
 
 def workers_of(launcher):
     """The launcher's children that are no store: its workers, and behind them what it adopted."""
-    return [child for child in children_of(launcher) if name_of(child) != "trainit-store"]
+    # The store has the launcher's name until it has given itself its own.
+    return [child for child in children_of(launcher) if name_of(child) not in ("trainit", "trainit-store")]

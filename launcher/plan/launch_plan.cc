@@ -123,6 +123,10 @@ StopBudget stop_budget(const Options& options, const TrainingJob& job,
   budget.total = options.stop_budget.value_or(platform_budget(job, inherited));
   budget.leaders = budget.total < 40s ? budget.total * 3 / 4 : budget.total - 10s;
   budget.groups = (budget.total - budget.leaders) / 2;
+  const milliseconds rest = budget.total - budget.leaders - budget.groups;
+  const milliseconds for_failure_file = std::min<milliseconds>(150ms, rest / 4);
+  budget.drain = std::min<milliseconds>(500ms, rest * 2 / 5);
+  budget.kill = rest - budget.drain - for_failure_file;
   return budget;
 }
 

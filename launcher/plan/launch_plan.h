@@ -44,11 +44,14 @@ struct WorkerSpec {
   Stdio stdio = Stdio::kRelay;
 };
 
-/// How the time between a stop signal and the platform's own SIGKILL is spent.
+/// How the time between a stop signal and the platform's own SIGKILL is spent. What is left of it
+/// is for the failure file.
 struct StopBudget {
   std::chrono::milliseconds total{10'000};
   std::chrono::milliseconds leaders{7'500};  ///< the workers' own, to write a checkpoint
-  std::chrono::milliseconds groups{1'250};   ///< then TERM for their groups, then KILL for the tree
+  std::chrono::milliseconds groups{1'250};   ///< then TERM for their groups
+  std::chrono::milliseconds kill{600};       ///< then KILL for the tree
+  std::chrono::milliseconds drain{500};      ///< then what is still in the pipes
 };
 
 struct LaunchPlan {

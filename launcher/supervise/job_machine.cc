@@ -138,19 +138,21 @@ void JobMachine::first_stop_signal(TimePoint now, Actions& out) {
       return finish(now, out);
     case Phase::kLeaders:
     case Phase::kLinger:
-      if (armed_ && due_ > now + limits_.stop_leaders) {
-        arm(*armed_, limits_.stop_leaders, now, out);
-      }
-      return;
+      return shorten(limits_.stop_leaders, now, out);
     case Phase::kKill:
       kill_until_ = std::min(kill_until_, now + limits_.stop_kill);
       return;
+    case Phase::kDrain:
+      return shorten(limits_.stop_drain, now, out);
     case Phase::kRunning:
     case Phase::kGroups:
-    case Phase::kDrain:
     case Phase::kFinished:
       return;
   }
+}
+
+void JobMachine::shorten(Duration limit, TimePoint now, Actions& out) {
+  if (armed_ && due_ > now + limit) arm(*armed_, limit, now, out);
 }
 
 /// Whoever needs it fails sooner or later, and would be taken for the cause. A store that our own
@@ -213,7 +215,7 @@ void JobMachine::handle(const event::TreeEmpty&, TimePoint now, Actions& out) {
 
 void JobMachine::drain(TimePoint now, Actions& out) {
   phase_ = Phase::kDrain;
-  arm(Timer::kDrain, limits_.drain, now, out);
+  arm(Timer::kDrain, end_.stop_signal != 0 ? limits_.stop_drain : limits_.drain, now, out);
   out.push_back(action::AwaitDrain{});
 }
 

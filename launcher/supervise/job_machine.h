@@ -125,9 +125,10 @@ struct Limits {
   Duration failure_grace;              ///< after a worker failed
   Duration linger;                     ///< survivors of the workers' natural end
   bool sweep = true;                   ///< false: survivors of the natural end are left alone
-  Duration stop_kill = std::chrono::milliseconds(600);  ///< from the first KILL until we give up …
-  Duration kill = std::chrono::seconds(5);              ///< … when nobody waits to kill us
-  Duration drain = std::chrono::milliseconds(500);
+  /// From the first KILL until we give up, and then for what is in the pipes: after a stop signal,
+  /// and when nobody waits to kill us.
+  Duration stop_kill = std::chrono::milliseconds(600), kill = std::chrono::seconds(5);
+  Duration stop_drain = std::chrono::milliseconds(500), drain = std::chrono::milliseconds(500);
 };
 
 class JobMachine {
@@ -168,6 +169,7 @@ class JobMachine {
   void look_for_survivors(TimePoint now, Actions& out);
   void begin_stop(StopReason reason, int signal, Duration grace, TimePoint now, Actions& out);
   void first_stop_signal(TimePoint now, Actions& out);
+  void shorten(Duration limit, TimePoint now, Actions& out);
   void next_step(TimePoint now, Actions& out);
   void end_groups(TimePoint now, Actions& out);
   void kill_tree(TimePoint now, Actions& out);

@@ -36,9 +36,8 @@ Limits limits_of(const LaunchPlan& plan) {
   limits.failure_grace = plan.failure_grace;
   limits.linger = plan.linger;
   limits.sweep = plan.sweep;
-  // What is left of the budget, less the time that the failure file takes.
-  const auto rest = plan.stop.total - plan.stop.leaders - plan.stop.groups;
-  limits.stop_kill = std::max<Duration>(rest - limits.drain - 150ms, 100ms);
+  limits.stop_kill = plan.stop.kill;
+  limits.stop_drain = plan.stop.drain;
   return limits;
 }
 

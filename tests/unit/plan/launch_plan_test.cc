@@ -177,6 +177,21 @@ TEST_CASE("SageMaker's time for a stop is known by the job's ARN, also on Kubern
   CHECK(budget.total == 120s);
   CHECK(budget.leaders == 110s);
   CHECK(budget.groups == 5s);
+  CHECK(budget.kill == 4350ms);
+  CHECK(budget.drain == 500ms);
+}
+
+TEST_CASE("the steps of a stop fit into any budget, and leave time for the failure file") {
+  for (int total = 1; total <= 15'000; total += total < 100 ? 1 : 100) {
+    CAPTURE(total);
+    Options options;
+    options.stop_budget = std::chrono::milliseconds(total);
+    const StopBudget budget = stop_budget(options, {}, {});
+    for (const auto step : {budget.leaders, budget.groups, budget.kill, budget.drain})
+      REQUIRE(step >= 0ms);
+    const auto left = budget.total - budget.leaders - budget.groups - budget.kill - budget.drain;
+    REQUIRE(left >= std::min<std::chrono::milliseconds>(150ms, budget.total / 40));
+  }
 }
 
 TEST_CASE("--stop-budget wins over the platform's, and from 40 s on only 10 s are taken off") {

@@ -450,6 +450,21 @@ TEST_CASE("output that somebody holds open is cut at the drain deadline") {
   CHECK(job.end().success());
 }
 
+TEST_CASE("after a stop signal the output has as much time as the budget leaves it") {
+  Limits tight = limits();
+  tight.stop_drain = 50ms;
+  Job stopped(1, tight), ended(1, tight);
+  stopped.run();
+  stopped.stop();
+  stopped.exited(0, 0);
+  CHECK(stopped.tree_empty() == "drain timer 50, drain?");
+  ended.run();
+  ended.exited(0, 0);
+  CHECK(ended.tree_empty() == kDrain);
+  CHECK(ended.after(100ms).stop() == "drain timer 50");
+  CHECK(ended.after(50ms).fired(Timer::kDrain) == "finish");
+}
+
 TEST_CASE("output that is drained early is no end of the job") {
   Job job(1);
   job.run();

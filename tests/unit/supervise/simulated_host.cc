@@ -27,6 +27,7 @@ Limits random_limits(Dice& dice) {
   limits.failure_grace = milliseconds(dice.roll(20'000));
   limits.linger = milliseconds(dice.roll(5000));
   limits.sweep = !dice.one_in(4);
+  limits.stop_drain = milliseconds(dice.roll(500));
   return limits;
 }
 
@@ -274,7 +275,7 @@ void SimulatedHost::check_time() {
   const int kill_and_drain = in_ms(limits_.kill + limits_.drain) + kSlack;
   const int stop_steps = in_ms(limits_.stop_leaders + limits_.stop_groups);
   if (stop_at_ >= 0) {
-    const int limit = stop_steps + in_ms(limits_.stop_kill + limits_.drain) + kSlack;
+    const int limit = stop_steps + in_ms(limits_.stop_kill + limits_.stop_drain) + kSlack;
     expect(now_ <= stop_at_ + limit, "the end came later than the stop's budget");
   }
   if (failed_at_ >= 0 && (stop_at_ < 0 || failed_at_ < stop_at_)) {

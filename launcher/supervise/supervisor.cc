@@ -41,6 +41,10 @@ Limits limits_of(const LaunchPlan& plan) {
   return limits;
 }
 
+std::string worker_text(long count) {
+  return fmt::format("{} worker{}", count, count == 1 ? "" : "s");
+}
+
 std::vector<int> ranks_of(const LaunchPlan& plan) {
   std::vector<int> ranks;
   for (const WorkerSpec& worker : plan.workers) ranks.push_back(worker.rank);
@@ -213,7 +217,7 @@ void Supervisor::perform(const action::SignalLeaders& action) {
 }
 
 void Supervisor::perform(const action::SignalGroups& action) {
-  parts_.log.warning("workers have not ended in their time: {} for their process groups",
+  parts_.log.warning("{} still running: {} for process groups", worker_text(live_workers()),
                      sys::signal_name(action.signal));
   parts_.record.write("stop",
                       {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("groups")}});
@@ -312,9 +316,18 @@ void Supervisor::on_signal(int signal, pid_t sender) {
   }
 }
 
+long Supervisor::live_workers() const {
+  return std::count_if(workers_.begin(), workers_.end(),
+                       [](const WorkerProcess& worker) { return worker.pid > 0; });
+}
+
 void Supervisor::stop(int signal, pid_t sender) {
-  parts_.log.info("{} came: stopping {} worker{}", sys::signal_name(signal), workers_.size(),
-                  workers_.size() == 1 ? "" : "s");
+  const bool again = std::exchange(stop_came_, true);
+  const long live = live_workers();
+  const std::string then = live == 0 ? "no worker runs any more, and the job is ending"
+                           : again   ? "no more waiting for " + worker_text(live)
+                                     : "stopping " + worker_text(live);
+  parts_.log.info("{} came{}: {}", sys::signal_name(signal), again ? " again" : "", then);
   parts_.record.write("signal", {{"signal", Json(sys::signal_name(signal))},
                                  {"sender", Json(static_cast<int>(sender))}});
   post(event::StopRequested{signal});

@@ -74,6 +74,7 @@ class Supervisor {
   void follow_suspended_worker();
   void suspend();
   void resume();
+  long live_workers() const;
   void say_who_failed() const;
   int worker_behind(pid_t process) const;
   void on_joined(pid_t process);
@@ -105,6 +106,7 @@ class Supervisor {
   std::string directory_;           ///< where the workers begin, if nothing else is said
   rlimit open_files_ = {};          ///< our caller's limit, for the workers
   bool suspended_ = false;          ///< workers were stopped by Ctrl-Z and not continued yet
+  bool stop_came_ = false;          ///< a stop signal did
   bool leaders_signalled_ = false;  ///< the workers were told to stop
   int tree_signal_ = 0;             ///< the last that the tree was sent
   bool awaits_empty_tree_ = false;

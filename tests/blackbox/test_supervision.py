@@ -292,7 +292,30 @@ def test_each_further_stop_signal_shortens_to_the_next_step(trainit, start, prog
     running.signal(signal.SIGTERM)
     running.wait_for("child got 15")
     running.signal(signal.SIGTERM)
-    assert running.wait().code == 137
+    end = running.wait()
+    assert end.code == 137
+    told = [line for line in end.ours if "SIGTERM" in line or "SIGKILL for" in line]
+    assert told[:5] == ["SIGTERM came: stopping 1 worker",
+                        "SIGTERM came again: no more waiting for 1 worker",
+                        "warning: 1 worker still running: SIGTERM for process groups",
+                        "SIGTERM came again: no more waiting for 1 worker",
+                        "SIGKILL for what is left: 2 processes"]
+
+
+def test_a_stop_signal_after_the_workers_end_is_not_said_to_stop_them(trainit, start, program, job):
+    here = job()
+    command = f'{program("signal_witness")} -e -i escapee & while [ ! -e go ]; do sleep 0.01; done; kill -9 $!'
+    running = start([trainit, "--linger", "1h", "--workers", "2", "--", "sh", "-c", command], job=here, cwd=here.base)
+    running.wait_for("escapee ready", count=2)
+    (here.base / "go").touch()
+    running.wait_for("escapee got 15", count=2)
+    running.signal(signal.SIGTERM)
+    running.wait_for("SIGTERM came: no worker runs any more, and the job is ending", stream="err")
+    running.signal(signal.SIGTERM)
+    end = running.wait()
+    assert "SIGTERM came again: no worker runs any more, and the job is ending" in end.ours
+    assert "SIGKILL for what is left: 2 processes" in end.ours
+    assert "stopping" not in end.err
 
 
 def test_a_stopped_worker_is_continued_before_it_is_asked_to_end(trainit, start, program, job):

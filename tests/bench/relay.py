@@ -2,7 +2,8 @@
 
 Workers write lines as fast as they are taken; the launcher's stdout is a pipe, with the same reader for all. Speed
 is that of the workers' bytes, from the first to the last that the reader got, so that starting up does not count.
-CPU time is the launcher's own, without the workers', less what the same launcher needs for a single line.
+CPU time is the launcher's own, without the workers', less what the same launcher needs for a single line; where that
+differs from run to run by more than is left, there is no figure.
 """
 
 import os
@@ -67,26 +68,31 @@ def relayed(name, count, total, length):
     return nanoseconds / 1e9, cpu
 
 
+def cost_of_work(busy, idle):
+    """CPU seconds that the work itself took, from several runs with and without it; None: less than their noise."""
+    difference = statistics.median(busy) - statistics.median(idle)
+    return difference if difference > max(idle) - min(idle) else None
+
+
 def measure(names, count, length, runs):
-    """name → (medians of MB/s, CPU seconds per GB), from runs that take turns."""
-    speeds, costs = {name: [] for name in names}, {name: [] for name in names}
-    idle = {name: relayed(name, count, length * count, length)[1] for name in names}
+    """name → (median of MB/s, CPU seconds per GB or None), from runs that take turns."""
+    speeds, busy, idle = ({name: [] for name in names} for _ in range(3))
     for turn in range(runs):
         for name in names:
             if turn >= SLOW_RUNS and name in ("torchrun", "mpirun"):
                 continue
-            total = BYTES[name]
-            seconds, cpu = relayed(name, count, total, length)
-            speeds[name].append(total / seconds / 1e6)
-            costs[name].append((cpu - idle[name]) / total * 1e9)
-    return {name: (statistics.median(speeds[name]), statistics.median(costs[name])) for name in names}
+            seconds, cpu = relayed(name, count, BYTES[name], length)
+            speeds[name].append(BYTES[name] / seconds / 1e6)
+            busy[name].append(cpu / BYTES[name] * 1e9)
+            idle[name].append(relayed(name, count, length * count, length)[1] / BYTES[name] * 1e9)
+    return {name: (statistics.median(speeds[name]), cost_of_work(busy[name], idle[name])) for name in names}
 
 
 def rows(figures, length):
     speed_of_cat, cost_of_cat = figures["cat"]
     for name, (speed, cost) in sorted(figures.items(), key=lambda item: -item[1][0]):
         yield [name, f"{speed:,.0f} MB/s", f"{speed * 1e6 / length:,.0f}", f"{speed / speed_of_cat:.2f}×" if speed > speed_of_cat / 20 else f"1/{speed_of_cat / speed:.0f}",
-               f"{cost:.2f} s", f"{cost / cost_of_cat:.2f}×"]
+               *(("–", "–") if cost is None else (f"{cost:.2f} s", f"{cost / cost_of_cat:.2f}×"))]
 
 
 def verdict(figures, count):
@@ -98,6 +104,8 @@ def verdict(figures, count):
 
 def section(count, length, names, runs):
     figures = measure(names, count, length, runs)
+    if None in (figures["cat"][1], figures["trainit"][1]):
+        raise SystemExit("this machine is too busy: the CPU time of cat or trainit is below its noise")
     title = f"### {count} worker{'s' if count > 1 else ''}, lines of {length:,} bytes"
     header = ["launcher", "speed", "lines a second", "against cat", "its CPU time for 1 GB", "against cat"]
     parts = [title, common.table(header, rows(figures, length))]
@@ -112,7 +120,8 @@ def main():
     head = (f"## Passing output on\n\n`scripts/bench relay`, on {common.machine()}; medians of {options.runs} interleaved runs "
             f"({min(SLOW_RUNS, options.runs)} of slow peers). Workers write as fast as they can, and one reader takes all. With 8 workers, cat "
             "reads one pipe that all of them write to, and neither keeps lines whole nor says whose they are; trainit, "
-            "`torchrun --tee 3` and `mpirun --tag-output` do both.")
+            "`torchrun --tee 3` and `mpirun --tag-output` do both. A dash: it is less than by what the launcher's CPU time "
+            "without that work differs from run to run.")
     common.publish("relay", "\n\n".join([head, *sections]), options.print)
 
 

@@ -124,18 +124,26 @@ void add_checkpoint_time(const ConclusionInput& input, std::vector<std::string>&
                               human_seconds(in_seconds(input.plan.stop.leaders))));
 }
 
-void add_oddities(const supervise::JobEnd& end, bool sees_processes,
-                  std::vector<std::string>& lines) {
-  if (end.survivors && !end.stuck)
+/// "2 processes did not end within 0.6 s of SIGKILL, 1 of them in uninterruptible sleep, …"
+std::string describe_stuck(const supervise::Stuck& stuck, sys::Duration after) {
+  return fmt::format(
+      "{} process{} did not end within {} of SIGKILL{}", stuck.processes,
+      stuck.processes == 1 ? "" : "es", human_seconds(in_seconds(after)),
+      stuck.in_kernel == 0
+          ? ""
+          : fmt::format(", {} of them in uninterruptible sleep, most likely in a driver",
+                        stuck.in_kernel));
+}
+
+void add_oddities(const ConclusionInput& input, std::vector<std::string>& lines) {
+  const auto stuck_after = input.end.stuck_after;
+  if (input.end.survivors && !stuck_after)
     lines.emplace_back("processes outlived their worker and were ended");
-  if (end.stuck && !sees_processes)
+  if (stuck_after && !input.stuck)
     lines.emplace_back(
         "processes that left their worker's process group may still run: without /proc they cannot "
         "be found");
-  if (end.stuck && sees_processes)
-    lines.emplace_back(
-        "a process did not end even after SIGKILL: it is in uninterruptible sleep, most likely in "
-        "a driver");
+  if (stuck_after && input.stuck) lines.push_back(describe_stuck(*input.stuck, *stuck_after));
 }
 
 int exit_code_of(const Evidence& evidence) {
@@ -269,7 +277,7 @@ Conclusion conclude(const ConclusionInput& input) {
   Conclusion conclusion;
   add_checkpoint_time(input, conclusion.lines);
   add_oom_kills(input, conclusion.lines);
-  add_oddities(input.end, input.sees_processes, conclusion.lines);
+  add_oddities(input, conclusion.lines);
   for (std::string& remark : input.relay.remarks()) conclusion.lines.push_back(std::move(remark));
   const std::size_t count = input.plan.workers.size();
   if (input.end.success()) {

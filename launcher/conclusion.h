@@ -32,8 +32,8 @@ struct ConclusionInput {
   const std::vector<supervise::WorkerProcess>& processes;
   const logs::Relay& relay;
   const Hardware& hardware;
-  std::optional<std::int64_t> oom_kills;  ///< see Supervisor::oom_kills
-  bool sees_processes;                    ///< see Family::sees_processes
+  std::optional<std::int64_t> oom_kills;         ///< see Supervisor::oom_kills
+  const std::optional<supervise::Stuck>& stuck;  ///< see Supervisor::stuck
   const ErrorDirectory& errors;
   const supervise::Rendezvous* rendezvous;  ///< null: the workers met without us, if at all
 };

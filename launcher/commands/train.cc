@@ -164,7 +164,7 @@ class Train {
     if (end) {
       const Conclusion conclusion =
           conclude({log_, context_, plan, *end, supervisor.workers(), relay, preparation.hardware,
-                    supervisor.oom_kills(), supervisor.family().sees_processes(), errors,
+                    supervisor.oom_kills(), supervisor.stuck(), errors,
                     store ? &supervisor.rendezvous() : nullptr});
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);

@@ -65,6 +65,14 @@ std::optional<std::vector<pid_t>> Family::members() {
   return look(sys::descendants_of(::getpid(), strangers_));
 }
 
+std::optional<Stuck> Family::stuck() {
+  const auto left = members();
+  if (!left) return std::nullopt;
+  const auto in_kernel =
+      std::count_if(left->begin(), left->end(), sys::is_in_uninterruptible_sleep);
+  return Stuck{left->size(), static_cast<std::size_t>(in_kernel)};
+}
+
 std::optional<bool> Family::is_empty(sys::ReapResult reaped) {
   if (reaped == sys::ReapResult::kNoChildren) return true;
   if (reaped == sys::ReapResult::kFailed) return std::nullopt;

@@ -21,6 +21,12 @@ struct WorkerProcess {
   long max_memory_kib = 0;
 };
 
+/// Processes that were sent SIGKILL and are still there.
+struct Stuck {
+  std::size_t processes = 0;
+  std::size_t in_kernel = 0;  ///< of them, in uninterruptible sleep
+};
+
 /// The processes of a job: its workers, what these started, and what that left behind. Knows which
 /// they are, by /proc where there is one, and sends them signals. What our caller left us, and what
 /// somebody else starts beside us, is none of them. Nothing here fails: what cannot be done is said
@@ -35,12 +41,11 @@ class Family {
   void begin();
   /// A child of ours that is no process of the job, until it was reaped.
   void exclude(pid_t pid) { strangers_.push_back(pid); }
-  /// False where there is no /proc of our pid namespace, or it could not be read the last time, and
-  /// so no way to find a process that has left its worker's group.
-  bool sees_processes() const { return sees_processes_ && !blinded_; }
 
   /// All that run; nothing where they cannot be seen, be it for now only.
   std::optional<std::vector<pid_t>> members();
+  /// What they do that not even SIGKILL has ended; nothing where they cannot be seen.
+  std::optional<Stuck> stuck();
   /// Whether nobody is left, by what reaping said last; nothing when that cannot be known now: look
   /// again soon.
   std::optional<bool> is_empty(sys::ReapResult reaped);

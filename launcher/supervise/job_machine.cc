@@ -201,7 +201,7 @@ void JobMachine::handle(const event::TimerFired& event, TimePoint now, Actions& 
     case Timer::kKill:
       if (now < kill_until_) return repeat_kill(now, out);
       // In uninterruptible sleep a process never goes, and the job must end all the same.
-      end_.stuck = true;
+      end_.stuck_after = now - *end_.kill_at;
       return drain(now, out);
     case Timer::kDrain:
       end_.output_cut = true;

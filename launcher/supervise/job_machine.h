@@ -82,7 +82,7 @@ struct JobEnd {
   std::vector<WorkerEnd> workers;        ///< by local rank
   bool survivors = false;                ///< processes outlived their worker and were ended
   bool output_cut = false;               ///< the pipes had not been drained at the drain deadline
-  bool stuck = false;                    ///< a process did not go even after SIGKILL
+  std::optional<Duration> stuck_after;   ///< so long after the first KILL a process had not gone
 
   bool success() const;  ///< every worker ended with 0, and the store outlived them
   /// From a stop signal to the end of the last worker, most of it for a checkpoint. Nothing when no

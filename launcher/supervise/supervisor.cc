@@ -294,6 +294,7 @@ void Supervisor::look_for_drained_output() {
 
 void Supervisor::perform(const action::Finish&) {
   if (machine_.end().output_cut) parts_.relay.cut();
+  if (machine_.end().stuck_after) stuck_ = family_.stuck();
 }
 
 void Supervisor::read_signals() {

@@ -44,7 +44,8 @@ class Supervisor {
   /// How many processes the kernel has killed for want of memory since the job began; nothing where
   /// it does not count them.
   std::optional<std::int64_t> oom_kills() const;
-  const Family& family() const { return family_; }
+  /// What not even SIGKILL has ended, in a job whose end is stuck; nothing where it cannot be seen.
+  const std::optional<Stuck>& stuck() const { return stuck_; }
   /// Who has come to init_process_group; of no use without a store of ours.
   const Rendezvous& rendezvous() const { return rendezvous_; }
 
@@ -101,6 +102,7 @@ class Supervisor {
   std::optional<std::int64_t> oom_kills_before_;
   std::optional<sys::EventLoop::TimerId> timer_, reap_timer_, late_timer_, store_timer_;
   sys::TimePoint started_at_;
+  std::optional<Stuck> stuck_;
   bool late_told_ = false;  ///< that some worker had not come
   Terminal terminal_;
   std::string directory_;           ///< where the workers begin, if nothing else is said

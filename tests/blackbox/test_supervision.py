@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -458,6 +459,28 @@ def test_a_fork_that_is_refused_stops_the_workers_that_run_and_starts_no_more(tr
     assert end.code == 125 and not job_of_a_stranger.success
     assert "rank 2" in job_of_a_stranger.failure_reason and "EAGAIN" in job_of_a_stranger.failure_reason
     assert [line.split()[2] for line in end.ours if re.match(r" +\d ", line)] == ["SIGTERM", "SIGTERM", "125", "not", "not"]
+
+
+@pytest.mark.parametrize("script, told", [
+    ("time.sleep(1000)", r"1 process did not end within \S+ s of SIGKILL$"),
+    # Its parent waits in the kernel until the child ends.
+    ("ctypes.CDLL(None).vfork(); time.sleep(1000)",
+     r"2 processes did not end within \S+ s of SIGKILL, 1 of them in uninterruptible sleep, most likely in a driver$"),
+], ids=["asleep", "in the kernel"])
+def test_what_sigkill_did_not_end_is_told_with_what_is_known_of_it(trainit, start, job_of_a_stranger, script, told):
+    stranger = ["setpriv", "--reuid=23456", "--regid=23456", "--clear-groups"]
+    become_root = job_of_a_stranger.base / "become_root"
+    shutil.copy(shutil.which("setpriv"), become_root)
+    become_root.chmod(0o4755)  # its program is root's, and the launcher may not signal it
+    program = ["python3", "-c", f"import ctypes, time; print('ready', flush=True); {script}"]
+    with open(trainit, "rb") as binary:
+        running = start([*stranger, f"/proc/self/fd/{binary.fileno()}", "--stop-budget", "2s", "--", become_root,
+                         "--reuid=0", "--regid=0", "--clear-groups", *program],
+                        job=job_of_a_stranger, pass_fds=[binary.fileno()])
+    running.wait_for("ready")
+    running.signal(signal.SIGTERM)
+    end = running.wait()
+    assert [line for line in end.ours if re.match(told, line)], end.err
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

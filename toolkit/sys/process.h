@@ -113,6 +113,8 @@ rlimit raise_open_files();
 Result<std::vector<pid_t>> descendants_of(pid_t root, const std::vector<pid_t>& without = {});
 /// The parent of a process, by /proc; 0 when it cannot be seen.
 pid_t parent_of(pid_t pid);
+/// Whether a process waits in the kernel for something that not even SIGKILL interrupts, by /proc.
+bool is_in_uninterruptible_sleep(pid_t pid);
 /// True when this process has a child, ended or not, or when the kernel does not tell.
 bool has_children();
 /// The same for a child that is none of these, by the numbers in /proc. Error: the kernel does not

@@ -111,6 +111,11 @@ pid_t parent_of(pid_t pid) {
   return process && *process ? (*process)->parent : 0;
 }
 
+bool is_in_uninterruptible_sleep(pid_t pid) {
+  const auto process = read_process(pid);
+  return process && *process && (*process)->state == 'D';
+}
+
 bool has_children() {
   siginfo_t info = {};
   return posix::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;

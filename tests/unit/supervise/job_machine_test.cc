@@ -395,7 +395,7 @@ TEST_CASE("a process that does not even go after KILL does not keep the job from
     REQUIRE(job.after(100ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
   CHECK(job.after(100ms).fired(Timer::kKill) == kDrain);
   CHECK(job.drained() == "no timer, end store, finish");
-  CHECK(job.end().stuck);
+  CHECK(job.end().stuck_after == 5s);
   CHECK_FALSE(job.end().success());
   CHECK_FALSE(job.end().workers[1].status);
   CHECK(job.end().workers[1].told_to_stop);

@@ -221,7 +221,7 @@ void SimulatedHost::carry_out(const action::CancelTimer&) {
 
 void SimulatedHost::carry_out(const action::EndStore&) {
   expect(!store_ended_, "the store was ended twice");
-  expect(!leader_alive() || machine_.end().stuck, "the store was ended while a worker ran");
+  expect(!leader_alive() || machine_.end().stuck_after, "the store was ended while a worker ran");
   store_ended_ = true;
   if (store_runs_) post(dice_.roll(3), event::StoreEnded{ExitStatus::killed(SIGKILL)});
 }
@@ -245,7 +245,7 @@ void SimulatedHost::carry_out(const action::Finish&) {
   finished_at_ = now_;
   const JobEnd& end = machine_.end();
   const bool left_alone = !limits_.sweep && end.reason == StopReason::kNone;
-  expect(!anybody_alive() || end.stuck || left_alone, "a process was left behind");
+  expect(!anybody_alive() || end.stuck_after || left_alone, "a process was left behind");
   expect(!pipe_is_held() || end.output_cut, "output was not drained and nothing says so");
   check_time();
 }

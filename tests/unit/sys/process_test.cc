@@ -161,6 +161,26 @@ TEST_CASE("a program is found on the path as execvp finds it") {
   ::unlink(plain.c_str());
 }
 
+TEST_CASE("a process in uninterruptible sleep is told from one that sleeps otherwise") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setpgid(0, 0);
+    // Until it ends, or becomes another program, its parent waits in the kernel.
+    if (::vfork() == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    ::_exit(0);
+  }
+  const TimePoint deadline = Clock::now() + std::chrono::seconds(20);
+  while (!is_in_uninterruptible_sleep(child) && Clock::now() < deadline) ::usleep(1000);
+  CHECK(is_in_uninterruptible_sleep(child));
+  CHECK_FALSE(is_in_uninterruptible_sleep(::getpid()));
+  CHECK_FALSE(is_in_uninterruptible_sleep(::getppid()));
+  ::kill(-child, SIGKILL);
+  CHECK(::waitpid(child, nullptr, 0) == child);
+}
+
 TEST_CASE("descendants are found through several generations, and the dead are none") {
   int ready[2];
   REQUIRE(::pipe2(ready, 0) == 0);

@@ -124,7 +124,7 @@ void Family::end_all(const std::optional<std::vector<pid_t>>& members, int signa
   if (members) {
     for (const pid_t pid : *members) end(pid, signal);
   } else if (::getpid() == 1 && !sees_processes_) {
-    send(-1, signal);  // nobody can be told apart, and nobody can hide
+    end(-1, signal);  // nobody can be told apart, and nobody can hide
   } else {
     end_groups_by_number(signal);
   }

@@ -7,6 +7,8 @@ import tempfile
 
 import pytest
 from trainit_testing import control_groups, jobs
+from trainit_testing.processes import state_of, workers_of
+from trainit_testing.waiting import wait_until
 
 #: System calls that a seccomp profile or an old kernel may not have, by their numbers on x86-64.
 NEW_CALLS = {"memfd_create": 319, "statx": 332, "pidfd_open": 434, "clone3": 435, "close_range": 436,
@@ -74,6 +76,18 @@ def test_without_proc_as_pid_1_everything_is_ended(trainit, start, program, job)
     running.signal(signal.SIGTERM)
     end = running.wait()
     assert end.code == 0 and "escapee got 15" in end.out
+
+
+def test_without_proc_a_stopped_process_is_continued_when_it_is_asked_to_end(trainit, start, program, job):
+    running = start([*in_mounts(NO_PROC), trainit, "--stop-budget", "40s", "--", program("signal_witness"), "-e"],
+                    job=job())
+    running.wait_for("leader ready")
+    running.wait_for("escapee ready")
+    escapee = workers_of(running.pid)[-1]
+    os.kill(escapee, signal.SIGSTOP)
+    wait_until(lambda: state_of(escapee) == "T", "it is stopped")
+    running.signal(signal.SIGTERM)
+    assert "escapee got 15" in running.wait().out
 
 
 @pytest.mark.release_only  # LeakSanitizer needs /proc

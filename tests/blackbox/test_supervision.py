@@ -494,18 +494,21 @@ def test_a_launcher_that_is_killed_leaves_no_worker(trainit, start, program, job
 
 # ---- a signal in the moment of a worker's start
 
-#: Each worker's exec takes a second.
-SLOW_EXEC = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execve", "-e", "inject=execve:delay_enter=1000000"]
+#: Each exec takes three seconds.
+SLOW_EXEC = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execve", "-e", "inject=execve:delay_enter=3000000"]
 
 
 @pytest.mark.release_only  # sanitizers do not work under a tracer
 @pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
-def test_a_signal_between_the_start_and_the_workers_exec_is_not_lost(trainit, start, job, number, code):
-    running = start([*SLOW_EXEC, trainit, "--stop-budget", "1h", "--", "sleep", "1000"], job=job())
+def test_a_signal_between_the_start_and_the_workers_exec_ends_the_worker_before_its_program_runs(trainit, start, job,
+                                                                                                 number, code):
+    running = start([*SLOW_EXEC, trainit, "--stop-budget", "1h", "--", "sh", "-c", "echo began; exec sleep 1000"],
+                    job=job())
     running.wait_for("1 worker, rank 0", stream="err")
     launcher = children_of(running.pid)[0]
     wait_until(lambda: store_of(launcher) and workers_of(launcher), "there is a worker")
     (worker,) = workers_of(launcher)
-    assert os.readlink(f"/proc/{worker}/exe") == os.readlink(f"/proc/{launcher}/exe")  # it is not sleep yet
+    assert os.readlink(f"/proc/{worker}/exe") == os.readlink(f"/proc/{launcher}/exe")  # it is not sh yet
     os.kill(launcher, number)
-    assert running.wait().code == code
+    end = running.wait()
+    assert (end.code, end.out) == (code, "")

@@ -87,7 +87,7 @@ tl::expected<std::string, SpawnError> find_executable(const std::string& name,
                                                       const std::string& path,
                                                       const std::string& directory);
 
-/// One ended child, peeked at and then reaped. The only place that calls waitid.
+/// One ended child that was reaped.
 struct Reaped {
   pid_t pid;
   ExitStatus status;

@@ -15,8 +15,8 @@ namespace trainit::sys {
 /// "SIGTERM", "SIGRTMIN+2"; "signal 99" for a number that has no name.
 std::string signal_name(int signal);
 
-/// "segmentation fault", "out of …": what the signal means, for people; empty when the name says it
-/// all.
+/// "segmentation fault", "CPU time limit": what the signal means, for people; empty when the name
+/// says it all.
 std::string_view signal_meaning(int signal);
 
 /// The number of "TERM", "SIGTERM", "15" or "RTMIN+2"; nothing when there is no such signal.

@@ -32,7 +32,9 @@ class Group:
                                    *steps], job=self.job(), env=variables | self.sanitizers | (env or {}))
 
     def run(self, *steps, **options):
-        return self.start(*steps, **options).wait()
+        end = self.start(*steps, **options).wait()
+        assert "fake NCCL:" not in end.err, end  # it says so when NCCL is used as it must not be
+        return end
 
     def calls(self, rank):
         file = self.directory / f"rank-{rank}"
@@ -149,7 +151,9 @@ def test_an_nccl_that_hangs_ends_at_the_deadline(group, hang, sentence):
 def stopped(group, running):
     """What ranks say that end by themselves: whoever were killed would say nothing."""
     running.signal(15)
-    return errors(running.wait())
+    end = running.wait()
+    assert "fake NCCL:" not in end.err, end
+    return errors(end)
 
 
 def test_a_stop_ends_the_wait_for_others(group):

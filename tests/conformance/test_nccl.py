@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # Prints its port, then serves until its stdin ends.
 STORE = """
 import sys, torch
-store = torch.distributed.TCPStore("127.0.0.1", 0, None, True, wait_for_workers=False)
+store = torch.distributed.TCPStore("127.0.0.1", 0, None, True, wait_for_workers=False, use_libuv=sys.argv[1] == "libuv")
 print(store.port, flush=True)
 sys.stdin.read()
 """
@@ -65,9 +65,11 @@ def test_the_real_library_says_on_all_ranks_what_it_lacks_where_there_is_no_gpu(
 
 # ---- the store
 
-@pytest.fixture
-def pytorchs_store():
-    server = subprocess.Popen([cache.peer("torch"), "-c", STORE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+@pytest.fixture(params=["libuv", "the other"])
+def pytorchs_store(request):
+    """Its port, of each of PyTorch's two servers."""
+    server = subprocess.Popen([cache.peer("torch"), "-c", STORE, request.param], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
     yield server.stdout.readline().strip()
     server.stdin.close()
     assert server.wait(60) == 0
@@ -83,14 +85,14 @@ def ranks(program, port, count, *steps):
 
 
 def test_ranks_meet_in_pytorchs_own_store_too(program, pytorchs_store):
-    said = ranks(program, pytorchs_store, 3, "make=world", "sum=world", "make=world", "@2,0:make=ends:2,0", "sum=world")
+    said = ranks(program, pytorchs_store, 3, "deaf", "make=world", "sum=world", "make=world", "@2,0:make=ends:2,0", "sum=world")
     assert [text.count("world: sum 3") for text in said] == [2, 2, 2], said
     assert "ends:2,0: rank 0 of 2" in said[2] and "ends:2,0: rank 1 of 2" in said[0]
 
 
 def test_who_gives_up_ends_the_others_in_pytorchs_own_store_too(program, pytorchs_store):
-    said = ranks(program, pytorchs_store, 3, "timeout=600", "@1:timeout=0.5", "@0,1:make=world")
+    said = ranks(program, pytorchs_store, 3, "deaf", "timeout=600", "@1:timeout=0.5", "@0,1:make=world")
     sentence = 'error: rank 2 has not come to the communicator "world" within 0.5 s\n'
     assert said == [sentence, sentence, ""]
-    said = ranks(program, pytorchs_store, 3, "timeout=600", "@1:library=libnone.so", "make=again")
+    said = ranks(program, pytorchs_store, 3, "deaf", "timeout=600", "@1:library=libnone.so", "make=again")
     assert said[0] == said[2] and said[0].startswith('error: rank 1 could not make the communicator "again": cannot load NCCL'), said

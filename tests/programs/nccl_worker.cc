@@ -2,6 +2,7 @@
 // and 3 alone. A step that fails ends it with code 1 and a sentence on stderr.
 //
 //   timeout=SECONDS  library=PATH  header=CODE      for the communicators that are made later
+//   deaf           communicators that are made later do not ask whether it was told to stop
 //   up             waits until all ranks are up
 //   make=NAME  make=NAME:RANK,RANK                  a communicator, of all ranks or of these
 //   no=NAME                                         the same, and it has to fail
@@ -64,6 +65,7 @@ class Worker {
     if (name == "timeout") return set_timeout(value);
     if (name == "library") return options_.library = value, Result<void>();
     if (name == "header") return options_.header_version = std::atoi(value.c_str()), Result<void>();
+    if (name == "deaf") return options_.stop_requested = {}, Result<void>();
     if (name == "up") return wait_for_all();
     if (name == "make") return make(value);
     if (name == "no") return make(value) ? trainit::fail("was made") : Result<void>();

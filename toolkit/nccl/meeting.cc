@@ -54,8 +54,7 @@ Meeting::Meeting(Meeting&& other) noexcept
       party_(std::move(other.party_)),
       patience_(std::move(other.patience_)),
       path_(std::move(other.path_)),
-      next_look_(other.next_look_),
-      told_(other.told_) {}
+      next_look_(other.next_look_) {}
 
 Meeting::~Meeting() {
   if (store_ != nullptr) store_->set_timeout(usual_timeout_);
@@ -150,7 +149,6 @@ std::string Meeting::who_is_missing() {
 /// Whoever waits for the id or for the others ends; who is past that finds the reason in go_on.
 /// Returns the first reason that was told, by whatever rank: ours may well be its consequence.
 std::string Meeting::tell(const std::string& sentence) {
-  told_ = true;
   const auto id = client().compare_set(key("id"), "", kNever + sentence);
   if (!id) return sentence;
   client().set(key("id"), *id);
@@ -162,12 +160,10 @@ std::string Meeting::tell(const std::string& sentence) {
 
 /// What another rank has told, as it stands in the id's key.
 tl::unexpected<Error> Meeting::heard(std::string_view never) {
-  told_ = true;
   return fail(std::string(never.substr(std::min<std::size_t>(1, never.size()))));
 }
 
 tl::unexpected<Error> Meeting::give_up(const Error& error) {
-  if (told_) return tl::unexpected(error);
   const std::string ours = fmt::format("rank {} could not make the communicator \"{}\": {}",
                                        party_.rank(), party_.name, error.message);
   std::string first = tell(ours);

@@ -50,8 +50,8 @@ class Meeting {
   /// has given up, which is looked up now and then.
   Result<void> go_on();
 
-  /// For an error that ends it: tells the others, unless they know it, and returns it, or the
-  /// reason that another rank has told before.
+  /// For an error that ends it, also for one that this returned: tells the others, and returns it,
+  /// or the reason that was told before, by whatever rank.
   tl::unexpected<Error> give_up(const Error& error);
 
  private:
@@ -72,7 +72,6 @@ class Meeting {
   Patience patience_;
   std::string path_;
   sys::TimePoint next_look_;
-  bool told_ = false;  ///< all of them know why it has failed
 };
 
 }  // namespace trainit::nccl

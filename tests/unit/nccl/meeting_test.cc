@@ -129,8 +129,19 @@ TEST_CASE("what went wrong after the id was there is told to who looks") {
   Result<void> end;
   while ((end = other->go_on())) std::this_thread::sleep_for(1ms);
   CHECK(end.error().message == "rank 0 could not make the communicator \"world\": first");
-  // It is known to all: nothing is put in front, and the reason stays the first.
+  // The reason stays the first, also for who has one of its own.
   CHECK(other->give_up(end.error()).value().message == end.error().message);
+  CHECK(other->give_up({"second"}).value().message == end.error().message);
+}
+
+TEST_CASE("of two that give up before the id is there, the first has the reason") {
+  const ServedStore store;
+  StoreClient first = client_of(store), second = client_of(store);
+  auto one = Meeting::open(first, {"world", {0, 1}, 0}, patience_of(600s));
+  auto other = Meeting::open(second, {"world", {0, 1}, 1}, patience_of(600s));
+  CHECK(one->give_up({"first"}).value().message == "the communicator \"world\": first");
+  CHECK(other->give_up({"second"}).value().message ==
+        "rank 0 could not make the communicator \"world\": first");
 }
 
 TEST_CASE("a rank that is told to stop tells the others") {

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <random>
+#include <set>
 
 using namespace trainit::store;
 using Keys = std::vector<std::string_view>;
@@ -13,6 +16,47 @@ namespace {
 
 constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
 constexpr auto kLeast = std::numeric_limits<std::int64_t>::min();
+
+/// Who waits for what, as one list that is searched from its beginning, the longest first.
+class WaitList {
+ public:
+  bool wait(ClientId client, const Keys& names) {
+    stop_waiting(client);
+    std::set<std::string_view> missing;
+    for (const std::string_view name : names) {
+      if (!keys.contains(name) && queues[name] == 0) missing.insert(name);
+    }
+    if (missing.empty()) return true;
+    waits_.push_back({client, std::move(missing)});
+    return false;
+  }
+  void wait_for(ClientId client, std::string_view name) {
+    stop_waiting(client);
+    waits_.push_back({client, {name}});
+  }
+  void stop_waiting(ClientId client) {
+    std::erase_if(waits_, [&](const Wait& wait) { return wait.client == client; });
+  }
+  void come(std::string_view name, std::size_t for_most) {
+    for (Wait& wait : waits_) {
+      if (for_most == 0) break;
+      for_most -= wait.names.erase(name);
+      if (wait.names.empty()) woken.push_back(wait.client);
+    }
+    std::erase_if(waits_, [](const Wait& wait) { return wait.names.empty(); });
+  }
+
+  std::set<std::string_view> keys;
+  std::map<std::string_view, int> queues;
+  Clients woken;
+
+ private:
+  struct Wait {
+    ClientId client;
+    std::set<std::string_view> names;
+  };
+  std::vector<Wait> waits_;
+};
 
 bool wait(Store& store, ClientId client, const Keys& keys) { return store.wait(client, keys); }
 bool has_all(const Store& store, const Keys& keys) { return store.has_all(keys); }
@@ -442,4 +486,57 @@ TEST_CASE("what would be no sum wakes nobody") {
   wait(store, 1, {"/other"});
   CHECK_FALSE(store.add("/n", 1).has_value());
   CHECK_FALSE(store.has_woken());
+}
+
+TEST_CASE("whatever is waited for, given up and set in whatever order wakes whom it should") {
+  constexpr int kSteps = 100'000;
+  const std::string_view names[] = {"/a", "/b", "/c", "/d"};
+  std::mt19937 dice(1);
+  const auto roll = [&](std::size_t sides) { return dice() % sides; };
+  Store store;
+  WaitList list;
+  for (int step = 0; step < kSteps; ++step) {
+    CAPTURE(step);
+    const auto client = static_cast<ClientId>(roll(30));
+    const std::string_view name = names[roll(std::size(names))];
+    switch (roll(20)) {
+      case 0:
+        store.set(name, "v");
+        list.keys.insert(name);
+        list.come(name, SIZE_MAX);
+        break;
+      case 1:
+        store.queue_push(name, "v");
+        ++list.queues[name];
+        list.come(name, 1);
+        break;
+      case 2:
+      case 3:
+        REQUIRE(store.remove(name) == (list.keys.erase(name) == 1));
+        break;
+      case 4:
+      case 5:
+        REQUIRE(store.queue_pop(name).has_value() == (list.queues[name] > 0));
+        list.queues[name] = std::max(0, list.queues[name] - 1);
+        break;
+      case 6:
+        store.remove(name);
+        list.keys.insert(name);
+        REQUIRE(store.barrier(client, name, 2) == false);
+        list.wait_for(client, name);
+        break;
+      case 7:
+      case 8:
+      case 9:
+        store.stop_waiting(client);
+        list.stop_waiting(client);
+        break;
+      default: {
+        Keys keys{name};
+        while (roll(2) == 0) keys.push_back(names[roll(std::size(names))]);
+        REQUIRE(wait(store, client, keys) == list.wait(client, keys));
+      }
+    }
+    REQUIRE(store.take_woken() == std::exchange(list.woken, {}));
+  }
 }

@@ -232,7 +232,6 @@ class ExecRun(Run):
 
     cases = {
         "exec": (BEGIN + ': > "$OUT/done.0"', 0, {"0"}),
-        "exec failure": (BEGIN + "exit 7", 7, set()),
         "exec stop": (BEGIN + f"""trap ': > "$OUT/done.0"; exit 0' TERM; kill -TERM "$PPID"; {BLOCK}""", 0, {"0"}),
         "exec survivors": (BEGIN + f"""(trap '' TERM; {BLOCK}) > /dev/null 2>&1 & : > "$OUT/done.0\"""", 0, {"0"}),
     }
@@ -251,9 +250,6 @@ class ExecRun(Run):
     def of_the_markers(self):
         if not self.is_earlier("success") or not self.is_earlier("failure"):
             yield "it has touched a marker"
-
-    def of_the_failure_file(self):
-        return ()
 
     def says_what_it_dropped(self):
         return False
@@ -330,11 +326,24 @@ def faults_of_spilling(calls):
     yield from ((call, f"{numbers[call]}+", error) for call, error in (("write", "ENOSPC"), ("openat", "EMFILE")))
 
 
-def faults_of_the_end(calls):
-    """Those after the start of the last worker; of the many readdir calls that a look at /proc takes, a part."""
-    faults = list(faults_once(calls))
-    last_fork = max(index for index, fault in enumerate(faults) if fault[0] == "fork")
-    return [fault for fault in faults[last_fork + 1:] if fault[0] != "readdir" or fault[1] % 10 == 0]
+def faults_between(calls, pattern):
+    """Those of the calls from the first such one to the last, once all workers have been started."""
+    started = max(index for index, line in enumerate(calls) if line.startswith("fork "))
+    indices = [index for index in range(started, len(calls)) if re.match(pattern, calls[index])]
+    for call, number, _ in list(places_of(calls))[indices[0]:indices[-1] + 1]:
+        yield from ((call, number, error) for error in ERRORS[call])
+
+
+def faults_of_looking(calls):
+    """Those from the first look at /proc to the last, with one error each, because all mean the same there; of the many
+    readdir calls that it takes, a part."""
+    faults = faults_between(calls, "openat /proc$|waitid")
+    return [(call, number, error) for call, number, error in faults
+            if error == ERRORS[call][0] and (call != "readdir" or number % 10 == 0)]
+
+
+def faults_of_rotating(calls):
+    return faults_between(calls, "renameat ")
 
 
 def faults_for_ever(calls, faults=FOR_EVER):
@@ -387,10 +396,9 @@ def check(runs):
     ("stop", "init", faults_of_supervision),
     ("rendezvous", "child", faults_of_supervision),
     ("survivors", "child", faults_of_supervision),
-    ("survivors", "beside", faults_of_the_end),
-    ("rotation", "child", faults_of_the_end),
+    ("survivors", "beside", faults_of_looking),
+    ("rotation", "child", faults_of_rotating),
     ("exec", "init", faults_once),
-    ("exec failure", "child", faults_of_supervision),
     ("exec stop", "init", faults_of_supervision),
     ("exec survivors", "child", faults_of_supervision),
 ])

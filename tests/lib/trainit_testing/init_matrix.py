@@ -79,8 +79,9 @@ class Witness:
         """Sends it to the init, and waits until it has been forwarded if it ever will be, or the leader is stopped."""
         fences = self.got("leader", FENCE)
         os.kill(self.init, number)
-        os.kill(self.init, FENCE)
-        came(lambda: self.got("leader", FENCE) > fences or state(self.leader) == "T", PATIENCE)
+        with contextlib.suppress(ProcessLookupError):  # that has ended it
+            os.kill(self.init, FENCE)
+        came(lambda: self.got("leader", FENCE) > fences or state(self.leader) in ("T", ""), PATIENCE)
 
     def fence_each(self):
         """Waits until each has taken what it was sent so far."""

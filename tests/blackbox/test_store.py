@@ -299,92 +299,93 @@ print(store.get("after"))
 # ---- who has not come
 
 LATE = """
-go = os.environ["SM_MODEL_DIR"] + "/go"
+def wait_for_go():
+    wait_until(lambda: os.path.exists(os.environ["SM_MODEL_DIR"] + "/go"))
 """
 
+#: Enough for workers to start and meet; where it was not, there is more the next time.
+SECONDS = (1, 4, 16)
 
-@pytest.mark.parametrize("wrapper", WITH_PROC_AND_WITHOUT)
-def test_ranks_that_are_late_are_named_and_that_they_have_come(trainit, start, job, wrapper):
-    here = job()
-    script = f"""{LATE}
-if RANK in (1, 3):
-    wait_until(lambda: os.path.exists(go))
-{MEET}"""
-    running = start([*wrapper, trainit, "--workers", "4", "--late-after", "4s", *worker(script)], job=here)
-    line = running.wait_for(r"^trainit: warning: after 4(\.\d)? s: (.*)$", stream="err")
-    assert line[2] == "ranks 1 and 3 have not reached init_process_group"
+
+@pytest.fixture
+def told_late(trainit, start, job):
+    """told_late(WORKERS, SCRIPT, TOLD): a job of which the log says this of who is late, and its directory."""
+    def begin(workers, script, told, wrapper=(), meanwhile=lambda running: None):
+        for seconds in SECONDS:
+            here = job()
+            running = start([*wrapper, trainit, "--workers", str(workers), "--late-after", f"{seconds}s", *worker(LATE + script)],
+                            job=here)
+            meanwhile(running)
+            said = running.wait_for(r"^trainit: warning: after \d+(\.\d)? s: (.*)$", stream="err")[2]
+            if said == told:
+                return running, here
+            running.end()
+        raise AssertionError(f"{said!r} instead of {told!r}")
+
+    return begin
+
+
+def go_on(running, here):
     (here.model / "go").touch()
     end = running.wait()
     assert end.code == 0 and here.success, end
+    return end
+
+
+@pytest.mark.parametrize("wrapper", WITH_PROC_AND_WITHOUT)
+def test_ranks_that_are_late_are_named_and_that_they_have_come(trainit, pid1, told_late, wrapper):
+    script = f"if RANK in (1, 3): wait_for_go()\n{MEET}"
+    running, here = told_late(4, script, "ranks 1 and 3 have not reached init_process_group", wrapper)
+    end = go_on(running, here)
     assert sum("all 4 workers have reached init_process_group after" in line for line in end.ours) == 1
     late, complete = events_of(here, "rendezvous")
     assert (late["joined"], late["workers"], late["missing"]) == (2, 4, [1, 3])
     assert (complete["joined"], complete["workers"]) == (4, 4) and "missing" not in complete
-    assert "2 of 4 workers had reached init_process_group, but not ranks 1 and 3" in pid1_out(start, trainit, here)
+    story = pid1([trainit, "explain", here.base]).out
+    assert "2 of 4 workers had reached init_process_group, but not ranks 1 and 3" in story
 
 
-def pid1_out(start, trainit, here):
-    return start([trainit, "explain", here.base]).wait().out
+def test_one_that_is_late_is_named_alone(told_late):
+    script = f"if RANK == 1: wait_for_go()\n{MEET}"
+    go_on(*told_late(2, script, "rank 1 has not reached init_process_group"))
 
 
-def test_one_that_is_late_is_named_alone(trainit, start, job):
-    here = job()
-    script = f"{LATE}\nif RANK == 1:\n    wait_until(lambda: os.path.exists(go))\n{MEET}"
-    running = start([trainit, "--workers", "2", "--late-after", "2s", *worker(script)], job=here)
-    running.wait_for("rank 1 has not reached init_process_group", stream="err")
-    (here.model / "go").touch()
-    assert running.wait().code == 0
-
-
-def test_a_worker_may_come_in_a_process_that_it_has_started(trainit, start, job):
-    here = job()
-    script = f"""{LATE}
+def test_a_worker_may_come_in_a_process_that_it_has_started(told_late):
+    script = f"""
 if len(sys.argv) == 1 and RANK != 2:
     # A grandchild of the worker.
     sys.exit(subprocess.call(["sh", "-c", '"$@"; exit $?', "sh", *sys.orig_argv, "inner"]))
-if RANK == 2:
-    wait_until(lambda: os.path.exists(go))
+if RANK == 2: wait_for_go()
 {MEET}"""
-    running = start([trainit, "--workers", "3", "--late-after", "2s", *worker(script)], job=here)
-    running.wait_for(r": rank 2 has not reached init_process_group$", stream="err")
-    (here.model / "go").touch()
-    end = running.wait()
-    assert end.code == 0 and any("all 3 workers have reached" in line for line in end.ours), end
+    end = go_on(*told_late(3, script, "rank 2 has not reached init_process_group"))
+    assert any("all 3 workers have reached" in line for line in end.ours), end
 
 
-def test_of_clients_that_do_not_say_who_they_are_only_the_number_is_known(trainit, start, job):
-    here = job()
-    script = f"""{LATE}
-if RANK < 3:
-    wait_until(lambda: os.path.exists(go))
-{MEET.replace("of_worker()", "of_worker(ping=None)")}"""
-    running = start([trainit, "--workers", "8", "--late-after", "2s", *worker(script)], job=here)
-    running.wait_for(r": 3 of 8 workers have not reached init_process_group$", stream="err")
-    (here.model / "go").touch()
-    end = running.wait()
-    assert end.code == 0 and any("all 8 workers have reached" in line for line in end.ours), end
+def test_of_clients_that_do_not_say_who_they_are_only_the_number_is_known(told_late):
+    script = f"if RANK < 3: wait_for_go()\n{MEET.replace('of_worker()', 'of_worker(ping=None)')}"
+    running, here = told_late(8, script, "3 of 8 workers have not reached init_process_group")
+    end = go_on(running, here)
+    assert any("all 8 workers have reached" in line for line in end.ours), end
     assert "missing" not in events_of(here, "rendezvous")[0]
 
 
-def test_a_process_that_is_none_of_the_workers_is_no_worker_that_has_come(trainit, start, job):
-    here = job()
-    script = f"{LATE}\nprint('port', os.environ['MASTER_PORT'], flush=True)\nif RANK == 1:\n    wait_until(lambda: os.path.exists(go))\n{MEET}"
-    running = start([trainit, "--workers", "2", "--late-after", "1s", *worker(script)], job=here)
-    with Client(running.wait_for(r"port (\d+)")[1], ping=4_000_000) as stranger:
-        stranger.add("init/")
-        running.wait_for(": rank 1 has not reached init_process_group$", stream="err")
-    (here.model / "go").touch()
-    assert running.wait().code == 0
+def test_a_process_that_is_none_of_the_workers_is_no_worker_that_has_come(told_late):
+    strangers = []
+
+    def stranger_joins(running):
+        strangers.append(Client(running.wait_for(r"port (\d+)")[1], ping=4_000_000))
+        strangers[-1].join()
+
+    script = f"print('port', os.environ['MASTER_PORT'], flush=True)\nif RANK == 1: wait_for_go()\n{MEET}"
+    go_on(*told_late(2, script, "rank 1 has not reached init_process_group", meanwhile=stranger_joins))
+    for stranger in strangers:
+        stranger.close()
 
 
-def test_when_none_comes_that_is_said_with_what_to_do(trainit, start, job):
-    here = job()
-    running = start([trainit, "--workers", "2", "--late-after", "300ms", *worker(f"{LATE}\nwait_until(lambda: os.path.exists(go))")],
-                    job=here)
-    running.wait_for("none of the 2 workers has reached init_process_group: .*use --workers 1", stream="err")
-    (here.model / "go").touch()
-    end = running.wait()
-    assert end.code == 0
+def test_when_none_comes_that_is_said_with_what_to_do(told_late):
+    running, here = told_late(2, "wait_for_go()", "none of the 2 workers has reached init_process_group: if they are not meant "
+                              "to work together, use --workers 1")
+    end = go_on(running, here)
     hint = "2 workers, none ever joined the rendezvous: if they are not meant to work together, use --workers 1"
     assert end.ours.count(hint) == 1
     assert [(event["joined"], event["workers"]) for event in events_of(here, "rendezvous")] == [(0, 2)] * 2
@@ -404,13 +405,20 @@ def test_nobody_is_late_who_is_alone_or_not_waited_for(trainit, pid1, job, optio
 
 
 def test_nobody_is_late_once_the_job_is_told_to_stop(trainit, start, job):
-    here = job()
-    script = "signal.signal(signal.SIGTERM, lambda *_: None)\nprint('up', flush=True)\ntime.sleep(2)"
-    running = start([trainit, "--workers", "2", "--late-after", "1500ms", "--stop-budget", "60s", *worker(script)], job=here)
-    running.wait_for("up", count=2)
-    running.signal(signal.SIGTERM)
-    end = running.wait()
-    assert end.code == 0 and "have not reached" not in end.err and "has reached" not in end.err
+    for seconds in SECONDS:
+        script = f"signal.signal(signal.SIGTERM, lambda *_: None)\nprint('up', flush=True)\ntime.sleep({seconds} + 0.5)"
+        running = start([trainit, "--workers", "2", "--late-after", f"{seconds}s", "--stop-budget", "60s", *worker(script)],
+                        job=job())
+        running.wait_for("up", count=2)
+        if "init_process_group" in running.err:  # that was before the stop
+            running.end()
+            continue
+        running.signal(signal.SIGTERM)
+        end = running.wait()
+        assert end.code == 0
+        if "init_process_group" not in end.err:
+            return
+    raise AssertionError(end)
 
 
 # ---- its end with the job

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import resource
+import select
 import socket
 import struct
 import threading
@@ -358,8 +359,8 @@ def test_silent_ones_make_room_when_there_are_no_descriptors_left(attacked):
         store.serves()  # newcomers too
         early.wait("early")
         assert early.get("early") == b"bird"
-    closed = [connection for connection in connections[:300] if store.closes(connection)]
-    assert len(closed) == 300  # the oldest
+    for connection in connections[:300]:
+        assert store.closes(connection)  # the oldest
     for connection in connections:
         connection.close()
     one_line_each(store.finish(), FULL)
@@ -375,6 +376,38 @@ def test_clients_are_not_closed_for_want_of_descriptors(attacked):
     # The kernel keeps those for which there is no descriptor until others leave.
     for client in clients:
         assert client.recv(5) == b"here"
+        client.close()
+    one_line_each(store.finish(), FULL)
+
+
+def fill(store):
+    """Clients that are served, as many as there are descriptors, and one more that waits for one."""
+    clients = []
+    while True:
+        waiting = store.connect()
+        waiting.sendall(HELLO + bytes([PING]) + b"here")
+        while not select.select([waiting], [], [], 0.01)[0]:
+            if FULL in store.running.err:
+                return clients, waiting
+        assert waiting.recv(5) == b"here"
+        clients.append(waiting)
+
+
+@pytest.mark.release_only
+def test_who_gets_the_last_descriptor_may_take_his_time_while_nobody_wants_it(attacked):
+    store = attacked(wrapper=["prlimit", "--nofile=80:80"])
+    clients, waiting = fill(store)
+    clients.pop().close()
+    assert waiting.recv(5) == b"here"
+    clients.pop().close()
+    silent = store.connect()
+    for _ in range(5):
+        waiting.sendall(bytes([PING]) + b"more")
+        assert waiting.recv(5) == b"more"
+        time.sleep(0.05)
+    silent.sendall(HELLO + bytes([PING]) + b"late")
+    assert silent.recv(5) == b"late"
+    for client in [*clients, waiting, silent]:
         client.close()
     one_line_each(store.finish(), FULL)
 

@@ -506,8 +506,8 @@ def test_a_signal_between_the_start_and_the_workers_exec_ends_the_worker_before_
                     job=job())
     running.wait_for("1 worker, rank 0", stream="err")
     launcher = children_of(running.pid)[0]
-    wait_until(lambda: store_of(launcher) and workers_of(launcher), "there is a worker")
-    (worker,) = workers_of(launcher)
+    wait_until(lambda: store_of(launcher) and len(children_of(launcher)) == 2, "there is a worker")
+    (worker,) = set(children_of(launcher)) - {store_of(launcher)}  # it has the launcher's name
     assert os.readlink(f"/proc/{worker}/exe") == os.readlink(f"/proc/{launcher}/exe")  # it is not sh yet
     os.kill(launcher, number)
     end = running.wait()

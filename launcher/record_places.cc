@@ -17,12 +17,6 @@ struct Places {
   std::string failure, success;     ///< where the markers would be; empty: not known
 };
 
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 std::vector<std::string> records_in(const std::string& directory) {
@@ -58,9 +52,9 @@ Places places_below(const std::string& directory) {
 Places places_of_record(const std::string& record) {
   Places places;
   places.records = {record};
-  const std::string data = parent_of(parent_of(record));
-  if (last_name(parent_of(record)) == "trainit" && last_name(data) == "data")
-    set_output(parent_of(data), places);
+  const std::string data = sys::parent_directory(sys::parent_directory(record));
+  if (last_name(sys::parent_directory(record)) == "trainit" && last_name(data) == "data")
+    set_output(sys::parent_directory(data), places);
   return places;
 }
 

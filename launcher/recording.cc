@@ -1,9 +1,6 @@
 #include "recording.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <climits>
 #include <cmath>
 
 #include "environment/secrets.h"
@@ -51,9 +48,7 @@ Json planned_worker(const JobContext& context, const WorkerSpec& worker, const W
 
 /// An empty directory means our own.
 std::string directory_of(const WorkerSpec& worker) {
-  char here[PATH_MAX];
-  if (!worker.directory.empty() || ::getcwd(here, sizeof here) == nullptr) return worker.directory;
-  return here;
+  return worker.directory.empty() ? sys::working_directory() : worker.directory;
 }
 
 std::string_view kind_name(diagnose::CauseClass kind) {

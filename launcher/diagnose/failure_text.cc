@@ -35,13 +35,7 @@ std::string_view last_bytes(std::string_view text, std::size_t bytes) {
 
 /// One line of valid UTF-8: what a message or a host may hold beyond it would break the file's
 /// form.
-std::string plain(std::string_view text) {
-  std::string result = utf8::sanitize(trim(text));
-  for (char& c : result) {
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  }
-  return result;
-}
+std::string plain(std::string_view text) { return utf8::one_line(trim(text)); }
 
 std::string bytes_text(std::uint64_t bytes) { return human_bytes(static_cast<double>(bytes)); }
 

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "base/utf8.h"
 
 namespace trainit::report {
 namespace {
@@ -33,22 +32,7 @@ std::string word_text(const std::string& word) {
 
 }  // namespace
 
-std::string visible(std::string_view text, bool lines) {
-  std::string result;
-  while (!text.empty()) {
-    const utf8::Decoded character = utf8::decode(text);
-    const std::uint32_t point = character.code_point;
-    const bool kept = point == '\t' || (lines && point == '\n');
-    const bool control = point < 0x20 || (point >= 0x7F && point < 0xA0);
-    if (!character.valid || (control && !kept)) {
-      result += fmt::format("\\x{:02x}", point);
-    } else {
-      result += text.substr(0, character.length);
-    }
-    text.remove_prefix(character.length);
-  }
-  return result;
-}
+std::string visible(std::string_view text, bool lines) { return escape_controls(text, lines); }
 
 std::string command_text(const std::vector<std::string>& argv) {
   std::vector<std::string> words;

@@ -7,8 +7,8 @@
 /// How the views of the run record write things for people.
 namespace trainit::report {
 
-/// `text` as a terminal can show it: a control character but a tab, or a byte that is no UTF-8,
-/// stands as `\x1b`, and a line feed too unless `lines`.
+/// `text` as a terminal can show it (see escape_controls), with its line feeds when `lines` is
+/// true.
 std::string visible(std::string_view text, bool lines = false);
 
 /// A command that a person could type again: words with anything unusual in them stand in single

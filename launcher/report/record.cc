@@ -3,21 +3,16 @@
 #include <fmt/core.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cmath>
 
 #include "base/utf8.h"
+#include "report/people.h"
 #include "sys/files.h"
 #include "sys/posix.h"
 #include "sys/signals.h"
 
 namespace trainit::report {
 namespace {
-
-double unix_seconds() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(now).count();
-}
 
 double to_milliseconds(double seconds) { return std::round(seconds * 1000) / 1000; }
 
@@ -41,11 +36,6 @@ Json presentable(const Json& value, const RunRecord::Mask& mask) {
   return value;
 }
 
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos || slash == 0 ? "" : path.substr(0, slash);
-}
-
 /// The whole file, for a lock that belongs to the open file and goes when the process does, however
 /// it ends. Workers have no part in it: the descriptor is closed when they are executed.
 struct flock whole_file(short kind) {
@@ -65,9 +55,7 @@ Writer writer_of(const std::string& path) {
 }
 
 Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain complain) {
-  if (const std::string directory = parent_of(path); !directory.empty()) {
-    TRAINIT_TRY(sys::make_directories(directory));
-  }
+  TRAINIT_TRY(sys::make_directories(sys::parent_directory(path)));
   RunRecord record;
   // Workers of another user may have left a link or a FIFO there, and we may be root.
   auto file =
@@ -79,7 +67,7 @@ Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain c
   record.path_ = path;
   record.mask_ = std::move(mask);
   record.complain_ = std::move(complain);
-  record.clock_ = unix_seconds;
+  record.clock_ = unix_now;
   return record;
 }
 

@@ -75,17 +75,16 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-std::string escape_controls(std::string_view text) {
+std::string escape_controls(std::string_view text, bool keep_line_feeds) {
   std::string result;
   while (!text.empty()) {
     const utf8::Decoded character = utf8::decode(text);
-    if (character.code_point == '\n') {
-      result += "\\n";
-    } else if (character.valid && is_control(character.code_point) &&
-               character.code_point != '\t') {
-      result += fmt::format("\\x{:02x}", character.code_point);
-    } else {
+    const std::uint32_t point = character.code_point;
+    const bool kept = point == '\t' || (keep_line_feeds && point == '\n');
+    if (character.valid && (kept || !is_control(point))) {
       result += text.substr(0, character.length);
+    } else {
+      result += point == '\n' ? "\\n" : fmt::format("\\x{:02x}", point);
     }
     text.remove_prefix(character.length);
   }

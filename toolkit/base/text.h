@@ -26,9 +26,10 @@ std::string_view trim(std::string_view text);
 std::string to_lower_ascii(std::string_view text);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 
-/// On one line, and nothing that a terminal would obey: control characters as "\n", "\x1b", those
-/// of two bytes (U+0080 to U+009F) as "\x9b"; a tab stays.
-std::string escape_controls(std::string_view text);
+/// On one line, unless its line feeds are kept, and nothing that a terminal would obey: control
+/// characters as "\n", "\x1b", those of two bytes (U+0080 to U+009F) and bytes that are no UTF-8 as
+/// "\x9b"; a tab stays.
+std::string escape_controls(std::string_view text, bool keep_line_feeds = false);
 
 /// The whole text as a decimal number of this type; nothing when it is none or does not fit ("inf"
 /// and "nan" are none).

@@ -57,8 +57,7 @@ Result<ExitStatus> reap(pid_t pid) {
     // Somebody else reaps: a caller who ignores SIGCHLD has the kernel do it.
     if (errno != EINTR) return fail("how it ended is not known: " + errno_text(errno));
   }
-  if (info.si_code == CLD_EXITED) return ExitStatus::exited(info.si_status);
-  return ExitStatus::killed(info.si_status, info.si_code == CLD_DUMPED);
+  return ExitStatus::of(info);
 }
 
 /// Whether the child has ended by then; it is not reaped.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <signal.h>
+
 #include <string>
 
 namespace trainit::sys {
@@ -14,6 +16,8 @@ struct ExitStatus {
   /// What a shell would report: the code, or 128 + the signal.
   int shell_code() const { return signal != 0 ? 128 + signal : code; }
 
+  /// As waitid tells of an ended child.
+  static ExitStatus of(const siginfo_t& info);
   static ExitStatus exited(int code) { return {code, 0, false}; }
   static ExitStatus killed(int signal, bool core_dumped = false) {
     return {0, signal, core_dumped};

@@ -222,6 +222,12 @@ Result<std::vector<std::string>> list_directory(BorrowedFd directory) {
   return names_below(directory, ".");
 }
 
+std::string parent_directory(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 std::string join_path(std::string_view directory, std::string_view name) {
   if (directory.empty() || name.starts_with('/')) return std::string(name);
   std::string path(directory);

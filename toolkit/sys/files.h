@@ -65,6 +65,8 @@ Result<std::vector<std::string>> list_directory(const std::string& path);
 /// The same of an open directory, wherever that is by now.
 Result<std::vector<std::string>> list_directory(BorrowedFd directory);
 
+/// The directory that a path names something in: "a" of "a/b", "." of "b", "/" of "/b".
+std::string parent_directory(const std::string& path);
 /// "a/b" of "a" and "b"; `name` alone when it is absolute.
 std::string join_path(std::string_view directory, std::string_view name);
 

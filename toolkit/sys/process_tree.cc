@@ -17,11 +17,6 @@
 namespace trainit::sys {
 namespace {
 
-ExitStatus status_of(const siginfo_t& info) {
-  if (info.si_code == CLD_EXITED) return ExitStatus::exited(info.si_status);
-  return ExitStatus::killed(info.si_status, info.si_code == CLD_DUMPED);
-}
-
 struct Process {
   pid_t pid, parent;
   char state;
@@ -96,7 +91,7 @@ ReapResult reap_one(Reaped& reaped) {
     return errno == ECHILD ? ReapResult::kNoChildren : ReapResult::kFailed;
   }
   if (info.si_pid == 0) return ReapResult::kNoneEnded;
-  reaped = Reaped{info.si_pid, status_of(info), usage.ru_maxrss};
+  reaped = Reaped{info.si_pid, ExitStatus::of(info), usage.ru_maxrss};
   return ReapResult::kReaped;
 }
 

@@ -16,7 +16,8 @@ TEST_CASE("control characters are shown as what they are, and everything else st
         "a\\nb\\x0d\\x00c\\x1b[2J\\x7f");
   CHECK(escape_controls("\xc2\x9b"
                         "2J") == "\\x9b2J");
-  CHECK(escape_controls("a\tb \\ \"ö\" – 😀 \xff\x9b") == "a\tb \\ \"ö\" – 😀 \xff\x9b");
+  CHECK(escape_controls("a\tb \\ \"ö\" – 😀 \xff\x9b") == "a\tb \\ \"ö\" – 😀 \\xff\\x9b");
+  CHECK(escape_controls("a\nb\r\n", true) == "a\nb\\x0d\n");
   CHECK(escape_controls("").empty());
 }
 

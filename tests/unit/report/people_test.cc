@@ -6,7 +6,7 @@ using namespace trainit::report;
 
 TEST_CASE("what a terminal would obey is shown instead") {
   CHECK(visible("a\x1b[31mred\x07\tb") == "a\\x1b[31mred\\x07\tb");
-  CHECK(visible("a\nb") == "a\\x0ab");
+  CHECK(visible("a\nb") == "a\\nb");
   CHECK(visible("a\nb", true) == "a\nb");
   CHECK(visible("ä😀") == "ä😀");
   CHECK(visible("\xc2\x9b"
@@ -18,7 +18,7 @@ TEST_CASE("a command can be typed again") {
   CHECK(command_text({"python3", "/a/b.py", "--rate=0.1"}) == "python3 /a/b.py --rate=0.1");
   CHECK(command_text({"echo", "", "two words", "it's", "$x", "*"}) ==
         "echo '' 'two words' 'it'\\''s' '$x' '*'");
-  CHECK(command_text({"a\nb"}) == "'a\\x0ab'");
+  CHECK(command_text({"a\nb"}) == "'a\\nb'");
 }
 
 TEST_CASE("a block keeps its end, and says that there was more") {

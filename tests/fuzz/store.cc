@@ -1,12 +1,11 @@
-// The rendezvous store as four clients see it, whose bytes are anything, cut anywhere: clients of
-// today get the answers of a simple store that this file has for comparison, others are woken when
-// they have waited, how a stream is cut changes no answer, and what is kept of a request is no more
-// than has come of it.
+// The rendezvous store, for four clients that send anything, cut anywhere: clients of today get the
+// answers of a simple store that this file has for comparison; nobody is woken who has not waited;
+// how a stream is cut changes no answer; and no more is kept of a request than has come of it.
 //
-// The first byte of the input: 0, all clients are of today and have said hello; else, they are
-// anybody, and it is their world size plus one. Then come pieces: a byte of which the lowest two
-// bits are the client and the next two what happens to it (hang up and come again: 3, nothing more
-// comes for now: 2, else bytes come), and for the latter a byte with their number, and they.
+// The input begins with a byte: 0 for clients of today that have said hello, else for anybody, whose
+// world size is one less. Then come pieces: a byte whose lowest two bits name a client, and the next
+// two what happens to it. 3: it hangs up and comes again. 2: nothing more comes for now. Else bytes
+// come from it: a byte with their number, and they.
 
 #include <algorithm>
 #include <array>

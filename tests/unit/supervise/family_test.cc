@@ -124,11 +124,10 @@ TEST_CASE("nobody is told to be alone while /proc cannot be read, and that is sa
       CHECK_FALSE(job.empty().has_value());
       CHECK_FALSE(job.family.members().has_value());
     }
-    CHECK_FALSE(job.family.sees_processes());
     CHECK(job.family.is_empty(sys::ReapResult::kNoChildren) == true);
   }
   CHECK(job.empty() == true);
-  CHECK(job.family.sees_processes());
+  CHECK(job.family.members().has_value());
   CHECK(job.said.find("(EMFILE)") != std::string::npos);
   CHECK(job.sentences() == 1);
 }
@@ -161,7 +160,6 @@ TEST_CASE("children that could not be looked at when it began are not taken for 
     const NoDescriptors nothing_opens;
     job.family.begin();
   }
-  CHECK_FALSE(job.family.sees_processes());
   CHECK_FALSE(job.family.members().has_value());
   CHECK(job.empty() == false);
 }

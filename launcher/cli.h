@@ -26,6 +26,7 @@ struct OptionRow {
   const char* help;
   /// Reads the text into its field; the error says only what was expected.
   Result<void> (*set)(Options& options, std::string_view text);
+  bool for_exec = false;  ///< `trainit exec` heeds it too
 
   std::string flag() const;
   std::string hyperparameter() const;
@@ -44,7 +45,7 @@ struct StoreWords {
 struct CommandLine {
   /// train, exec, env, gpus, store, failure, explain, help, version
   std::string command = "train";
-  std::string help_topic;                    ///< for help: "" or "train"
+  std::string help_topic;                    ///< for help: "", "train" or "exec"
   std::map<std::string, std::string> flags;  ///< option name → its text; a switch is "true"
   std::vector<std::string> worker_command;   ///< everything after --, byte for byte
   std::string format;                        ///< env, gpus, failure, explain: --format
@@ -74,7 +75,8 @@ Result<Options> make_options(const CommandLine& line, const Hyperparameters& hyp
 bool drop_platform_argument(std::vector<std::string>& worker_command, const TrainingJob& job,
                             PlatformArgument choice);
 
-/// `topic` "": one screen; "train": every option in groups, with its three names and its default.
+/// `topic` "": one screen; "train": every option in groups, with its three names and its default;
+/// "exec": those that count there.
 std::string help_text(std::string_view topic);
 
 }  // namespace trainit

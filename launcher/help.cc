@@ -8,7 +8,7 @@ namespace {
 constexpr std::string_view kShortHelp = R"(trainit: the entrypoint of a training container
 
 usage: trainit [train] [options] [-- command arguments…]
-       trainit exec -- command arguments…
+       trainit exec [options] -- command arguments…
        trainit env | gpus | store | failure [DIR] | explain [rank N] [DIR]
 
 It reads what the training platform wrote under /opt/ml/input/config, finds the GPUs, sets SM_*, RANK,
@@ -20,20 +20,34 @@ commands
   exec    run any command under the same init, without a job around it
   env     print what a worker would see; starts nothing   [--format json|shell|dotenv] [--explain] [--mask]
   gpus    print the GPUs that a worker would see          [--format json|table]
-  store   serve PyTorch's rendezvous store alone     [--port PORT] [--listen ADDRESS] [--world-size N]
+  store   serve PyTorch's rendezvous store alone          [--port PORT] [--listen ADDRESS] [--world-size N]
   failure print what failed first and why                 [--format text|json]
   explain print the whole story of a job, or of one rank: time line, command, environment, evidence
 
 most used options
-  --workers N|gpu|cpu|auto   workers on this host (default: one per GPU)
+  --workers N|gpu|cpu|auto   workers on this host (default: one per GPU; a script: one)
   --stop-budget DURATION     from a stop signal until everything has ended
-  --user NAME|UID[:GID]      run the workers as this user
+  --user NAME|UID[:GROUP]    run the workers as this user
   --python PROGRAM           the interpreter of a script
   --log-level LEVEL          debug, info, warning, error or off
   --record PATH|none         where the run record goes
 
-Every option is a flag, a hyperparameter and a variable: trainit train --help lists them all.
+Every option is a flag, a hyperparameter and a variable: trainit train --help lists them all,
+and trainit exec --help those of exec.
 Exit code: the worker's own; 128+n after signal n; 125 set-up failed, 126 not executable, 127 not found.
+)";
+
+constexpr std::string_view kTrainHelp =
+    R"(usage: trainit [train] [options] [-- command arguments…]
+
+A flag wins over a hyperparameter, which wins over a variable.
+)";
+
+constexpr std::string_view kExecHelp = R"(usage: trainit exec [options] -- command arguments…
+
+Runs the command under the same init as a job: it has our stdin, stdout and stderr and our place at
+the terminal, gets the signals that we get, and its exit code is ours. SIGTERM begins a stop.
+A flag wins over a variable; there are no hyperparameters here.
 )";
 
 std::string row_text(const OptionRow& row) {
@@ -47,12 +61,12 @@ std::string row_text(const OptionRow& row) {
 }  // namespace
 
 std::string help_text(std::string_view topic) {
-  if (topic != "train") return std::string(kShortHelp);
-  std::string text =
-      "usage: trainit [train] [options] [-- command arguments…]\n\n"
-      "A flag wins over a hyperparameter, which wins over a variable.\n";
+  if (topic != "train" && topic != "exec") return std::string(kShortHelp);
+  const bool exec = topic == "exec";
+  std::string text(exec ? kExecHelp : kTrainHelp);
   std::string_view group;
   for (const OptionRow& row : option_table()) {
+    if (exec && !row.for_exec) continue;
     if (group != row.group) text += fmt::format("\n{}\n", row.group);
     group = row.group;
     text += row_text(row);

@@ -126,6 +126,7 @@ class WordReader {
   Result<void> set_option(const OptionRow& row, std::optional<std::string_view> value) {
     if (!value && *row.value == '\0') value = "true";
     if (!value) value = TRAINIT_TRY(next_value(row.flag(), row.value));
+    if (!row.for_exec && useless_.empty()) useless_ = row.flag();
     std::string& text = line_.flags[row.name];
     // An option that takes a list may be given once for each item; of another the last counts.
     text = row.takes_list() && !text.empty() ? fmt::format("{},{}", text, *value)
@@ -175,6 +176,12 @@ class WordReader {
   Result<void> finish() {
     if (!command_.empty()) line_.command = command_;
     TRAINIT_TRY(set_subject(subject_));
+    if (line_.command == "exec" && !useless_.empty() && !help_) {
+      return fail(
+          fmt::format("{} means nothing to trainit exec, which starts one command and no job; see "
+                      "trainit exec --help",
+                      useless_));
+    }
     if (help_) {
       line_.help_topic = command_;
       line_.command = "help";
@@ -205,6 +212,7 @@ class WordReader {
   std::size_t next_ = 0;
   std::string command_;
   std::vector<std::string> subject_;  ///< of failure and explain
+  std::string useless_;               ///< the first option that exec would not heed
   bool help_ = false, version_ = false;
 };
 

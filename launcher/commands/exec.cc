@@ -12,6 +12,7 @@
 #include "plan/launch_plan.h"
 #include "report/record.h"
 #include "supervise/supervisor.h"
+#include "sys/users.h"
 
 namespace trainit::commands {
 namespace {
@@ -26,22 +27,18 @@ Result<LaunchPlan> plan_for(const CommandLine& line, const Options& options,
   // Elsewhere than as PID 1, what a command leaves running is its caller's to keep.
   plan.sweep = ::getpid() == 1 || options.sweep;
   plan.signals = SignalRules(SignalRules::Stops::kTermOnly, options.rewrites);
+  if (!options.user.empty()) plan.user = TRAINIT_TRY(sys::find_user(options.user));
   WorkerSpec worker;
   worker.argv = line.worker_command;
   worker.environment = environment;
   worker.stdio = Stdio::kInherit;
-  worker.executable = TRAINIT_TRY(find_worker_executable(worker, {}));
+  worker.executable = TRAINIT_TRY(find_worker_executable(worker, plan.user));
   plan.workers.push_back(std::move(worker));
   return plan;
 }
 
-Result<int> run(const CommandLine& line, sys::Inheritance& inheritance, Logger& log) {
-  const Environment environment = Environment::of_process();
-  Options defaults;
-  defaults.log_level = LogLevel::kWarning;
-  const Options options = TRAINIT_TRY(make_options(line, Hyperparameters(), environment, defaults));
-  log.set_level(options.log_level);
-  log.set_format(options.log_format);
+Result<int> run(const CommandLine& line, const Options& options, const Environment& environment,
+                sys::Inheritance& inheritance, Logger& log) {
   const LaunchPlan plan = TRAINIT_TRY(plan_for(line, options, environment));
   for (const int signal : plan.signals.dropped()) sys::drop_signal(inheritance.signals, signal);
   sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
@@ -56,17 +53,25 @@ Result<int> run(const CommandLine& line, sys::Inheritance& inheritance, Logger& 
   const supervise::WorkerEnd& worker = end->workers[0];
   if (worker.spawn_error)
     return fail(supervisor.workers()[0].spawn_text, worker.spawn_error->exit_code());
-  const int code = worker.status.value_or(sys::ExitStatus::killed(SIGKILL)).shell_code();
-  return mapped_exit_code(code, options.exit_codes, log);
+  return worker.status.value_or(sys::ExitStatus::killed(SIGKILL)).shell_code();
 }
 
 }  // namespace
 
 int exec(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
-  const Result<int> code = run(line, inheritance, log);
-  if (code) return *code;
-  log.error("{}", code.error().message);
-  return code.error().exit_code;
+  const Environment environment = Environment::of_process();
+  Options defaults;
+  defaults.log_level = LogLevel::kWarning;
+  const Result<Options> options = make_options(line, Hyperparameters(), environment, defaults);
+  if (!options) {
+    log.error("{}", options.error().message);
+    return options.error().exit_code;
+  }
+  log.set_level(options->log_level);
+  log.set_format(options->log_format);
+  const Result<int> code = run(line, *options, environment, inheritance, log);
+  if (!code) log.error("{}", code.error().message);
+  return mapped_exit_code(code ? *code : code.error().exit_code, options->exit_codes, log);
 }
 
 }  // namespace trainit::commands

@@ -2,8 +2,8 @@
 //
 // Promises: the exit code is the worker's own; exit 0 and the success marker only when every worker
 // ended with 0; otherwise a failure file that says why. Whatever goes wrong before the first worker
-// ends in a sentence, a failure file and 125 (126, 127); a stop signal in that time in 143 within a
-// second.
+// ends in a sentence, a failure file and 125 (126, 127); stop signal n in that time in 128 + n within
+// a second.
 #include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -120,6 +120,14 @@ std::optional<Error> stopped_early(const Options& options) {
                128 + signal};
 }
 
+/// Leaves the failure of a job that had no worker. Returns its exit code.
+int fail_early(const Error& error, const JobContext& context, const Logger& log) {
+  const Error cause = stopped_early(context.options).value_or(error);
+  const Verdict verdict = leave_set_up_failure(cause, context.job.paths, log);
+  record_set_up_failure(context, verdict);
+  return verdict.exit_code;
+}
+
 class Train {
  public:
   Train(const CommandLine& line, sys::Inheritance inheritance, const JobContext& context,
@@ -180,7 +188,7 @@ class Train {
     finish_output(relay, plan, end ? end->stop_asked_at : std::nullopt);
     relayed.reset();
     if (!end) return tl::unexpected(end.error());
-    return mapped_exit_code(code, context_.options.exit_codes, log_);
+    return code;
   }
 
   const CommandLine& line_;
@@ -200,11 +208,8 @@ int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   for (const int signal : signal_rules(context->options).dropped())
     sys::drop_signal(inheritance.signals, signal);
   const Result<int> code = Train(line, std::move(inheritance), *context, log).run();
-  if (code) return *code;
-  const Error error = stopped_early(context->options).value_or(code.error());
-  const Verdict verdict = leave_set_up_failure(error, context->job.paths, log);
-  record_set_up_failure(*context, verdict);
-  return verdict.exit_code;
+  const int exit_code = code ? *code : fail_early(code.error(), *context, log);
+  return mapped_exit_code(exit_code, context->options.exit_codes, log);
 }
 
 }  // namespace trainit::commands

@@ -69,9 +69,8 @@ void Console::say(std::string_view lines) {
   }
 }
 
-void Console::source_ended(Source source, bool end_line) {
+void Console::source_ended(Source source) {
   if (open_by_ != source) return;
-  if (end_line) put(source, {}, "\n");
   opened_at_ = {};
   if (!held_.empty()) release_held();
 }

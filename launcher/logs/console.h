@@ -50,8 +50,8 @@ class Console {
    private:
     Console& console_;
   };
-  /// That source writes no more. A line that it left open is ended, if `end_line` says so.
-  void source_ended(Source source, bool end_line);
+  /// That source writes no more. A line that it left open gets its end when somebody else writes.
+  void source_ended(Source source);
   /// Writes or queues lines of our own. They wait, but not long, for the end of a line in progress.
   void say(std::string_view lines);
 

@@ -110,7 +110,6 @@ WorkerStream::Description Relay::describe(int rank, Stream stream) {
 WorkerStream::Passing Relay::passing_of(int rank, const std::string& prefix) const {
   using Passing = WorkerStream::Passing;
   if (options_.only_rank_zero && rank != 0) return Passing::kNothing;
-  if (workers_ > 1 || !prefix.empty()) return Passing::kEndedLines;
   return adds_nothing(prefix) && stdout_ != stderr_ ? Passing::kBytes : Passing::kLines;
 }
 

@@ -88,7 +88,7 @@ std::optional<sys::TimePoint> WorkerStream::unfinished_since() const {
 void WorkerStream::close() {
   splitter_.finish([&](std::string_view part) { deliver(part); });
   if (progress_) progress_->finish();
-  console_.source_ended(description_.source, description_.passing == Passing::kEndedLines);
+  console_.source_ended(description_.source);
   reader_.reset();
 }
 

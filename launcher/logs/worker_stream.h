@@ -28,17 +28,16 @@ inline std::string_view name_of(Stream stream) {
 class WorkerStream {
  public:
   enum class Passing {
-    kNothing,     ///< it is not shown
-    kBytes,       ///< every byte at once, as it came
-    kLines,       ///< whole lines, so that those of other streams can stand between them
-    kEndedLines,  ///< as kLines; the last one gets an end if it has none
+    kNothing,  ///< it is not shown
+    kBytes,    ///< every byte at once, as it came
+    kLines,    ///< whole lines, so that those of other streams can stand between them
   };
   struct Description {
     int rank = 0;
     Stream stream = Stream::kStdout;
     Console::Source source = 0;
     std::string prefix;
-    Passing passing = Passing::kEndedLines;
+    Passing passing = Passing::kLines;
     bool waits_for_room = true;         ///< else what a full console does not take overflows
     std::unique_ptr<LogFile> overflow;  ///< takes what overflows; none: it is dropped
     std::unique_ptr<LogFile> file;      ///< takes everything as it came; may be none

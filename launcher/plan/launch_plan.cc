@@ -58,7 +58,10 @@ Environment environment_of(const PlanInput& input, const Common& common, int loc
     result.merge(environment::rank_environment(input.agreement, local_rank, input.workers));
   }
   const int rank = input.agreement.first_rank + local_rank;
-  if (!input.error_directory.empty()) {
+  // With --rank-env never such variables are the user's affair.
+  const bool kept = input.options.rank_environment == RankEnvironment::kNever &&
+                    result.has("TORCHELASTIC_ERROR_FILE");
+  if (!input.error_directory.empty() && !kept) {
     result.set("TORCHELASTIC_ERROR_FILE", sys::join_path(input.error_directory, error_file(rank)),
                "trainit");
   }

@@ -362,6 +362,8 @@ void Supervisor::follow_suspended_worker() {
 /// Ctrl-Z reached us: the workers are in groups of their own.
 void Supervisor::suspend() {
   suspended_ = true;
+  parts_.log.info("SIGTSTP came: {} stopped until SIGCONT comes", worker_text(live_workers()));
+  parts_.record.write("signal", {{"signal", Json("SIGTSTP")}, {"to", Json("workers")}});
   for (const WorkerProcess& worker : workers_) {
     if (worker.pid > 0) family_.send(-worker.pid, SIGTSTP);
   }

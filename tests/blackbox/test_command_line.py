@@ -95,7 +95,7 @@ def test_a_slip_beside_a_job_that_runs_is_not_its_failure(trainit, start, pid1, 
 READ_WITH_THE_JOB = [["--workers", KEY, "--", "true"], ["--user", KEY, "--", "true"], ["--", KEY], ["env", "--workers", KEY]]
 
 
-@pytest.mark.parametrize("argv", [[KEY], ["env", "--format", KEY], ["exec", "--workers", KEY, "--", "true"], ["exec", "--", KEY],
+@pytest.mark.parametrize("argv", [[KEY], ["env", "--format", KEY], ["exec", "--linger", KEY, "--", "true"], ["exec", "--", KEY],
                                   ["gpus", "--workers", KEY], *READ_WITH_THE_JOB])
 def test_no_error_shows_a_secret_of_the_environment(trainit, pid1, job, argv):
     here = job()

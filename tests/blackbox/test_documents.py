@@ -220,6 +220,70 @@ def test_the_log_of_a_failure_is_what_is_printed(trainit, pid1, digits_job, page
     assert "algo-1 rank 0: ValueError: learning rate must be positive (train.py:53, exit code 1" in here.failure
 
 
+# Rank 2 raises, and while the interpreter of that goes down the others lose their connections, one after the other.
+RAISES_IN_THREE = JOINS + r"""
+say() { printf 'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line %s, in <module>\n    %s\n%s\n' "$@" >&2; }
+closed='RuntimeError: [./gloo/transport/tcp/pair.cc:598] Connection closed by peer [127.0.0.1]:9095'
+case $RANK in
+2) say 6 'raise ValueError("loss is nan")' 'ValueError: loss is nan'
+   echo >"$FIFOS/first"; read line <"$FIFOS/third"; exit 1 ;;
+0) read line <"$FIFOS/first"; say 7 'dist.all_reduce(torch.ones(4))' "$closed"; echo >"$FIFOS/second"; exec sleep 60 ;;
+1) read line <"$FIFOS/second"; say 7 'dist.all_reduce(torch.ones(4))' "$closed"; echo >"$FIFOS/third"; exec sleep 60 ;;
+esac
+"""
+
+
+@pytest.fixture
+def story(trainit, pid1, digits_job):
+    """The job of the page on failures, with stand-ins: its log, and what `failure` and `explain` say of it."""
+    here = digits_job(RAISES_IN_THREE)
+    os.mkfifo(Path(here.path["FIFOS"]) / "third")
+    end = pid1([trainit, "--workers", "3", "--", "python3", "/opt/ml/code/train.py"], job=here, env=here.path)
+    assert end.code == 1, end
+    told = {command: pid1([trainit, command], job=here).out for command in ("failure", "explain")}
+    return here, end, told
+
+
+def shapes_of_a_story(text):
+    """As `shape`, of any line; which of two that were told to stop ended first is chance."""
+    text = without_peers(text)
+    text = re.sub(r"(?m)^ +-?\d+\.\d{3} s ", "TIME ", text)
+    text = re.sub(r"as process \d+", "as process N", text)
+    text = re.sub(r"(?m)^( +\d+ +)\d+ ( +|SIGTERM|\d)", r"\1N \2", text)
+    lines = [shape(line) for line in text.splitlines()]
+    return sorted(lines) if any("killed by SIGTERM" in line for line in lines) else lines
+
+
+def test_the_page_on_failures_shows_what_is_printed(story):
+    here, end, told = story
+    page = REPOSITORY / "docs/failures.md"
+    (failure,), (time_line,) = blocks(page, "failure command"), blocks(page, "time line")
+    assert shapes_of_a_story(told["failure"]) == shapes_of_a_story(failure)
+    assert shapes_of_a_story(told["explain"].split("\n\n")[1]) == shapes_of_a_story(time_line)
+    (log,) = blocks(page, "log")
+    shown = our_shapes(without_peers(log), here.base)
+    assert shown == our_shapes(without_peers(end.err), here.base)[-len(shown):]
+
+
+def without_peers(text):
+    return re.sub(r"\[127\.0\.0\.1\]:\d+", "PEER", text)
+
+
+def test_the_walk_through_shows_the_record_that_is_written(trainit, pid1, digits_job):
+    here = digits_job(JOINS)
+    assert pid1([trainit, *COMMAND], job=here, env=here.path).code == 0
+    (shown,) = blocks(WALK_THROUGH, "record")
+    record = [json.loads(line) for line in (here.output / "data/trainit/algo-1.jsonl").read_text().splitlines()]
+    # One stand-in may end before the other has come.
+    shown = sorted(shown.splitlines(), key=lambda line: re.search(r'"event": "(\w+)"', line)[1])
+    record.sort(key=lambda event: event["event"])
+    assert [re.search(r'"event": "(\w+)"', line)[1] for line in shown] == [event["event"] for event in record]
+    for line, names in zip(shown, map(list, record)):
+        # What is left out in the document is told by "…"; of a line that is whole the members are all there are.
+        assert "…" in line or list(json.loads(line)) == names
+        assert not [name for name in names if f'"{name}":' not in line], line
+
+
 def seed_files():
     return {file.name: file.read_bytes() for file in SEED_JOB.iterdir()}
 

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -85,6 +86,27 @@ def test_a_rule_that_cannot_be_is_refused(trainit, pid1, rule):
     assert f'--rewrite is "{rule}": expected FROM:TO' in end.err
 
 
+# ---- options
+
+@pytest.mark.parametrize("argv", [["exec", "--workers", "4"], ["--log-dir", "/tmp", "exec"], ["exec", "--record=none"]])
+def test_an_option_that_exec_does_not_heed_is_refused(trainit, pid1, argv):
+    end = pid1([trainit, *argv, "--", "echo", "started"])
+    (flag,) = [word.partition("=")[0] for word in argv if word.startswith("--")]
+    assert end.code == 125 and end.out == ""
+    assert end.ours == [f"{flag} means nothing to trainit exec, which starts one command and no job; see trainit exec --help"]
+
+
+def test_the_help_of_exec_lists_what_it_heeds(trainit, pid1):
+    listed = re.findall(r"^  (--[\w-]+)", pid1([trainit, "exec", "--help"]).out, re.MULTILINE)
+    assert listed == ["--user", "--stop-budget", "--linger", "--sweep", "--rewrite", "--exit-map", "--log-level",
+                      "--log-format"]
+
+
+@pytest.mark.parametrize("argv, env", [(["--user", "nobody"], {}), ([], {"TRAINIT_USER": "nobody"})])
+def test_exec_runs_a_command_as_a_user(trainit, pid1, argv, env):
+    assert pid1([trainit, "exec", *argv, "--", "id", "-un"], env=env, cwd="/").out == "nobody\n"
+
+
 # ---- what outlives the command
 
 LEAVES_A_CHILD = "sleep 1000 >/dev/null 2>&1 & echo $!"
@@ -97,8 +119,9 @@ def test_what_outlives_a_command_is_left_alone_when_we_are_not_pid_1(trainit, pi
 
 
 def test_with_sweep_it_is_ended_there_too(trainit, pid1):
-    script = f"pid=$({trainit} exec --sweep -- sh -c '{LEAVES_A_CHILD}'); kill -0 $pid 2>/dev/null || echo gone; true"
-    assert pid1(["sh", "-c", script]).out == "gone\n"
+    script = f"pid=$({trainit} exec --sweep -- sh -c '{LEAVES_A_CHILD}'); echo $pid; kill -0 $pid || echo gone; true"
+    end = pid1(["sh", "-c", script])
+    assert re.fullmatch(r"\d+\ngone\n", end.out) and "No such process" in end.err, end
 
 
 def test_as_pid_1_it_is_asked_to_end_and_then_killed(trainit, start, program):
@@ -170,6 +193,13 @@ def test_a_mapped_code_changes_the_exit_status_alone(trainit, start, job):
 @pytest.mark.parametrize("command, code", [("exit 7", 8), ("exit 9", 9), ("kill -9 $$", 5)])
 def test_exec_maps_codes_too(trainit, pid1, command, code):
     assert pid1([trainit, "exec", "--exit-map=7=8", "--exit-map=137=5", "--", "sh", "-c", command]).code == code
+
+
+@pytest.mark.parametrize("command, code", [("/etc/passwd", 126), ("/no/such/program", 127)])
+@pytest.mark.parametrize("words", [["exec"], []])
+def test_a_command_that_cannot_be_started_has_its_code_mapped(trainit, pid1, job, words, command, code):
+    assert pid1([trainit, *words, "--", command], job=job()).code == code
+    assert pid1([trainit, *words, f"--exit-map={code}=4", "--", command], job=job()).code == 4
 
 
 @pytest.mark.parametrize("value", ["143", "143=", "x=0", "256=0", "1=-1"])

@@ -92,6 +92,7 @@ def test_a_stop_continues_what_ctrl_z_had_stopped_with_the_workers_too(trainit, 
     running.signal(signal.SIGTSTP)
     wait_for_state(worker, "T")
     wait_for_state(child, "T")
+    running.wait_for("SIGTSTP came: 1 worker stopped until SIGCONT comes", stream="err")
     running.signal(signal.SIGTERM)
     running.wait_for("leader got 15")  # it may want something of its child now
     running.wait_for("child got 18")

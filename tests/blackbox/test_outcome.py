@@ -264,6 +264,16 @@ def test_without_a_place_for_error_files_workers_are_told_of_none_and_that_is_sa
             in end.ours)
 
 
+@pytest.mark.parametrize("read_only, found", [(["/dev/shm"], "/tmp/"), (["/tmp"], "/dev/shm/")])
+def test_error_files_go_where_one_can_write_when_tmpdir_is_no_such_place(trainit, pid1, job, read_only, found):
+    here = job()
+    script = (f'mount --bind "$BASE" /mnt && for place in {" ".join(read_only)}; do mount -t tmpfs -o ro none $place; done; '
+              'cd /; exec "$@"')
+    end = pid1(["unshare", "--mount", "sh", "-c", script, "sh", trainit, "--", "sh", "-c", 'echo "$TORCHELASTIC_ERROR_FILE"'],
+               env={"BASE": str(here.base), "SAGEMAKER_BASE_DIR": "/mnt", "TMPDIR": "/proc"})
+    assert end.code == 0 and end.out.startswith(f"{found}trainit-errors-"), end
+
+
 @pytest.mark.parametrize("place", ["relative", "./relative"])
 def test_the_path_of_an_error_file_does_not_depend_on_where_a_worker_runs(trainit, pid1, job, tmp_path, place):
     (tmp_path / "relative").mkdir()

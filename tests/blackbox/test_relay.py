@@ -175,6 +175,14 @@ def test_the_pipe_that_we_write_to_stays_blocking_for_others(trainit, job, clean
     os.close(writer)
 
 
+# ---- lines without an end
+
+def test_nothing_is_put_behind_the_last_words_of_a_worker(trainit, pid1, job):
+    end = pid1([trainit, "--workers", "2", "--", "sh", "-c", "[ $RANK = 0 ] && printf abc; true"], job=job())
+    assert end.code == 0 and end.out == "abc"
+    assert not [line for line in end.ours if "line end" in line]
+
+
 # ---- a reader that stands still
 
 def start_with_a_stuck_reader(trainit, here, env, *argv):

@@ -173,6 +173,31 @@ def test_a_shell_that_somebody_opened_in_the_container_is_none_of_ours(trainit, 
     assert "got" not in shell.wait().out  # the kernel ended it with its pid namespace
 
 
+def test_a_process_beside_us_outlives_the_end_of_all_that_is_ours(trainit, pid1, job):
+    stubborn = 'trap "" TERM; kill -TERM $PPID; while :; do sleep 1; done'
+    script = f"sleep 1000 & other=$!; {trainit} --stop-budget 1s -- sh -c '{stubborn}'; kill -0 $other && echo lives"
+    end = pid1(["sh", "-c", script], job=job())
+    assert "SIGKILL for" in end.err and end.out == "lives\n", end
+
+
+def test_nobody_is_woken_while_nothing_happens(trainit, start, program, job):
+    def switches(pid):
+        text = Path(f"/proc/{pid}/status").read_text()
+        return [int(count) for count in re.findall(r"^\w*voluntary_ctxt_switches:\s+(\d+)", text, re.MULTILINE)][0]
+
+    for argv, count in ((["exec"], 1), (["--workers", "2"], 2)):
+        running = start([trainit, *argv, "--", program("signal_witness")], job=job())
+        running.wait_for("leader ready", count=count)
+        launcher = running.pid
+        wait_until(lambda: state_of(launcher) == "S", "the launcher sleeps")
+        time.sleep(0.5)  # what a start leaves to be done is done
+        before = switches(launcher)
+        time.sleep(2)
+        assert switches(launcher) == before
+        running.signal(signal.SIGTERM)
+        assert running.wait().code == 0
+
+
 # ---- signals
 
 def test_signals_are_forwarded_to_the_leaders_and_to_nobody_else(trainit, start, program, job):
@@ -381,6 +406,16 @@ def test_a_stop_signal_that_is_taken_for_another_waits_for_the_first_worker(trai
     wait_until(lambda: asks_somebody(running), "somebody is asked for the GPUs")
     running.signal(signal.SIGTERM)
     assert running.wait().code == 128 + signal.SIGUSR1
+
+
+def test_exit_codes_are_mapped_for_a_stop_before_the_first_worker_too(trainit, start, hanging_gpu_query, job):
+    here = job()
+    running = start([trainit, "--exit-map", "143=0", "--gpu-deadline", "1h", "--", "true"], job=here,
+                    env=hanging_gpu_query)
+    wait_until(lambda: asks_somebody(running), "somebody is asked for the GPUs")
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 0
+    assert "stopped by SIGTERM" in here.failure_reason and not here.success
 
 
 # ---- workers that fail, and workers that end

@@ -192,6 +192,8 @@ ssize_t send(int fd, const void* buffer, size_t size, int flags) {
 
 int setpgid(pid_t pid, pid_t group) { return fails("setpgid", pid) ? -1 : ::setpgid(pid, group); }
 
+int shutdown(int fd, int how) { return fails("shutdown", fd) ? -1 : ::shutdown(fd, how); }
+
 int signalfd(int fd, const sigset_t* signals, int flags) {
   return fails("signalfd", fd) ? -1 : ::signalfd(fd, signals, flags);
 }

@@ -64,6 +64,7 @@ int renameat2(int from_fd, const char* from, int to_fd, const char* to, unsigned
 int rmdir(const char* path);
 ssize_t send(int fd, const void* buffer, size_t size, int flags);
 int setpgid(pid_t pid, pid_t group);
+int shutdown(int fd, int how);
 int signalfd(int fd, const sigset_t* signals, int flags);
 int sigtimedwait(const sigset_t* signals, siginfo_t* info, const timespec* timeout);
 int stat(const char* path, struct ::stat* status);

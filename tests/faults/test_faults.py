@@ -63,6 +63,7 @@ ERRORS = {
     "rmdir": ["EROFS"],
     "send": ["EAGAIN", "EPIPE", PART],
     "setpgid": ["EACCES"],
+    "shutdown": ["ENOTCONN"],
     "signalfd": ["EMFILE"],
     "sigtimedwait": ["EAGAIN", "EINTR"],
     "stat": ["EACCES"],

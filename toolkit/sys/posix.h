@@ -57,6 +57,7 @@ using ::renameat2;
 using ::rmdir;
 using ::send;
 using ::setpgid;
+using ::shutdown;
 using ::signalfd;
 using ::sigtimedwait;
 using ::stat;

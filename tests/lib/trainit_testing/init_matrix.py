@@ -68,9 +68,13 @@ class Witness:
 
     def pids(self):
         """name → pid on this side."""
-        inner = {name: int(self.running.wait_for(rf"^{name} ready (\d+)")[1]) for name in self.names}
+        inner = self.inner_pids()
         outer = {inner_pid(pid): pid for pid in descendants(self.init)}
         return {name: outer[pid] for name, pid in inner.items()}
+
+    def inner_pids(self):
+        """name → pid in the namespace."""
+        return {name: int(self.running.wait_for(rf"^{name} ready (\d+)")[1]) for name in self.names}
 
     def got(self, name, number):
         return self.running.out.count(f"{name} got {int(number)}\n")
@@ -208,16 +212,30 @@ def third_term(init):
 
 
 def survivors(init):
-    """The kernel kills what an init leaves, most likely before it has printed a signal that came shortly before."""
-    told = set()
-    for _ in range(10):
-        with everybody(init, "child", "escapee") as witness:
+    """By the init's own calls: the kernel kills what it leaves, most likely before that could tell what it got."""
+    with everybody(init, "child", "escapee") as witness, tempfile.NamedTemporaryFile("r") as calls:
+        inner = witness.inner_pids()
+        with traced(witness.init, "kill,tkill,tgkill,pidfd_send_signal", calls.name):
             os.kill(witness.leader, signal.SIGTERM)
             code(witness.running)
-            told |= {name for name in NAMES[1:] if witness.got(name, signal.SIGTERM)}
-        if len(told) == 2:
-            break
-    return f"TERM for {' and '.join(WHO[name] for name in NAMES if name in told)}" if told else "nothing"
+        sent = calls.read()
+    reached = {"child": (inner["child"], -inner["leader"], -1), "escapee": (inner["escapee"], -inner["escapee"], -1)}
+    told = [WHO[name] for name, targets in reached.items()
+            if any(f"kill({target}, SIGTERM)" in sent for target in targets)]
+    return f"TERM for {' and '.join(told)}" if told else "nothing"
+
+
+@contextlib.contextmanager
+def traced(pid, calls, path):
+    """Meanwhile such system calls of a process are written to a file."""
+    tracer = subprocess.Popen(["strace", "-qq", "-p", str(pid), "-e", f"trace={calls}", "-e", "signal=none", "-o", path])
+    try:
+        assert came(lambda: status(pid, "TracerPid") == [str(tracer.pid)], PATIENCE), "strace does not begin"
+        yield
+        tracer.wait(PATIENCE)  # it ends with the process
+    finally:
+        tracer.kill()
+        tracer.wait()
 
 
 CLEAN_UP = """

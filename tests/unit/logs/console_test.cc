@@ -112,18 +112,20 @@ TEST_CASE_FIXTURE(PipeConsole, "a line of our own does not wait for a line that 
 TEST_CASE_FIXTURE(PatientConsole, "a line of our own does not wait for somebody who has ended") {
   console.append(0, "", "last words");
   console.say("trainit: waits\n");
-  console.source_ended(0, false);
+  console.source_ended(0);
   console.say("trainit: hello\n");
   CHECK(written() == "last words\ntrainit: waits\ntrainit: hello\n");
 }
 
-TEST_CASE_FIXTURE(PipeConsole,
-                  "a source that ends can have its open line ended, only if it is its own") {
+TEST_CASE_FIXTURE(PipeConsole, "nothing is put behind the last words of a source") {
   console.append(1, "[1] ", "one");
-  console.source_ended(1, true);
+  console.source_ended(1);
+  CHECK(written() == "[1] one");
+  CHECK(console.counts().inserted_line_ends == 0);
   console.append(2, "[2] ", "two");
-  console.source_ended(1, true);
-  CHECK(written() == "[1] one\n[2] two");
+  console.source_ended(1);
+  CHECK(written() == "\n[2] two");
+  CHECK(console.counts().inserted_line_ends == 1);
 }
 
 TEST_CASE_FIXTURE(PipeConsole, "what the reader does not take is queued, and comes later whole") {

@@ -286,14 +286,19 @@ TEST_CASE("rank 0 is plain and the others are named") {
   CHECK(test.err_text == "[rank 3] warning\n");
 }
 
-TEST_CASE("a last line without an end is given one when there are several workers") {
+TEST_CASE("a last line without an end stays without one, unless somebody writes behind it") {
   TestRelay test(2);
-  Worker one = test.add(1);
+  Worker one = test.add(1), two = test.add(2);
   write_all(one.out.get(), "whole\nlast");
   one.end();
-  test.drain();
-  CHECK(test.out_text == "[rank 1] whole\n[rank 1] last\n");
+  test.run_until_out("[rank 1] whole\n[rank 1] last");
+  CHECK(test.out_text == "[rank 1] whole\n[rank 1] last");
   CHECK(test.relay.counts().inserted_line_ends == 0);
+  write_all(two.out.get(), "more\n");
+  two.end();
+  test.drain();
+  CHECK(test.out_text == "[rank 1] whole\n[rank 1] last\n[rank 2] more\n");
+  CHECK(test.relay.counts().inserted_line_ends == 1);
 }
 
 TEST_CASE("an unfinished line is shown after a while, and given an end when another rank speaks") {
@@ -310,7 +315,7 @@ TEST_CASE("an unfinished line is shown after a while, and given an end when anot
   one.end();
   two.end();
   test.drain();
-  CHECK(test.out_text == "[rank 1] \rstep 1\rstep 2\n[rank 2] hello\n[rank 1] \rstep 3\n");
+  CHECK(test.out_text == "[rank 1] \rstep 1\rstep 2\n[rank 2] hello\n[rank 1] \rstep 3");
 }
 
 TEST_CASE("a line written in two halves at once is not shown in two") {
@@ -621,7 +626,7 @@ TEST_CASE("the prefix is as it was asked for, also of one worker") {
   write_all(nine.out.get(), "hello\nlast");
   nine.end();
   test.drain();
-  CHECK(test.out_text == "algo-1/1: hello\nalgo-1/1: last\n");
+  CHECK(test.out_text == "algo-1/1: hello\nalgo-1/1: last");
 }
 
 TEST_CASE("rank 0 has a prefix when that was asked for") {

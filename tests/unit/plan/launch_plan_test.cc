@@ -277,6 +277,15 @@ TEST_CASE("each worker has an error file of its own") {
   CHECK(given.variable("TORCHELASTIC_ERROR_FILE", 1).starts_with("/tmp/errors/"));
 }
 
+TEST_CASE("workers without ranks keep the error file that their caller told them") {
+  Given given;
+  given.error_directory = "/tmp/errors";
+  given.options.rank_environment = RankEnvironment::kNever;
+  CHECK(given.variable("TORCHELASTIC_ERROR_FILE", 0).starts_with("/tmp/errors/"));
+  given.inherit("TORCHELASTIC_ERROR_FILE", "/outer/error.json");
+  CHECK(given.variable("TORCHELASTIC_ERROR_FILE", 0) == "/outer/error.json");
+}
+
 TEST_CASE("the cpus within the quota are shared out as OpenMP threads, at least one each") {
   Given given;
   given.set_workers(4);

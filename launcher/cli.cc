@@ -55,8 +55,10 @@ Result<Options> make_options(const CommandLine& line, const Hyperparameters& hyp
       return m.name == row.hyperparameter();
     });
     if (member != given.end()) {
-      TRAINIT_TRY(
-          apply(row, option_text(member->value), "the hyperparameter " + member->name, options));
+      const std::string text = option_text(member->value);
+      if (text.find('\0') != std::string::npos)
+        return fail(fmt::format("the hyperparameter {} has a NUL character", member->name));
+      TRAINIT_TRY(apply(row, text, "the hyperparameter " + member->name, options));
     } else if (const std::string* value = environment.find(row.variable())) {
       TRAINIT_TRY(apply(row, *value, row.variable(), options));
     }

@@ -69,6 +69,7 @@ struct Options {
   // platform
   PlatformArgument platform_argument = PlatformArgument::kAuto;
   bool require_gpus = false;
+  const char* gpu_probe = "auto";  ///< as TRAINIT_GPU_PROBE says it to hardware/
   std::chrono::milliseconds gpu_deadline{10'000};
 };
 

@@ -166,7 +166,9 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
   log.info("{}", describe_job(context));
   for (const std::string& warning : job.warnings) log.warning("{}", warning);
   Preparation preparation;
-  preparation.hardware = detect_hardware(context.inherited, hardware_options(context.options));
+  Environment environment = context.inherited;
+  environment.set("TRAINIT_GPU_PROBE", context.options.gpu_probe, "--gpu-probe");
+  preparation.hardware = detect_hardware(environment, hardware_options(context.options));
   log.info("{}", hardware::describe(preparation.hardware));
   for (const std::string& warning :
        hardware::warnings(preparation.hardware, job.resources.instance_type)) {

@@ -82,7 +82,9 @@ constexpr CommandOption kCommandOptions[] = {
 /// and hold what nobody should see.
 class WordReader {
  public:
-  WordReader(std::span<const std::string> words, CommandLine& line) : words_(words), line_(line) {}
+  /// `command` is the one that needs no word, because the binary is called so; or empty.
+  WordReader(std::string_view command, std::span<const std::string> words, CommandLine& line)
+      : words_(words), line_(line), command_(command) {}
 
   Result<void> read() {
     while (next_ < words_.size()) {
@@ -231,9 +233,8 @@ Result<CommandLine> parse_command_line(std::span<char* const> argv) {
   for (; index < argv.size() && std::string_view(argv[index]) != "--"; ++index)
     ours.emplace_back(argv[index]);
   for (++index; index < argv.size(); ++index) line.worker_command.emplace_back(argv[index]);
-  TRAINIT_TRY(WordReader(ours, line).read());
-  if (!argv.empty() && base_name(argv[0]) == kTrain && line.command != "help")
-    line.command = kTrain;
+  const bool called_train = !argv.empty() && base_name(argv[0]) == kTrain;
+  TRAINIT_TRY(WordReader(called_train ? kTrain : "", ours, line).read());
   return line;
 }
 

@@ -64,7 +64,8 @@ Result<std::string> find_python(const Options& options, const Environment& envir
       options.python.empty() ? environment.get_or("SAGEMAKER_PYTHON", "") : options.python;
   if (!named.empty()) {
     const auto found = sys::find_executable(named, path, "");
-    if (found && is_executable(*found)) return *found;
+    // The script runs in the code directory, and the name is of somebody who looked from here.
+    if (found && is_executable(*found)) return sys::absolute_path(*found);
     return fail(fmt::format("the Python that {} names, {}, cannot be run: there is no such program",
                             options.python.empty() ? "SAGEMAKER_PYTHON" : "--python", named),
                 127);
@@ -89,6 +90,7 @@ Result<std::string> code_directory(const TrainingJob& job) {
       job.hyperparameters.platform_text("sagemaker_submit_directory").value_or(job.paths.code);
   std::string directory = submitted;
   if (directory.starts_with("file://")) directory.erase(0, 7);
+  if (directory.starts_with("localhost/")) directory.erase(0, std::string_view("localhost").size());
   if (directory.starts_with("s3://")) {
     return fail(fmt::format(
         "sagemaker_submit_directory is {}, and this trainit does not fetch code from S3: put the "
@@ -111,7 +113,7 @@ Result<std::string> code_directory(const TrainingJob& job) {
                     "when the image is built",
                     directory));
   }
-  return directory;
+  return sys::absolute_path(directory);
 }
 
 namespace {
@@ -154,7 +156,9 @@ Result<std::vector<std::string>> script_argv(const std::string& directory,
   }
   const Result<std::string> python = find_python(options, inherited, directory);
   if (!python) {
-    return fail(fmt::format("{}, and {} needs one; set --python", python.error().message, program),
+    const bool named = !options.python.empty() || !inherited.get_or("SAGEMAKER_PYTHON", "").empty();
+    return fail(fmt::format("{}, and {} needs one{}", python.error().message, program,
+                            named ? "" : "; set --python"),
                 python.error().exit_code);
   }
   if (kind == EntryPoint::kModule)
@@ -194,7 +198,8 @@ Result<Command> find_script(const std::string& program, const TrainingJob& job,
   command.python_path = command.directory + (inherited_path.empty() ? "" : ":" + inherited_path);
   command.program = {
       program,
-      job.hyperparameters.platform_text("sagemaker_submit_directory").value_or(command.directory)};
+      job.hyperparameters.platform_text("sagemaker_submit_directory").value_or(command.directory),
+      command.directory};
   if (sys::exists(sys::join_path(command.directory, "requirements.txt"))) {
     command.warnings.push_back(
         fmt::format("{}/requirements.txt is not installed: this trainit installs nothing; install "

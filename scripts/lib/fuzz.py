@@ -168,6 +168,7 @@ def built_targets():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="targets at a time")
     parser.add_argument("--merge", action="store_true")
     parser.add_argument("--report", type=Path)
     parser.add_argument("targets", nargs="*", metavar="TARGET")
@@ -178,7 +179,7 @@ def main():
         say(f"there is no target {', '.join(unknown)}; there are: {', '.join(known)}")
         return 2
     task = merge if arguments.merge else lambda target: fuzz(target, arguments.seconds)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=arguments.jobs) as pool:
         outcomes = list(pool.map(task, arguments.targets or known))
     for outcome in outcomes:
         if outcome.problem:

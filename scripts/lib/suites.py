@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as xml
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -221,7 +222,8 @@ def fuzz():
     report = RESULTS / "fuzz.xml"
     log = report.with_suffix(".log")
     report.unlink(missing_ok=True)
-    code = run([sys.executable, REPOSITORY / "scripts/lib/fuzz.py", "--seconds", seconds, "--report", report], log)
+    code = run(["nice", "-n", "19", sys.executable, REPOSITORY / "scripts/lib/fuzz.py", "--jobs", "1",
+                "--seconds", seconds, "--report", report], log)
     count = junit_count(report, code, passing_codes=(0, 1))
     if count.failed:
         show(log)
@@ -233,6 +235,8 @@ class Suite:
     presets: list
     what: str
     run: object
+    #: Suites of one lane run one after the other, and lanes at the same time.
+    lane: str = "main"
 
 
 SUITES = {
@@ -243,8 +247,10 @@ SUITES = {
     "blackbox-dev": Suite(["dev"], "the binary with sanitizers, as PID 1, from outside",
                           lambda: pytest("blackbox-dev", ["blackbox"], binary("dev"), namespace=OWN_PIDS)),
     "blackbox": Suite(["release"], "the static binary, as PID 1, from outside",
-                      lambda: pytest("blackbox", ["blackbox"], binary("release"), namespace=OWN_PIDS)),
-    "fuzz": Suite(["fuzz"], "inputs that are made up, a minute a target, against what must always hold", fuzz),
+                      lambda: pytest("blackbox", ["blackbox"], binary("release"), namespace=OWN_PIDS),
+                      lane="waits much, computes little"),
+    "fuzz": Suite(["fuzz"], "inputs that are made up, a minute a target, against what must always hold", fuzz,
+                  lane="takes what CPU time the others leave"),
     "faults": Suite(["dev"], "each system call of small jobs fails, one run each, with sanitizers",
                     lambda: pytest("faults", ["faults"], binary("dev"), namespace=OWN_PIDS)),
     "crash": Suite(["release"], "killed at each system call of small jobs, one run each",
@@ -259,20 +265,28 @@ SUITES = {
 }
 
 
+def run_suite(name):
+    started = time.monotonic()
+    count = SUITES[name].run()
+    lines = [f"{name}: {count.with_skipped()} ({time.monotonic() - started:.0f} s)"]
+    lines += [f"  skipped {times}: {reason}" for reason, times in sorted(count.skip_reasons.items())]
+    if count.ran() == 0:
+        lines.append(f"{name}: ran nothing, which counts as a failure")
+    say("\n".join(lines))
+    return count
+
+
 def run_suites(names):
     """The sum over the suites, and whether each of them ran something."""
-    total, complete = Count(), True
+    lanes = {}
     for name in names:
-        started = time.monotonic()
-        count = SUITES[name].run()
-        say(f"{name}: {count.with_skipped()} ({time.monotonic() - started:.0f} s)")
-        for reason, times in sorted(count.skip_reasons.items()):
-            say(f"  skipped {times}: {reason}")
-        if count.ran() == 0:
-            say(f"{name}: ran nothing, which counts as a failure")
-            complete = False
+        lanes.setdefault(SUITES[name].lane, []).append(name)
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        counts = [count for lane in pool.map(lambda lane: list(map(run_suite, lane)), lanes.values()) for count in lane]
+    total = Count()
+    for count in counts:
         total.add(count)
-    return total, complete
+    return total, all(count.ran() for count in counts)
 
 
 def main():

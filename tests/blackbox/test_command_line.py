@@ -30,6 +30,25 @@ def test_a_binary_called_train_trains(trainit, pid1, job, tmp_path):
     assert pid1([str(tmp_path / "train"), "train"], job=here).out == "as train\n"
 
 
+@pytest.mark.parametrize("word, told", [("--version", "trainit 0"), ("--help", "--workers")])
+def test_a_binary_called_train_tells_about_itself_too(trainit, pid1, job, tmp_path, word, told):
+    (tmp_path / "train").symlink_to(trainit)
+    here = job()
+    end = pid1([str(tmp_path / "train"), word], job=here)
+    assert end.code == 0 and told in end.out and here.failure is None and not here.success
+
+
+def test_a_binary_called_train_is_no_other_command(trainit, pid1, job, tmp_path):
+    (tmp_path / "train").symlink_to(trainit)
+    end = pid1([str(tmp_path / "train"), "exec", "--", "echo", "started"], job=job())
+    assert end.code == 125 and end.out == "" and '"exec" is none of trainit' in end.err
+
+
+def test_a_nul_in_an_option_is_refused(trainit, pid1, job):
+    end = pid1([trainit, "--", "true"], job=job(raw_hyperparameters={"trainit_record": "/tmp/a\0b"}))
+    assert end.code == 125 and "the hyperparameter trainit_record has a NUL character" in end.err
+
+
 def test_serve_is_refused_with_a_sentence(trainit, pid1, job):
     end = pid1([trainit, "serve"], job=job())
     assert end.code == 125 and "inference" in end.err

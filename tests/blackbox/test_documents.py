@@ -7,11 +7,13 @@ lines have to have the shape of those in the document: numbers, times and the ma
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 from trainit_testing import store_client
+from trainit_testing.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 README = REPOSITORY / "README.md"
@@ -183,6 +185,11 @@ Client.of_worker().join()'
 """
 
 
+ALL_JOIN = JOINS + r""": > "$FIFOS/joined.$RANK"
+for rank in $(seq 0 $((WORLD_SIZE - 1))); do while [ ! -e "$FIFOS/joined.$rank" ]; do sleep 0.01; done; done
+"""
+
+
 @pytest.mark.parametrize("page", [README, WALK_THROUGH], ids=name_of)
 def test_the_log_of_a_success_is_what_is_printed(trainit, pid1, digits_job, page):
     here = digits_job(JOINS + "echo epoch 1 loss 2.17")
@@ -220,8 +227,29 @@ def test_the_log_of_a_failure_is_what_is_printed(trainit, pid1, digits_job, page
     assert "algo-1 rank 0: ValueError: learning rate must be positive (train.py:53, exit code 1" in here.failure
 
 
+OBEYS = r"""
+trap '[ $RANK = 0 ] && echo "asked to stop: checkpoint after epoch 5 written to /opt/ml/checkpoints/checkpoint.pt"; exit 0' TERM
+""" + JOINS + r"""
+[ $RANK = 0 ] && echo "epoch 5 loss 0.19"
+while :; do sleep 0.01; done
+"""
+
+
+def test_the_log_of_a_stop_is_what_is_printed(trainit, start, digits_job):
+    here = digits_job(OBEYS)
+    running = start([trainit, *COMMAND], job=here, env=here.path)
+    running.wait_for("epoch 5")
+    wait_until(lambda: '"rendezvous"' in (here.output / "data/trainit/algo-1.jsonl").read_text(), "both have come")
+    running.signal(signal.SIGTERM)
+    end = running.wait()
+    (shown,) = blocks(WALK_THROUGH, "log of a stop")
+    ours = our_shapes(end.err, here.base)
+    assert end.code == 0 and our_shapes(shown, here.base) == ours[ours.index("trainit: SIGTERM came: stopping 2 workers"):]
+    assert [line for line in shown.splitlines() if not line.startswith("trainit: ")] == end.out.splitlines()
+
+
 # Rank 2 raises, and while the interpreter of that goes down the others lose their connections, one after the other.
-RAISES_IN_THREE = JOINS + r"""
+RAISES_IN_THREE = ALL_JOIN + r"""
 say() { printf 'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line %s, in <module>\n    %s\n%s\n' "$@" >&2; }
 closed='RuntimeError: [./gloo/transport/tcp/pair.cc:598] Connection closed by peer [127.0.0.1]:9095'
 case $RANK in
@@ -270,11 +298,11 @@ def without_peers(text):
 
 
 def test_the_walk_through_shows_the_record_that_is_written(trainit, pid1, digits_job):
-    here = digits_job(JOINS)
+    here = digits_job(ALL_JOIN)
     assert pid1([trainit, *COMMAND], job=here, env=here.path).code == 0
     (shown,) = blocks(WALK_THROUGH, "record")
     record = [json.loads(line) for line in (here.output / "data/trainit/algo-1.jsonl").read_text().splitlines()]
-    # One stand-in may end before the other has come.
+    # Which of the two ends first is chance.
     shown = sorted(shown.splitlines(), key=lambda line: re.search(r'"event": "(\w+)"', line)[1])
     record.sort(key=lambda event: event["event"])
     assert [re.search(r'"event": "(\w+)"', line)[1] for line in shown] == [event["event"] for event in record]

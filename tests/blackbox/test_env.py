@@ -45,6 +45,22 @@ def test_a_job_of_several_hosts_is_shown_with_the_ranks_that_this_host_expects(t
     assert any("3 hosts with 4 workers each" in line for line in end.ours)
 
 
+#: Told to each run anew, and what only a shell adds.
+OF_ONE_RUN = {"MASTER_PORT", "JAX_COORDINATOR_ADDRESS", "TORCHELASTIC_ERROR_FILE", "_"}
+
+
+@pytest.mark.parametrize("words", [["--workers", "1"], ["--workers", "2", "--rank-env", "always"], ["--rank-env", "never"]])
+def test_what_is_shown_is_what_a_worker_gets(trainit, pid1, job, words):
+    here = job(hyperparameters={"epochs": 3, "name": "a b"}, channels={"train": {}})
+    shown = json.loads(pid1([trainit, "env", *words, "--", "env"], job=here).out)["environment"]
+    printed = pid1([trainit, *words, "--log-ranks", "0", "--", "env", "-0"], job=here)
+    seen = dict(pair.split("=", 1) for pair in printed.out.split("\0") if pair)
+    for variables in (shown, seen):
+        for name in OF_ONE_RUN:
+            variables.pop(name, None)
+    assert seen == shown
+
+
 EXPLAINED = {
     "json": r'"SM_HP_EPOCHS": {"value": "3", "origin": "hyperparameters.json"}',
     "shell": '# "SM_HP_EPOCHS": "hyperparameters.json"\nexport SM_HP_EPOCHS=\'3\'\n',

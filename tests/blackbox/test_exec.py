@@ -124,14 +124,12 @@ def test_with_sweep_it_is_ended_there_too(trainit, pid1):
     assert re.fullmatch(r"\d+\ngone\n", end.out) and "No such process" in end.err, end
 
 
-def test_as_pid_1_it_is_asked_to_end_and_then_killed(trainit, start, program):
-    command = f"{program('signal_witness')} -e -i escapee & while [ ! -e /tmp/go-$$ ]; do sleep 0.01; done; " \
-              "rm /tmp/go-$$; kill -9 $!"
-    running = start([trainit, "exec", "--linger", "300ms", "--", "sh", "-c", f"echo shell $$; {command}"])
-    shell = running.wait_for(r"shell (\d+)")[1]
+def test_as_pid_1_it_is_asked_to_end_and_then_killed(trainit, start, program, tmp_path):
+    command = f"{program('signal_witness')} -e -i escapee & while [ ! -e go ]; do sleep 0.01; done; kill -9 $!"
+    running = start([trainit, "exec", "--linger", "300ms", "--", "sh", "-c", command], cwd=tmp_path)
     running.wait_for("escapee ready")
     running.wait_for("leader ready")
-    Path(f"/tmp/go-{shell}").touch()
+    (tmp_path / "go").touch()
     end = running.wait()
     assert end.code == 0 and "escapee got 15" in end.out
 

@@ -180,6 +180,32 @@ def test_the_interpreter_can_be_chosen(trainit, pid1, job, tmp_path, how):
     assert end.out == "chosen train.py\n", end.err
 
 
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_the_path_of_an_interpreter_starts_where_trainit_was_started(trainit, pid1, job, tmp_path, python_at, how):
+    python_at(tmp_path / "venv/bin/python", "chosen")
+    words, env = (["--python", "venv/bin/python"], {}) if how == "option" else ([], {"SAGEMAKER_PYTHON": "venv/bin/python"})
+    end = pid1([trainit, *words], job=script_job(job), env=env, cwd=tmp_path)
+    assert end.out == "chosen\n", end
+
+
+def test_an_interpreter_that_was_named_and_is_not_there_brings_no_advice_to_name_it(trainit, pid1, job):
+    end = pid1([trainit, "--python", "/no/python"], job=script_job(job))
+    assert end.code == 127
+    assert "the Python that --python names, /no/python, cannot be run: there is no such program, and train.py needs one\n" in end.err
+
+
+WHERE = "import os; print(os.getcwd(), os.environ['PYTHONPATH'], os.environ['SM_SOURCE_DIR'])"
+
+
+@pytest.mark.parametrize("form", ["src", "{base}/src", "file://{base}/src", "file://localhost{base}/src"])
+def test_the_code_directory_may_be_named_in_any_way(trainit, pid1, job, tmp_path, form):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/train.py").write_text(WHERE)
+    here = job(hyperparameters={"sagemaker_program": "train.py", "sagemaker_submit_directory": form.format(base=tmp_path)})
+    end = pid1([trainit], job=here, cwd=tmp_path)
+    assert end.out == f"{tmp_path}/src {tmp_path}/src {tmp_path}/src\n", end
+
+
 @pytest.fixture
 def python_at():
     """python_at(FILE, name): a program there that says who was run."""

@@ -6,9 +6,12 @@ keep away from it, and each has a test of its own that shows both behaviours.
 
 import json
 import os
+import re
+import subprocess
 
 import pytest
 
+from trainit_testing import jobs
 from trainit_testing.both_sides import (CONFORMANCE, EXCEPTIONS, JOBS, SEED, answers, assert_documented,
                                         second_spellings, write_job, write_tool)
 from trainit_testing.cache import peer
@@ -102,6 +105,18 @@ def test_the_document_tells_each_exception_and_each_variable():
         assert f"| {row} |" in text
     for name in EXCEPTIONS["additions"]:
         assert f"| `{name}` |" in text
+
+
+def test_the_document_has_a_row_for_whatever_a_worker_is_given(trainit, tmp_path):
+    """Of a job with ranks, with all that a platform may say of one host."""
+    rows = re.findall(r"^\| (`.*?`) \|", DOCUMENT.read_text(), re.MULTILINE)
+    named = [re.escape(name).replace(re.escape("<NAME>"), ".+") for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    here = jobs.lay_out(tmp_path / "job")
+    told = subprocess.run([trainit, "env", "--workers", "2", "--nccl-comm-id", "--", "true"], check=True, text=True,
+                          stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"], **here.env}).stdout
+    given = set(json.loads(told)["environment"]) - {"PATH", *here.env}
+    assert len(given) > 60
+    assert [name for name in sorted(given) if not any(re.fullmatch(row, name) for row in named)] == []
 
 
 # ------------------------------------------------------------------------- each documented exception

@@ -377,7 +377,7 @@ def runs_of(launcher, tmp_path):
         untouched = run(case, place)
         assert not untouched.problems, str(untouched)
         started = time.monotonic()
-        with ThreadPoolExecutor(2 * os.cpu_count()) as pool:
+        with ThreadPoolExecutor(4 * os.cpu_count()) as pool:  # most of them wait most of the time
             runs = list(pool.map(lambda fault: run(case, place, fault, **options), faults_of(untouched.calls)))
         struck = [result for result in runs if result.struck]
         print(f"{case}, {place}: {len(struck)} of {len(runs)} runs struck, {time.monotonic() - started:.1f} s")

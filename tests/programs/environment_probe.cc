@@ -34,7 +34,8 @@ Program program_of(const TrainingJob& job, const Environment& inherited) {
   const Hyperparameters& parameters = job.hyperparameters;
   return {inherited.get_or("SAGEMAKER_PROGRAM",
                            parameters.platform_text("sagemaker_program").value_or("")),
-          parameters.platform_text("sagemaker_submit_directory").value_or("")};
+          parameters.platform_text("sagemaker_submit_directory").value_or(""),
+          {}};
 }
 
 Json texts(const std::vector<std::string>& items) {

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,34 @@ def test_the_last_line_is_the_plain_sum_and_what_was_skipped_stands_before_it(su
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("one: 2 passed, 0 failed, 1 skipped (")
     assert lines[-2:] == ["3 skipped, for the reasons above", "3 passed, 1 failed"]
+
+
+def test_lanes_run_at_the_same_time_and_the_suites_of_one_after_each_other(suites, monkeypatch, capsys):
+    meeting, running = threading.Barrier(2, timeout=20), []
+
+    def meet():
+        running.append(None)
+        meeting.wait()
+        assert len(running) == 2
+        return suites.Count(passed=1)
+
+    monkeypatch.setattr(suites, "SUITES", {
+        "first": suites.Suite([], "", meet),
+        "beside": suites.Suite([], "", meet, lane="other"),
+        "second": suites.Suite([], "", lambda: suites.Count(passed=3))})
+    total, complete = suites.run_suites(["first", "beside", "second"])
+    assert complete and total.passed == 5
+    assert capsys.readouterr().out.splitlines()[-1].startswith("second: 3 passed")
+
+
+def test_a_suite_that_breaks_down_is_no_pass(suites, monkeypatch):
+    def breaks_down():
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(suites, "SUITES", {"one": suites.Suite([], "", lambda: suites.Count(passed=1), lane="other"),
+                                           "two": suites.Suite([], "", breaks_down)})
+    with pytest.raises(OSError):
+        suites.run_suites(["one", "two"])
 
 
 def test_what_cannot_be_built_is_a_failure(suites, monkeypatch, capsys):

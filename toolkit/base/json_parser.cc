@@ -18,7 +18,6 @@ constexpr std::size_t kMostDigits = 4300;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 /// An ASCII character that stands for itself in a string.
 bool is_plain(char c) {
@@ -273,7 +272,8 @@ std::string Parser::place(std::size_t offset) const {
 }
 
 std::string Parser::found() const {
-  constexpr std::size_t kLongestWord = 20;
+  // Any other word may be a part of a secret whose quotes were forgotten.
+  constexpr std::string_view kWords[] = {"True", "False", "None", "nan", "inf", "undefined"};
   const std::string_view rest = text_.substr(at_);
   if (rest.empty()) return "the end of the text";
   const utf8::Decoded next = utf8::decode(rest);
@@ -284,11 +284,11 @@ std::string Parser::found() const {
     return fmt::format("the character U+{:04X}", next.code_point);
   }
   if (next.code_point == '\'') return "\"'\"";
-  std::size_t end = next.length;
-  if (is_letter(rest[0])) {
-    while (end < std::min(rest.size(), kLongestWord) && is_letter(rest[end])) ++end;
+  std::string_view shown = rest.substr(0, next.length);
+  for (const std::string_view word : kWords) {
+    if (rest.starts_with(word)) shown = word;
   }
-  return fmt::format("'{}'", rest.substr(0, end));
+  return fmt::format("'{}'", shown);
 }
 
 }  // namespace

@@ -49,11 +49,11 @@ std::vector<std::string> json_arguments(const Json::Object& hyperparameters) {
   return result;
 }
 
-/// `text` as an argument of a process; `name` is the hyperparameter's, for the error.
+/// `text` as an argument of a process; `name` is the option's that it belongs to, for the error.
 Result<std::string> to_argument(const std::string& text, const std::string& name) {
   const auto bytes = process_bytes(text);
   if (!bytes) {
-    return fail(fmt::format("hyperparameters.json: the argument made of {} {}", quoted(name),
+    return fail(fmt::format("hyperparameters.json: the value of {} {}", quoted(name),
                             bytes.error().message));
   }
   if (bytes->size() + 1 > kMaxVariableBytes) {

@@ -112,7 +112,8 @@ void write_source(VariableWriter& out, const HostFacts& facts) {
     out.text("SM_SOURCE_DIR", sys::join_path(paths.input_data, "code"), "sourcecode.json");
     out.text("SM_ENTRY_SCRIPT", named ? *script->string() : facts.program.name, "sourcecode.json");
   } else if (!facts.program.name.empty()) {
-    out.text("SM_SOURCE_DIR", paths.code, kTrainit);
+    const std::string& directory = facts.program.directory;
+    out.text("SM_SOURCE_DIR", directory.empty() ? paths.code : directory, kTrainit);
     out.text("SM_ENTRY_SCRIPT", facts.program.name, program_origin(facts));
   }
   if (facts.drivers.distributed) {

@@ -17,8 +17,9 @@ enum class Contract { kToolkit, kV3 };
 
 /// What runs in this job, as far as variables speak of it.
 struct Program {
-  std::string name;    ///< SM_USER_ENTRY_POINT: "train.py"; empty for a command
-  std::string source;  ///< SM_MODULE_DIR: where the code came from; empty: the code directory
+  std::string name;       ///< SM_USER_ENTRY_POINT: "train.py"; empty for a command
+  std::string source;     ///< SM_MODULE_DIR: where the code came from; empty: the code directory
+  std::string directory;  ///< SM_SOURCE_DIR: where the code is; empty: the code directory
 };
 
 /// The kernel's limit for one argument and for one "NAME=value", its final NUL included

@@ -20,6 +20,13 @@ constexpr std::array<std::string_view, 9> kKeyWords = {
 };
 /// Of many things that are no secret, too: input_keys, special_tokens.
 constexpr std::array<std::string_view, 3> kSeveralWords = {"keys", "apikeys", "tokens"};
+/// What a word that is written together may end with: dbpassword, pgpassword, authtoken.
+constexpr std::array<std::string_view, 6> kPasswordEndings = {
+    "password", "passwords", "passwd", "passphrase", "secret", "secrets",
+};
+constexpr std::array<std::string_view, 6> kKeyEndings = {
+    "token", "apikey", "secretkey", "accesskey", "privatekey", "sshpass",
+};
 constexpr std::array<std::string_view, 7> kPlaceWords = {
     "file", "path", "dir", "directory", "sock", "socket", "location",
 };
@@ -44,8 +51,11 @@ Words words_of(std::string_view name) {
     if (!is_word_character(name[i]) || begins_word(name, i)) words.emplace_back();
     if (is_word_character(name[i])) words.back() += name[i];
   }
+  for (std::string& word : words) {
+    word.erase(word.find_last_not_of("0123456789") + 1);  // password2
+    word = to_lower_ascii(word);
+  }
   std::erase(words, "");
-  for (std::string& word : words) word = to_lower_ascii(word);
   return words;
 }
 
@@ -56,11 +66,20 @@ bool any_of(const Words& words, const std::array<std::string_view, size>& wanted
   });
 }
 
+template <std::size_t size>
+bool any_ends_with(const Words& words, const std::array<std::string_view, size>& endings) {
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return std::any_of(endings.begin(), endings.end(),
+                       [&](std::string_view ending) { return word.ends_with(ending); });
+  });
+}
+
 SecretKind kind_of(const Words& words) {
   // PWD alone is the working directory.
   const bool directory = words == Words{"pwd"} || words == Words{"oldpwd"};
-  if (!directory && any_of(words, kPasswordWords)) return SecretKind::kPassword;
-  if (any_of(words, kKeyWords)) return SecretKind::kKey;
+  if (!directory && (any_of(words, kPasswordWords) || any_ends_with(words, kPasswordEndings)))
+    return SecretKind::kPassword;
+  if (any_of(words, kKeyWords) || any_ends_with(words, kKeyEndings)) return SecretKind::kKey;
   return any_of(words, kSeveralWords) ? SecretKind::kSeveral : SecretKind::kNone;
 }
 

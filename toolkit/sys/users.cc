@@ -111,7 +111,9 @@ Result<void> give_entry(BorrowedFd directory, const char* name, const std::strin
     return fail(fmt::format("giving {} to uid {}: {} came", path, owner.uid, signal_name(*signal)));
   }
   const auto failed = [&] {
-    return fail(fmt::format("giving {} to uid {}: {}", path, owner.uid, errno_text(errno)));
+    const bool powerless = errno == EPERM && ::geteuid() != 0;
+    return fail(fmt::format("giving {} to uid {}: {}{}", path, owner.uid, errno_text(errno),
+                            powerless ? "; only root can, so trainit has to start as root" : ""));
   };
   struct stat status = {};
   if (::fstatat(directory.get(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) return failed();

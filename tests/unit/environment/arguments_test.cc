@@ -128,7 +128,7 @@ TEST_CASE("an argument that no process can be given is an error that names the h
   // Harmless in a variable, where it is escaped; the argument has it bare.
   CHECK(
       error(R"({"map": {"k": "a\u0000b"}})") ==
-      R"(hyperparameters.json: the argument made of "--map" has a NUL character, which no process can be given)");
+      R"(hyperparameters.json: the value of "--map" has a NUL character, which no process can be given)");
   CHECK(error(R"({"long": ")" + std::string(kMaxVariableBytes, 'x') + "\"}") ==
         "hyperparameters.json: the value of \"--long\" is too long for an argument: 131072 bytes, "
         "and the "

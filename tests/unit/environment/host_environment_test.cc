@@ -30,7 +30,7 @@ ExampleJob two_hosts() {
       R"({"training": {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated",
                        "RecordWrapperType": "None"}, "my-data": {"TrainingInputMode": "File"}})",
       kTwoHosts);
-  example.program = {"train.py", "s3://bucket/job/source/sourcedir.tar.gz"};
+  example.program = {"train.py", "s3://bucket/job/source/sourcedir.tar.gz", ""};
   example.hardware.gpus.devices.resize(8);
   example.hardware.gpus.source = "libcuda";
   example.hardware.cpus.online = 128;

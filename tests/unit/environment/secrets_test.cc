@@ -50,16 +50,27 @@ TEST_CASE("names that hold a secret's word look secret") {
                            "API_KEYS",
                            "list_of_keys",
                            "hf-tokens",
-                           "myAuthToken"}) {
+                           "myAuthToken",
+                           "dbpassword",
+                           "PGPASSWORD",
+                           "mysecret",
+                           "accesstoken",
+                           "NGROK_AUTHTOKEN",
+                           "secretkey",
+                           "HFTOKEN",
+                           "SSHPASS",
+                           "password1",
+                           "TOKEN_2",
+                           "key2"}) {
     CAPTURE(name);
     CHECK(looks_secret(name));
   }
 }
 
 TEST_CASE("names that only sound like it do not") {
-  for (const char* name :
-       {"tokenizer", "TOKENIZERS_PARALLELISM", "keyboard", "monkey", "author", "secretary",
-        "compass", "PATH", "bypass", "passes", "PWD", "OLDPWD", "", "-"}) {
+  for (const char* name : {"tokenizer", "TOKENIZERS_PARALLELISM", "keyboard", "monkey", "author",
+                           "secretary", "compass", "PATH", "bypass", "passes", "PWD", "OLDPWD",
+                           "turkey", "secrecy", "tokenized", "2", "", "-"}) {
     CAPTURE(name);
     CHECK_FALSE(looks_secret(name));
   }

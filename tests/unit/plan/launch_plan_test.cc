@@ -476,7 +476,7 @@ TEST_CASE("the plan carries the times and the user that were chosen") {
   CHECK(plan->workers[0].directory == "/tmp");
 }
 
-TEST_CASE("what `trainit env` shows is what the worker gets") {
+TEST_CASE("the environment of a worker can be had without a plan") {
   Given given;
   given.set_workers(2);
   given.options.isolate_gpus = true;

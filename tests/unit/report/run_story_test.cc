@@ -117,7 +117,7 @@ TEST_CASE("a file that is no record is refused with the line that shows it") {
   const Row rows[] = {
       {"", "it is empty"},
       {"\n \n", "it is empty"},
-      {"\nepoch 1 loss 0.3\n", "line 2, column 1: expected a value, found 'epoch'"},
+      {"\nepoch 1 loss 0.3\n", "line 2, column 1: expected a value, found 'e'"},
       {"[1, 2]\n", "line 1: expected an object, found a list"},
       {"{\"loss\": 0.3}\n{\"loss\": 0.2}\n", "line 1: an object without \"event\""},
       {"{\"event\": \"start\"}\n", "line 1: an object without \"time\""},

@@ -8,11 +8,12 @@
 
 namespace trainit {
 
+/// TrainingInputMode: files that are there, files that come as they are read, or FIFOs.
 enum class InputMode { kFile, kFastFile, kPipe };
 
 /// One input channel of the job.
 struct Channel {
-  std::string name;
+  std::string name;  ///< as the job calls it: "train"
   std::string path;  ///< <input>/data/<name>; for Pipe mode the prefix of its FIFOs
   InputMode mode = InputMode::kFile;
   bool sharded = false;      ///< ShardedByS3Key: this host has only its part of the objects

@@ -27,9 +27,11 @@ class Environment {
   std::string get_or(std::string_view name, std::string_view otherwise) const;
   bool has(std::string_view name) const { return find(name) != nullptr; }
 
+  /// Sets it, or sets it anew; `origin` says where the value comes from, for people.
   void set(std::string name, std::string value, std::string origin);
   /// Sets it unless it is there already; tells whether it did.
   bool set_default(std::string name, std::string value, std::string origin);
+  /// One that is not there is no error.
   void erase(std::string_view name);
   /// Sets every variable of `other`, which wins.
   void merge(const Environment& other);

@@ -48,6 +48,7 @@ class StoreClient {
   Duration timeout() const { return timeout_; }
   void set_timeout(Duration timeout) { timeout_ = timeout; }
 
+  /// A key is at most 8 KiB, a value at most 8 MiB.
   Result<void> set(std::string_view key, std::string_view value);
   /// Waits for the key.
   Result<std::string> get(std::string_view key) { return get(key, timeout_); }
@@ -58,6 +59,7 @@ class StoreClient {
   /// Returns what is there then; `expected`, when nothing is.
   Result<std::string> compare_set(std::string_view key, std::string_view expected,
                                   std::string_view desired);
+  /// To what is there, or to nothing.
   Result<void> append(std::string_view key, std::string_view value);
   /// Whether there was such a key.
   Result<bool> delete_key(std::string_view key);
@@ -79,6 +81,7 @@ class StoreClient {
   /// Waits for a value; the oldest comes first.
   Result<std::string> queue_pop(std::string_view name) { return queue_pop(name, timeout_); }
   Result<std::string> queue_pop(std::string_view name, Duration timeout);
+  /// How many values are in it; one that nobody has made has none.
   Result<std::int64_t> queue_len(std::string_view name);
 
   /// Waits until `world_size` clients have called it with this key, which serves one barrier only.

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from trainit_testing import store_client
-from trainit_testing.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 README = REPOSITORY / "README.md"
@@ -177,16 +176,15 @@ def digits_job(job, tmp_path):
 COMMAND = ["--workers", "2", "--args", "toolkit", "--", "python3", "/app/train.py"]
 
 
+# Each is there until all have come, and the launcher knows it.
 JOINS = f"""/usr/bin/python3 -S -c '
-import sys
+import os, sys, time
 sys.path.insert(0, "{store_client.SEARCH_PATH}")
 from trainit_testing.store_client import Client
-Client.of_worker().join()'
-"""
-
-
-ALL_JOIN = JOINS + r""": > "$FIFOS/joined.$RANK"
-for rank in $(seq 0 $((WORLD_SIZE - 1))); do while [ ! -e "$FIFOS/joined.$rank" ]; do sleep 0.01; done; done
+client = Client.of_worker()
+client.join()
+while "rendezvous" not in open(os.environ["SM_OUTPUT_DATA_DIR"] + "/trainit/algo-1.jsonl").read():
+    time.sleep(0.01)' || exit 9
 """
 
 
@@ -239,7 +237,6 @@ def test_the_log_of_a_stop_is_what_is_printed(trainit, start, digits_job):
     here = digits_job(OBEYS)
     running = start([trainit, *COMMAND], job=here, env=here.path)
     running.wait_for("epoch 5")
-    wait_until(lambda: '"rendezvous"' in (here.output / "data/trainit/algo-1.jsonl").read_text(), "both have come")
     running.signal(signal.SIGTERM)
     end = running.wait()
     (shown,) = blocks(WALK_THROUGH, "log of a stop")
@@ -249,7 +246,7 @@ def test_the_log_of_a_stop_is_what_is_printed(trainit, start, digits_job):
 
 
 # Rank 2 raises, and while the interpreter of that goes down the others lose their connections, one after the other.
-RAISES_IN_THREE = ALL_JOIN + r"""
+RAISES_IN_THREE = JOINS + r"""
 say() { printf 'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line %s, in <module>\n    %s\n%s\n' "$@" >&2; }
 closed='RuntimeError: [./gloo/transport/tcp/pair.cc:598] Connection closed by peer [127.0.0.1]:9095'
 case $RANK in
@@ -298,7 +295,7 @@ def without_peers(text):
 
 
 def test_the_walk_through_shows_the_record_that_is_written(trainit, pid1, digits_job):
-    here = digits_job(ALL_JOIN)
+    here = digits_job(JOINS)
     assert pid1([trainit, *COMMAND], job=here, env=here.path).code == 0
     (shown,) = blocks(WALK_THROUGH, "record")
     record = [json.loads(line) for line in (here.output / "data/trainit/algo-1.jsonl").read_text().splitlines()]

@@ -183,15 +183,17 @@ void Store::stop_waiting(ClientId client) {
   if (found == waits_.end()) return;
   const Wait wait = std::move(found->second);
   waits_.erase(found);
-  for (const std::string& name : wait.names) give_up(name);
+  for (const std::string& name : wait.names) give_up(name, wait.number);
 }
 
 /// One of those who wait for a name does so no more. It leaves the list together with others, so
 /// that a thousand who go away at once cost no more than they have to.
-void Store::give_up(std::string_view name) {
+void Store::give_up(std::string_view name, std::uint64_t wait) {
   const auto waiting = waiting_.find(name);
   if (waiting == waiting_.end()) return;  // that has come
   Waiters& waiters = waiting->second;
+  // It may have come for this one, and those who are there wait for it to come again.
+  if (!std::ranges::binary_search(waiters.all, wait, {}, &Waiter::wait)) return;
   if (++waiters.gone * 2 < waiters.all.size()) return;
   std::erase_if(waiters.all, [this](const Waiter& waiter) { return !still_waits(waiter); });
   waiters.gone = 0;

@@ -85,7 +85,8 @@ class Store {
     ClientId client;
     std::uint64_t wait;
   };
-  /// Who waits for a name, the longest first; who has given up stays in it until half have.
+  /// Who waits for a name, the longest first, which is by the numbers of their waits; who has given
+  /// up stays in it until half have.
   struct Waiters {
     std::vector<Waiter> all;
     std::size_t gone = 0;
@@ -96,7 +97,7 @@ class Store {
   bool is_there(std::string_view name) const;
   void enlist(ClientId client, Wait& wait, std::string_view name);
   bool still_waits(const Waiter& waiter) const;
-  void give_up(std::string_view name);
+  void give_up(std::string_view name, std::uint64_t wait);
   void has_come(std::string_view name);
   void has_come_for(ClientId client);
 

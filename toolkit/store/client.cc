@@ -29,12 +29,9 @@ TimePoint deadline_of(StoreClient::Duration timeout) {
   return sys::Clock::now() + std::min(timeout, kLongest);
 }
 
-/// What has been waited for is there, so its answer only has its way to go: that gets its time also
-/// when the wait has used up all of its own, because an answer that is left half makes the
-/// connection useless.
-TimePoint after_wait(TimePoint deadline) {
-  return std::max(deadline, sys::Clock::now() + store::kAnswerTime);
-}
+/// Until when a call that has waited goes on: an answer that is left half makes the connection
+/// useless, so it gets its time also when the wait has used up all of its own.
+TimePoint with_answer(TimePoint deadline) { return deadline + StoreClient::kAnswerTime; }
 
 RequestWriter request_of(Operation operation, std::string_view key) {
   RequestWriter request(operation);
@@ -62,7 +59,7 @@ std::string describe_wait(const std::vector<std::string>& keys, StoreClient::Dur
 Result<void> wait_until(store::Connection& connection, const std::vector<std::string>& keys,
                         StoreClient::Duration timeout, TimePoint deadline) {
   TRAINIT_TRY(connection.send(request_of(Operation::kWait, keys), deadline));
-  const Result<void> ended = connection.end_of_wait(deadline);
+  const Result<void> ended = connection.end_of_wait(deadline, with_answer(deadline));
   if (!ended) return fail(describe_wait(keys, timeout), ended.error());
   return {};
 }
@@ -94,13 +91,13 @@ Result<StoreClient> StoreClient::from_environment(std::string_view counter, Dura
   if (!port || *port < 1 || *port > 65535) {
     return fail(fmt::format("MASTER_PORT is \"{}\": expected a port from 1 to 65535", port_text));
   }
-  StoreClient client = TRAINIT_TRY(connect(address, *port, timeout));
   const TimePoint deadline = deadline_of(timeout);
+  auto connection = TRAINIT_TRY(store::Connection::open(address, *port, deadline));
   RequestWriter request(Operation::kAdd);
   request.text(counter).number(1);
-  TRAINIT_TRY(client.connection_->send(request, deadline));
-  TRAINIT_TRY(client.connection_->number(deadline));
-  return client;
+  TRAINIT_TRY(connection.send(request, deadline));
+  TRAINIT_TRY(connection.number(deadline));
+  return StoreClient(std::make_unique<store::Connection>(std::move(connection)), timeout);
 }
 
 Result<StoreClient> StoreClient::join_from_environment(Duration timeout) {
@@ -118,7 +115,7 @@ Result<void> StoreClient::set(std::string_view key, std::string_view value) {
 Result<std::string> StoreClient::get(std::string_view key, Duration timeout) {
   const TimePoint deadline = deadline_of(timeout);
   TRAINIT_TRY(wait_until(*connection_, {std::string(key)}, timeout, deadline));
-  const TimePoint answered = after_wait(deadline);
+  const TimePoint answered = with_answer(deadline);
   TRAINIT_TRY(connection_->send(request_of(Operation::kGet, key), answered));
   return connection_->text(answered);
 }
@@ -158,8 +155,9 @@ Result<void> StoreClient::wait(const std::vector<std::string>& keys, Duration ti
 }
 
 Result<std::vector<std::string>> StoreClient::multi_get(const std::vector<std::string>& keys) {
-  TRAINIT_TRY(wait_until(*connection_, keys, timeout_, deadline_of(timeout_)));
-  const TimePoint answered = deadline_of(std::max(timeout_, store::kAnswerTime));
+  const TimePoint deadline = deadline_of(timeout_);
+  TRAINIT_TRY(wait_until(*connection_, keys, timeout_, deadline));
+  const TimePoint answered = with_answer(deadline);
   TRAINIT_TRY(connection_->send(request_of(Operation::kMultiGet, keys), answered));
   std::vector<std::string> values;
   for (std::size_t index = 0; index < keys.size(); ++index)
@@ -201,7 +199,7 @@ Result<std::string> StoreClient::queue_pop(std::string_view name, Duration timeo
   const TimePoint deadline = deadline_of(timeout);
   for (;;) {
     TRAINIT_TRY(wait_until(*connection_, {std::string(name)}, timeout, deadline));
-    const TimePoint answered = after_wait(deadline);
+    const TimePoint answered = with_answer(deadline);
     TRAINIT_TRY(connection_->send(request_of(Operation::kQueuePop, name), answered));
     // Between the two another client may have taken it.
     if (TRAINIT_TRY(connection_->number(answered)) > 0) return connection_->text(answered);
@@ -217,7 +215,7 @@ Result<std::int64_t> StoreClient::queue_len(std::string_view name) {
 Result<void> StoreClient::barrier(std::string_view key, int world_size) {
   const TimePoint deadline = deadline_of(timeout_);
   TRAINIT_TRY(connection_->send(request_of(Operation::kBarrier, key).number(world_size), deadline));
-  const Result<void> ended = connection_->end_of_wait(deadline);
+  const Result<void> ended = connection_->end_of_wait(deadline, with_answer(deadline));
   if (!ended) return fail(describe_wait({std::string(key)}, timeout_), ended.error());
   return {};
 }

@@ -23,7 +23,8 @@ constexpr std::size_t kReadBytes = 64 << 10;
 /// What one answer may come to: appended values have no limit of their own.
 constexpr std::uint64_t kMostText = std::uint64_t{1} << 30;
 
-/// Pauses between attempts to connect.
+/// Pauses between attempts to connect. The last is cut so that an attempt begins kFirstPause before
+/// the deadline.
 constexpr sys::Duration kFirstPause = 10ms, kLongestPause = 1s;
 
 int milliseconds_to(TimePoint deadline) {
@@ -82,9 +83,10 @@ Result<Connection> Connection::open(const std::string& address, int port, TimePo
       if (echo) return fail(fmt::format("at {} there is no rendezvous store", peer));
       trouble = echo.error().message;
     }
-    if (sys::Clock::now() + pause >= deadline)
+    const sys::Duration left = deadline - kFirstPause - sys::Clock::now();
+    if (left <= sys::Duration::zero())
       return fail(fmt::format("connecting to the rendezvous store at {}: {}", peer, trouble));
-    ::poll(nullptr, 0, milliseconds_to(sys::Clock::now() + pause));
+    ::poll(nullptr, 0, milliseconds_to(sys::Clock::now() + std::min(pause, left)));
   }
 }
 
@@ -150,9 +152,9 @@ Result<std::string> Connection::text(TimePoint deadline) {
 
 Result<char> Connection::byte(TimePoint deadline) { return TRAINIT_TRY(receive(1, deadline))[0]; }
 
-Result<void> Connection::end_of_wait(TimePoint deadline) {
+Result<void> Connection::end_of_wait(TimePoint deadline, TimePoint answered) {
   const Result<void> there = fill(1, deadline);
-  if (!there) return socket_ ? cancel_wait() : there;
+  if (!there) return socket_ ? cancel_wait(answered) : there;
   const char answer = TRAINIT_TRY(byte(deadline));
   if (answer != kStopWaiting) return broken(fmt::format("it ends a wait with {}", int{answer}));
   return {};
@@ -160,8 +162,7 @@ Result<void> Connection::end_of_wait(TimePoint deadline) {
 
 /// What is waited for may come while the server reads that nobody waits any more: then both are
 /// answered.
-Result<void> Connection::cancel_wait() {
-  const TimePoint deadline = sys::Clock::now() + kAnswerTime;
+Result<void> Connection::cancel_wait(TimePoint deadline) {
   TRAINIT_TRY(send(RequestWriter(Operation::kCancelWait), deadline));
   const char answer = TRAINIT_TRY(byte(deadline));
   if (answer == kCanceled) return fail("timed out");

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,10 +10,6 @@
 #include "trainit/result.h"
 
 namespace trainit::store {
-
-/// What a server gets to answer a request that it can answer at once, where a wait before it has
-/// used up the caller's time.
-inline constexpr std::chrono::milliseconds kAnswerTime{5'000};
 
 /// A client's end of one connection to a store. Every call has a deadline; the first that fails for
 /// another reason than its own wait breaks the connection, and so all that follow.
@@ -30,9 +25,10 @@ class Connection {
   Result<std::string> text(sys::TimePoint deadline);
   Result<char> byte(sys::TimePoint deadline);
 
-  /// Waits for the one byte that ends a wait, and cancels that when the deadline passes. Error: it
-  /// has passed; the connection is as good as before.
-  Result<void> end_of_wait(sys::TimePoint deadline);
+  /// Waits for the one byte that ends a wait, and cancels that when the deadline passes, which the
+  /// server has to answer until `answered`. Error: it has passed; the connection is as good as
+  /// before.
+  Result<void> end_of_wait(sys::TimePoint deadline, sys::TimePoint answered);
 
  private:
   Connection(sys::UniqueFd socket, std::string peer)
@@ -40,7 +36,7 @@ class Connection {
 
   Result<std::string> receive(std::size_t size, sys::TimePoint deadline);
   Result<void> fill(std::size_t size, sys::TimePoint deadline);
-  Result<void> cancel_wait();
+  Result<void> cancel_wait(sys::TimePoint deadline);
   tl::unexpected<Error> broken(std::string_view what);
 
   sys::UniqueFd socket_;  ///< none: broken

@@ -19,14 +19,17 @@ class Connection;
 /// A client of the rendezvous store that trainit, or PyTorch's TCPStore (2.5 or later), serves. It
 /// sees the same keys as a Python script that uses the same names; values are opaque bytes.
 ///
-/// Every call has a deadline: the client's timeout, or the one that it is given. Errors: the
-/// deadline has passed, the server has closed the connection, or what it answers makes no sense.
-/// After the last two, and after a deadline that cut a conversation in the middle, every further
-/// call fails. Not for use from several threads at once.
+/// Every call has one deadline: the client's timeout, or the one that it is given. What waits for
+/// others (get, wait, multi_get, queue_pop, barrier) may last longer by kAnswerTime: that is for
+/// the server's answer when what was waited for has come, or when nobody waits for it any more.
+/// Errors: the deadline has passed, the server has closed the connection, or what it answers makes
+/// no sense. After the last two, and after a deadline that cut a conversation in the middle, every
+/// further call fails. Not for use from several threads at once.
 class StoreClient {
  public:
   using Duration = std::chrono::milliseconds;
   static constexpr Duration kTimeout = std::chrono::minutes(5);  ///< PyTorch's own default
+  static constexpr Duration kAnswerTime = std::chrono::seconds(2);
 
   /// Connects to an IP address, or "localhost"; tries again, less and less often, until `timeout`
   /// has passed.

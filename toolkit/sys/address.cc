@@ -44,7 +44,7 @@ bool Address::is_ipv4() const {
 }
 
 bool Address::is_loopback() const {
-  const std::vector<AddressRange> ranges = AddressRange::loopback();
+  static const std::vector<AddressRange> ranges = AddressRange::loopback();
   return std::any_of(ranges.begin(), ranges.end(),
                      [this](const AddressRange& range) { return range.contains(*this); });
 }

@@ -40,7 +40,8 @@ class AddressRange {
  public:
   /// Just this one.
   explicit AddressRange(const Address& address) : first_(address) {}
-  /// "10.0.0.0/8", "fd00::/8", or one address.
+  /// "10.0.0.0/8", "fd00::/8", or one address. "::/0" is all of IPv4 as well, and a range of IPv4
+  /// is written as such: "::ffff:10.0.0.0/104" is an error.
   static Result<AddressRange> parse(std::string_view text);
   /// 127.0.0.0/8 and ::1.
   static std::vector<AddressRange> loopback();

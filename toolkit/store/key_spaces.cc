@@ -18,6 +18,7 @@ void KeySpaces::open(std::size_t number) {
   while (spaces_.size() > kKept) {
     spaces_.pop_front();  // connections that are still in it keep it
     ++first_number_;
+    std::erase_if(last_joined_, [](const auto& joined) { return joined.second.space.expired(); });
   }
 }
 
@@ -45,7 +46,7 @@ KeySpaces::Handle KeySpaces::join(const Process& process) {
     ++space->nameless;
   } else {
     ++space->members[process];
-    last_joined_[process] = {number, space};
+    if (world_size_ > 0) last_joined_[process] = {number, space};
   }
   if (space->present() >= world_size_) space->full = true;
   if (space->present() > 1 || space->full) space->met = true;
@@ -57,7 +58,14 @@ void KeySpaces::leave(const Process& process, Space& space) {
     --space.nameless;
   } else if (const auto member = space.members.find(process); --member->second == 0) {
     space.members.erase(member);
+    if (!space.met) forget(process, space);
   }
+}
+
+void KeySpaces::forget(const Process& process, const Space& space) {
+  const auto last = last_joined_.find(process);
+  if (last != last_joined_.end() && last->second.space.lock().get() == &space)
+    last_joined_.erase(last);
 }
 
 KeySpaces::Handle KeySpaces::space_of(const Process& process) const {

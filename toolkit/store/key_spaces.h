@@ -31,7 +31,9 @@ struct Space {
 /// space of its own. Who comes back after he has left goes on to the next space, when he had met
 /// others and nobody waits in the one that he left (of a group that is complete nobody waits any
 /// more). Who comes for the first time, or is still there, belongs to the newest space, and goes on
-/// only when all `world_size` processes have been in that, and somebody has left.
+/// only when all `world_size` processes have been in that, and somebody has left. Who left without
+/// having met anybody, or so long ago that nobody is where he was, is as one who comes for the
+/// first time, so that it costs nothing to have had many processes.
 class KeySpaces {
  public:
   using Handle = std::shared_ptr<Space>;
@@ -46,12 +48,16 @@ class KeySpaces {
   /// The space of a connection that does not join, such as a clone of one that did.
   Handle space_of(const Process& process) const;
 
+  /// Of how many processes it is known what they have joined.
+  std::size_t remembered() const { return last_joined_.size(); }
+
  private:
   std::size_t newest() const { return first_number_ + spaces_.size() - 1; }
   const Handle& at(std::size_t number) const { return spaces_[number - first_number_]; }
   std::size_t number_for(const Process& process) const;
   bool is_over(const Space& space) const;
   void open(std::size_t number);
+  void forget(const Process& process, const Space& space);
 
   int world_size_;
   std::size_t first_number_ = 0;  ///< of the first that is kept
@@ -61,7 +67,7 @@ class KeySpaces {
     std::size_t number = 0;
     std::weak_ptr<Space> space;
   };
-  std::map<Process, Joined> last_joined_;
+  std::map<Process, Joined> last_joined_;  ///< of those who have met others, or are there
 };
 
 }  // namespace trainit::store

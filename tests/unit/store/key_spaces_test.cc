@@ -209,6 +209,29 @@ TEST_CASE("where it is not known how many there are, there is one space for all"
   CHECK(spaces.space_of("b") == only);
 }
 
+TEST_CASE("a process that left before it met anybody belongs to those who come then") {
+  KeySpaces spaces(3);
+  Member a(spaces, "a"), b(spaces, "b"), c(spaces, "c");
+  const Handle first = a.join();
+  a.leave();
+  CHECK(b.join() == first);
+  CHECK(c.join() == first);
+  CHECK(a.join() == first);
+}
+
+TEST_CASE("nothing is remembered of processes that have met nobody, or whose space is gone") {
+  for (const int world_size : {0, 1, 3}) {
+    CAPTURE(world_size);
+    KeySpaces spaces(world_size);
+    for (int number = 0; number < 100; ++number) {
+      Member passer(spaces, std::to_string(number));
+      passer.join();
+      passer.leave();
+    }
+    CHECK(spaces.remembered() == (world_size == 1 ? 4 : 0));
+  }
+}
+
 TEST_CASE("spaces are kept no longer than somebody can come to them") {
   KeySpaces spaces(1);
   Member a(spaces, "a");

@@ -38,7 +38,7 @@ std::span<const OptionRow> option_table();
 /// What `trainit store` alone is told.
 struct StoreWords {
   int port = 29500;                 ///< 0: a free one
-  std::vector<std::string> listen;  ///< addresses; none: loopback
+  std::vector<std::string> listen;  ///< addresses; none: see store_addresses
   int world_size = 0;               ///< 0: not known
 };
 

@@ -8,6 +8,7 @@
 #include "base/python_text.h"
 #include "base/text.h"
 #include "hardware/describe.h"
+#include "store_access.h"
 
 namespace trainit {
 namespace {
@@ -63,14 +64,9 @@ Result<int> meeting_port(int wanted, bool for_workers, Preparation& preparation)
   return number;
 }
 
-/// Our own store listens from here on: whoever comes early waits in the kernel's queue. It is for
-/// this host alone, unless others are let in.
+/// Our own store listens from here on: whoever comes early waits in the kernel's queue.
 Result<void> open_store(const Options& options, Preparation& preparation) {
-  const bool alone = options.store_allow.empty();
-  const std::vector<sys::Address> addresses = {
-      TRAINIT_TRY(sys::Address::parse(alone ? "127.0.0.1" : "0.0.0.0")),
-      TRAINIT_TRY(sys::Address::parse(alone ? "::1" : "::"))};
-  auto listener = sys::Listener::open(addresses, options.master_port);
+  auto listener = sys::Listener::open(store_addresses(options), options.master_port);
   if (!listener) {
     return fail(fmt::format("{}: choose another with --master-port, or 0 for a free one",
                             listener.error().message));

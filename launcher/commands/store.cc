@@ -1,7 +1,8 @@
 // trainit store: serves the rendezvous store alone, for tools and tests, until it is told to stop.
 //
 // Promises: the first line on stdout says where it listens, once it does. Exit 0 after SIGTERM,
-// SIGINT or SIGHUP. It serves this machine, and whom --store-allow names.
+// SIGINT or SIGHUP. It serves this machine, and whom --store-allow names, and listens where these
+// can reach it, or where --listen says.
 #include <fmt/core.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -10,16 +11,18 @@
 #include "commands/commands.h"
 #include "commands/print.h"
 #include "store/server.h"
+#include "store_access.h"
 #include "sys/listener.h"
 #include "sys/process.h"
 
 namespace trainit::commands {
 namespace {
 
-Result<sys::Listener> open_listener(const CommandLine& line) {
+Result<sys::Listener> open_listener(const CommandLine& line, const Options& options) {
+  if (line.store.listen.empty())
+    return sys::Listener::open(store_addresses(options), line.store.port);
   std::vector<sys::Address> addresses;
-  const std::vector<std::string> loopback = {"127.0.0.1", "::1"};
-  for (const std::string& text : line.store.listen.empty() ? loopback : line.store.listen) {
+  for (const std::string& text : line.store.listen) {
     const auto address = sys::Address::parse(text);
     if (!address) return fail("--listen", address.error());
     addresses.push_back(*address);
@@ -56,12 +59,10 @@ Result<int> run(const CommandLine& line, Logger& log) {
   sys::raise_open_files();
   sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
   const sys::UniqueFd signals = TRAINIT_TRY(sys::open_signal_fd());
-  const sys::Listener listener = TRAINIT_TRY(open_listener(line));
+  const sys::Listener listener = TRAINIT_TRY(open_listener(line, options));
   store::ServerOptions serving;
   serving.world_size = line.store.world_size;
-  serving.allowed = sys::AddressRange::loopback();
-  serving.allowed.insert(serving.allowed.end(), options.store_allow.begin(),
-                         options.store_allow.end());
+  serving.allowed = served_by_store(options);
   serving.joined = [](std::uint32_t) {};
   serving.complain = [&log](std::string_view sentence) { log.warning("{}", sentence); };
   const auto server = TRAINIT_TRY(store::Server::start(loop, listener, std::move(serving)));

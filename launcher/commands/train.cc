@@ -20,6 +20,7 @@
 #include "record_places.h"
 #include "recording.h"
 #include "report/record.h"
+#include "store_access.h"
 #include "supervise/supervisor.h"
 #include "sys/files.h"
 #include "sys/users.h"
@@ -104,10 +105,8 @@ void warn_of_empty_model(const Paths& paths, const Logger& log) {
 std::unique_ptr<supervise::StoreProcess> store_of(const Options& options,
                                                   const Preparation& preparation) {
   if (!preparation.store) return nullptr;
-  std::vector<sys::AddressRange> allowed = sys::AddressRange::loopback();
-  allowed.insert(allowed.end(), options.store_allow.begin(), options.store_allow.end());
   return std::make_unique<supervise::StoreProcess>(supervise::StoreProcess::Setup{
-      *preparation.store, preparation.agreement.world_size, std::move(allowed)});
+      *preparation.store, preparation.agreement.world_size, served_by_store(options)});
 }
 
 /// The stop that was asked for before the first worker; nothing: none was.

@@ -665,3 +665,13 @@ def test_the_store_alone_gives_up_when_nobody_can_hear_where_it_listens(trainit,
     end = subprocess.run(["sh", "-c", 'exec "$1" store --port 0 > /dev/full', "sh", trainit], env=clean_env, timeout=60,
                          stderr=subprocess.PIPE, text=True)
     assert end.returncode == 125 and end.stderr.count("\n") == 1
+def test_the_store_alone_listens_for_those_whom_it_lets_in(store_alone, two_hosts):
+    ours, other = two_hosts
+    alone = store_alone("--port", "0", wrapper=ours.inside, pass_fds=ours.pass_fds)
+    assert other.ask("10.77.0.2", "10.77.0.1", alone.port) == "closed"  # refused: nobody listens there
+    running = store_alone("--port", "0", "--store-allow", "10.77.0.2", wrapper=ours.inside, pass_fds=ours.pass_fds)
+    assert running.address == "0.0.0.0"
+    assert other.ask("10.77.0.2", "10.77.0.1", running.port) == "served"
+    assert other.ask("fd77::2", "fd77::1", running.port) == "closed"
+
+

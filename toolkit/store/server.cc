@@ -130,10 +130,12 @@ void Server::add(sys::UniqueFd socket, const sys::Address& address) {
 
 /// Strangers that say nothing must not keep a worker out.
 void Server::no_room() {
-  complain(Complaint::kFull, fmt::format("the rendezvous store has no descriptor left for more "
-                                         "connections ({}): it closes silent ones",
-                                         sys::errno_text(errno)));
-  if (close_oldest_silent()) return;
+  const std::string trouble =
+      fmt::format("the rendezvous store has no descriptor left for more connections ({}): ",
+                  sys::errno_text(errno));
+  if (close_oldest_silent())
+    return complain(Complaint::kFull, trouble + "it closes those that have said nothing");
+  complain(Complaint::kFull, trouble + "whoever comes waits until somebody leaves");
   for (const sys::UniqueFd& socket : listener_.sockets())
     [[maybe_unused]] const auto paused = loop_.change(socket.borrow(), 0);
   later(kRest, [this] { listen_again(); });

@@ -221,6 +221,7 @@ class FullServer {
     ServerOptions options;
     options.allowed = sys::AddressRange::loopback();
     options.joined = [](std::uint32_t) {};
+    options.joined_nameless = [](int) {};
     options.complain = [complaints](std::string_view sentence) {
       const std::string line = std::string(sentence) + "\n";
       if (::write(complaints, line.data(), line.size()) < 0) ::_exit(1);
@@ -539,7 +540,7 @@ TEST_CASE(
   CHECK(silent_too.hear_all() == "");
   CHECK(server.complaints() ==
         "the rendezvous store has no descriptor left for more connections (Too many open files "
-        "(EMFILE)): it closes silent ones\n");
+        "(EMFILE)): it closes those that have said nothing\n");
   CHECK(talker.is_at_peace());
   CHECK(late.is_at_peace());
 
@@ -555,7 +556,7 @@ TEST_CASE(
 
 TEST_CASE("one that has spoken is heard before it would give way to the next") {
   Host host;
-  const FullServer server(host, 1);
+  FullServer server(host, 1);
   Client early(host), late(host);
   // The server hears of both at once, and can have one of them.
   server.send(SIGSTOP);
@@ -564,6 +565,9 @@ TEST_CASE("one that has spoken is heard before it would give way to the next") {
   server.send(SIGCONT);
   CHECK(early.hear(kPong.size()) == kPong);
   CHECK(early.is_at_peace());
+  CHECK(server.complaints() ==
+        "the rendezvous store has no descriptor left for more connections (Too many open files "
+        "(EMFILE)): whoever comes waits until somebody leaves\n");
   early.close();
   CHECK(late.hear(kPong.size()) == kPong);
 }

@@ -129,11 +129,8 @@ void Session::perform(const Request& request, std::string& answers) {
     case Operation::kValidate:
       if (request.number != kMagic) refusal_ = Refusal::kStranger;
       return;
-    case Operation::kPing: {
-      const auto pid = static_cast<std::uint32_t>(request.number);
-      if (!joined_) pid_ = pid;  // as whom it has joined it leaves
-      return write_word(pid, answers);
-    }
+    case Operation::kPing:
+      return ping(request, answers);
     case Operation::kSet:
       store().set(request.key, request.value);
       break;
@@ -165,8 +162,7 @@ void Session::perform(const Request& request, std::string& answers) {
     case Operation::kMultiGet:
       return multi_get(request, answers);
     case Operation::kMultiSet:
-      for (std::size_t index = 0; index < request.keys.size(); ++index)
-        store().set(request.keys[index], request.values[index]);
+      multi_set(request);
       break;
     case Operation::kQueuePush:
       store().queue_push(request.key, request.value);
@@ -182,6 +178,22 @@ void Session::perform(const Request& request, std::string& answers) {
       break;
   }
   if (store().has_woken()) note_woken(begin, answers);
+}
+
+void Session::ping(const Request& request, std::string& answers) {
+  const auto pid = static_cast<std::uint32_t>(request.number);
+  if (!joined_) pid_ = pid;  // as whom it has joined it leaves
+  write_word(pid, answers);
+}
+
+void Session::join() {
+  enter(context_.spaces.join(process()));
+  joined_ = true;
+  if (pid_ != 0) {
+    context_.joined(pid_);
+  } else {
+    context_.joined_nameless(space_->nameless);
+  }
 }
 
 void Session::add(const Request& request, std::string& answers) {
@@ -218,6 +230,11 @@ void Session::multi_get(const Request& request, std::string& answers) {
     return;
   }
   for (const std::string_view key : request.keys) write_text(store().get(key), answers);
+}
+
+void Session::multi_set(const Request& request) {
+  for (std::size_t index = 0; index < request.keys.size(); ++index)
+    store().set(request.keys[index], request.values[index]);
 }
 
 void Session::queue_pop(const Request& request, std::string& answers) {

@@ -81,9 +81,11 @@ class Session {
   std::optional<Operation> operation_of(unsigned char number);
   bool is_whole_delete(std::string_view bytes) const;
   void perform(const Request& request, std::string& answers);
+  void ping(const Request& request, std::string& answers);
   void add(const Request& request, std::string& answers);
   void barrier(const Request& request, std::string& answers);
   void multi_get(const Request& request, std::string& answers);
+  void multi_set(const Request& request);
   void list_keys(std::string& answers);
   void queue_pop(const Request& request, std::string& answers);
   void note_woken(std::size_t begin, std::string& answers);

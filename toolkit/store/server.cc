@@ -38,7 +38,9 @@ std::string_view text_of(Refusal refusal) {
       return "what it sends is not PyTorch's store protocol";
     case Refusal::kTooLong:
       return "it sends a length over the protocol's limits (8 KiB for a key, 8 MiB for a value, "
-             "131,072 keys)";
+             "131,072 keys, 256 MiB for a whole request)";
+    case Refusal::kTooMuch:
+      return "it asks for more than 256 MiB of values in one request";
     case Refusal::kNoNumber:
       return "it adds to a value that is no number";
   }
@@ -282,7 +284,7 @@ bool Server::watch_for(Connection& connection) {
 
 void Server::refuse(Connection& connection, Refusal refusal) {
   constexpr Complaint kComplaints[] = {Complaint::kStranger, Complaint::kTooLong,
-                                       Complaint::kNoNumber};
+                                       Complaint::kTooMuch, Complaint::kNoNumber};
   complain(kComplaints[static_cast<int>(refusal)],
            fmt::format("the rendezvous store closed a connection from {}: {}",
                        connection.session.place(), text_of(refusal)));

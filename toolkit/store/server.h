@@ -54,7 +54,7 @@ class Server {
     bool ended = false;  ///< the client says nothing any more, but reads
   };
   /// What is said once.
-  enum class Complaint { kForeign, kStranger, kTooLong, kNoNumber, kHalf, kFull };
+  enum class Complaint { kForeign, kStranger, kTooLong, kTooMuch, kNoNumber, kHalf, kFull };
 
   Server(sys::EventLoop& loop, const sys::Listener& listener, ServerOptions options);
 

@@ -10,9 +10,6 @@ namespace {
 /// Answers that are put together before they have to be sent.
 constexpr std::size_t kManyAnswers = 1 << 20;
 
-/// What one answer may come to.
-constexpr std::size_t kMostAnswer = std::size_t{256} << 20;
-
 constexpr std::string_view kJoinKey = "init/";
 
 /// The first bytes of the current generation: the number of VALIDATE, and the magic.
@@ -223,10 +220,10 @@ void Session::barrier(const Request& request, std::string& answers) {
 }
 
 void Session::multi_get(const Request& request, std::string& answers) {
-  std::size_t size = 0;
+  std::uint64_t size = 0;
   for (const std::string_view key : request.keys) size += store().get(key).size();
-  if (size > kMostAnswer) {
-    refusal_ = Refusal::kTooLong;
+  if (size > context_.most_values) {
+    refusal_ = Refusal::kTooMuch;
     return;
   }
   for (const std::string_view key : request.keys) write_text(store().get(key), answers);

@@ -17,6 +17,7 @@ namespace trainit::store {
 enum class Refusal {
   kStranger,  ///< what it sends is not the protocol
   kTooLong,   ///< a length or a count is over its limit
+  kTooMuch,   ///< it asks for more at once than is given
   kNoNumber,  ///< it adds to a value that is no number
 };
 
@@ -26,7 +27,11 @@ struct SessionContext {
   /// Somebody has come to init_process_group, or as our own client; 0: its torch does not tell its
   /// pid.
   std::function<void(std::uint32_t pid)> joined;
-  Request request;  ///< one for all, so that its memory is used again
+  /// Somebody has come whose torch does not tell its pid: with it so many connections of such are
+  /// open in its space.
+  std::function<void(int at_once)> joined_nameless;
+  Request request;                          ///< one for all, so that its memory is used again
+  std::uint64_t most_values = kMostValues;  ///< what one MULTI_GET is answered
 };
 
 /// What one client and the store say to each other, without a socket: bytes that came go in,

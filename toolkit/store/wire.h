@@ -52,6 +52,9 @@ inline constexpr std::uint64_t kMostValue = 8 << 20;
 inline constexpr std::uint64_t kMostKeys = 128 << 10;
 inline constexpr std::uint64_t kMostRequest = 256 << 20;
 
+/// What the values that one kMultiGet asks for may come to: a limit of our own, in bytes.
+inline constexpr std::uint64_t kMostValues = 256 << 20;
+
 /// One whole request. The views are into the bytes that it was read from.
 struct Request {
   Operation operation = Operation::kValidate;

@@ -470,12 +470,23 @@ TEST_CASE("strangers are closed, and of each kind of them one is told") {
       refused(kHello + "\x03" + number(8193)) ==
       Texts{
           "the rendezvous store closed a connection from this machine: it sends a length over the "
-          "protocol's limits (8 KiB for a key, 8 MiB for a value, 131,072 keys)"});
+          "protocol's limits (8 KiB for a key, 8 MiB for a value, 131,072 keys, 256 MiB for a "
+          "whole "
+          "request)"});
   CHECK(
       refused(kHello + add) ==
       Texts{
           "the rendezvous store closed a connection from this machine: it adds to a value that is "
           "no number"});
+  RequestWriter too_much(Operation::kMultiGet);
+  too_much.number(33);
+  for (int index = 0; index < 33; ++index) too_much.text("/big");
+  other.say(set("/big", std::string(8 << 20, 'v')));
+  CHECK(other.is_at_peace());
+  CHECK(
+      refused(kHello + too_much.bytes()) ==
+      Texts{"the rendezvous store closed a connection from this machine: it asks for more than 256 "
+            "MiB of values in one request"});
   CHECK(refused("SSH-2.0-OpenSSH_9.2\r\n").empty());
   CHECK(other.is_at_peace());
 }

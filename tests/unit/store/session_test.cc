@@ -54,6 +54,12 @@ std::string multi_set(const std::vector<std::pair<std::string_view, std::string_
   for (const auto& [key, value] : pairs) writer.text(key).text(value);
   return writer.bytes();
 }
+std::string multi_get(const std::vector<std::string_view>& keys) {
+  RequestWriter writer(Operation::kMultiGet);
+  writer.number(static_cast<std::int64_t>(keys.size()));
+  for (const std::string_view key : keys) writer.text(key);
+  return writer.bytes();
+}
 std::string barrier(std::string_view key, std::int64_t count) {
   return RequestWriter(Operation::kBarrier).text(key).number(count).bytes();
 }
@@ -639,15 +645,25 @@ TEST_CASE("what comes while there is more to do is done after it") {
   CHECK(second == number(1) + number(3));
 }
 
-TEST_CASE("an answer of more than a gigabyte is refused") {
+TEST_CASE("values that come to more than 256 MiB are not given at once") {
   Host host;
   Current client(host, 1);
-  client.say(set("/big", std::string(8 << 20, 'v')));
-  RequestWriter more(Operation::kMultiGet);
-  more.number(129);
-  for (int index = 0; index < 129; ++index) more.text("/big");
-  CHECK(client.say(more.bytes()) == "");
-  CHECK(client.refusal == Refusal::kTooLong);
+  client.say(set("/big", std::string(8 << 20, 'v')) + set("/byte", "v"));
+  std::vector<std::string_view> keys(32, "/big");
+  keys.push_back("/byte");
+  CHECK(client.say(multi_get(keys)) == "");
+  CHECK(client.refusal == Refusal::kTooMuch);
+}
+
+TEST_CASE("values up to the limit are given at once, and with one byte more none") {
+  Host host;
+  host.context.most_values = 10;
+  Current client(host, 1);
+  client.say(set("/a", "123456") + set("/b", "1234"));
+  CHECK(client.say(multi_get({"/a", "/b", "/none"})) == text("123456") + text("1234") + text(""));
+  CHECK_FALSE(client.refusal.has_value());
+  CHECK(client.say(append("/b", "5") + multi_get({"/a", "/b"})) == "");
+  CHECK(client.refusal == Refusal::kTooMuch);
 }
 
 TEST_CASE("whoever has sent a whole request is no silent one") {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -23,7 +24,11 @@
 namespace trainit::supervise {
 namespace {
 
-constexpr std::string_view kJoined = "joined ", kComplaint = "complaint ";
+/// What a line may come to: no pipe takes more in one go, and so the child writes none that is
+/// longer.
+constexpr std::size_t kMostLine = PIPE_BUF;
+
+constexpr std::string_view kJoined = "joined ", kNameless = "nameless ", kComplaint = "complaint ";
 
 /// What the child does from its fork to its end. Signals stay blocked in it as they are in us: it
 /// ends by SIGKILL, or with us.
@@ -133,6 +138,7 @@ void StoreProcess::stop_listening() {
   if (!reports_) return;
   if (loop_ != nullptr) loop_->unwatch(reports_.borrow());
   reports_.reset();
+  line_.clear();
 }
 
 /// False: there was nothing. One read a turn, so that a flood of joins keeps nobody waiting.
@@ -141,12 +147,26 @@ bool StoreProcess::read_reports() {
   const ssize_t size = reports_ ? posix::read(reports_.get(), buffer, sizeof buffer) : -1;
   if (size == 0) stop_listening();
   if (size <= 0) return false;
-  line_.append(buffer, static_cast<std::size_t>(size));
-  for (std::size_t end = 0; (end = line_.find('\n')) != std::string::npos;) {
-    read_report(std::string_view(line_).substr(0, end));
-    line_.erase(0, end + 1);
+  if (read_lines({buffer, static_cast<std::size_t>(size)})) return true;
+  // Strangers talk to the child; what it has become must not cost us our memory.
+  stop_listening();
+  callbacks_.complain(
+      "the rendezvous store's process reports what makes no sense, and is not listened to any "
+      "more");
+  return false;
+}
+
+/// False: no child of ours writes such a line.
+bool StoreProcess::read_lines(std::string_view bytes) {
+  for (std::size_t end = 0; (end = bytes.find('\n')) != std::string_view::npos;) {
+    line_ += bytes.substr(0, end);
+    bytes.remove_prefix(end + 1);
+    if (line_.size() > kMostLine) return false;
+    read_report(line_);
+    line_.clear();
   }
-  return true;
+  line_ += bytes;
+  return line_.size() <= kMostLine;
 }
 
 void StoreProcess::read_report(std::string_view line) {

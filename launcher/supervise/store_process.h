@@ -52,6 +52,7 @@ class StoreProcess {
  private:
   [[noreturn]] void serve(pid_t parent, int reports) const;
   bool read_reports();
+  bool read_lines(std::string_view bytes);
   void read_report(std::string_view line);
   void stop_listening();
 

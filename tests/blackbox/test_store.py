@@ -31,10 +31,13 @@ def wait_until(holds):
             sys.exit(99)
         time.sleep(0.005)
 
-def kill_store(number=signal.SIGKILL):
+def store_pid():
     store, = [int(pid) for pid in os.listdir("/proc") if pid.isdigit()
               and open(f"/proc/{{pid}}/comm").read() == "trainit-store\\n"]
-    os.kill(store, number)
+    return store
+
+def kill_store(number=signal.SIGKILL):
+    os.kill(store_pid(), number)
 """
 NO_PROC = ["unshare", "--mount", "sh", "-ec", 'umount -l /proc; exec "$@"', "sh"]
 #: A parameter of tests, `wrapper`. LeakSanitizer needs /proc.
@@ -211,6 +214,25 @@ def test_workers_are_given_their_grace_when_the_store_is_gone(trainit, start, jo
     end = running.wait()
     assert end.out.count("saved") == 2
     assert end.code == 1 and not here.success and "rendezvous store" in here.failure
+
+
+def test_a_store_that_floods_the_launcher_is_not_listened_to_and_serves_all_the_same(trainit, pid1, job):
+    here = job()
+    script = f"""{MEET}
+if RANK == 0:
+    fds = f"/proc/{{store_pid()}}/fd/"
+    pipe, = [fd for fd in os.listdir(fds) if os.readlink(fds + fd).startswith("pipe:")]
+    with open(fds + pipe, "wb", buffering=0) as reports:
+        try:
+            while True: reports.write(bytes(65536))
+        except BrokenPipeError:
+            print("nobody listens", flush=True)
+Client.of_worker(ping=1).join()  # which would be told
+"""
+    end = pid1([trainit, "--workers", "2", *worker(script)], job=here)
+    assert end.code == 0 and here.success, end
+    assert end.out == "nobody listens\n"
+    assert sum("reports what makes no sense" in line for line in end.ours) == 1
 
 
 @pytest.mark.parametrize("pause", [0, 0.5], ids=["at once", "later"])

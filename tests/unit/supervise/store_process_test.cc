@@ -145,6 +145,19 @@ Texts descriptors_of(pid_t pid) {
   return targets;
 }
 
+/// The end of the pipe by which the store's process tells us, once it has closed all others.
+sys::UniqueFd reports_of(pid_t pid) {
+  const std::string directory = "/proc/" + std::to_string(pid) + "/fd/";
+  const Texts names = sys::list_directory(directory).value();
+  for (const std::string& name : names) {
+    char target[PATH_MAX] = {};
+    if (::readlink((directory + name).c_str(), target, sizeof target - 1) < 0) continue;
+    if (!std::string_view(target).starts_with("pipe:")) continue;
+    return sys::UniqueFd(::open((directory + name).c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK));
+  }
+  return {};
+}
+
 }  // namespace
 
 TEST_CASE("the store serves in a child of ours until it is ended") {
@@ -195,6 +208,56 @@ TEST_CASE("joins and complaints come from the store's process") {
   CHECK(host.complaints ==
         Texts{"the rendezvous store closed a connection from this machine: what it "
               "sends is not PyTorch's store protocol"});
+}
+
+TEST_CASE("one who does not tell who it is and comes again is not told as another") {
+  Host host;
+  host.start();
+  const std::string join = "\x03" + kJoin.substr(1);
+  for (int round = 0; round < 3; ++round) {
+    Client passer(host.port());
+    passer.say(join).hear(8);
+  }
+  Client one(host.port()), two(host.port());
+  one.say(join).hear(8);
+  two.say(join).hear(8);
+  host.end();
+  CHECK(host.nameless == std::vector<int>{1, 2});
+}
+
+TEST_CASE(
+    "a store's process whose reports make no sense is not listened to, and that is said once") {
+  Host host;
+  host.start();
+  Client(host.port()).say(hello(7)).hear(4);
+  const sys::UniqueFd reports = reports_of(host.store.pid());
+  REQUIRE(reports);
+  const auto say = [&](const std::string& bytes) {
+    return ::write(reports.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
+  };
+  const std::string longest = "complaint " + std::string(PIPE_BUF - 11, 'x') + "\n";
+  REQUIRE(say(longest));
+  host.run_until([&] { return !host.complaints.empty(); });
+  CHECK(host.complaints[0].size() == PIPE_BUF - 11);
+  host.complaints.clear();
+
+  SUBCASE("a line without an end") { REQUIRE(say(std::string(PIPE_BUF + 1, 'x'))); }
+  SUBCASE("a line that is too long") { REQUIRE(say(std::string(PIPE_BUF + 1, 'x') + "\n")); }
+  host.run_until([&] { return !host.complaints.empty(); });
+  pollfd nobody{reports.get(), 0, 0};
+  CHECK(::poll(&nobody, 1, 0) == 1);
+  CHECK((nobody.revents & POLLERR) != 0);
+  CHECK(host.complaints == Texts{"the rendezvous store's process reports what makes no sense, and "
+                                 "is not listened to any more"});
+  CHECK(host.joined.empty());
+  // It still serves, and the next one is heard.
+  CHECK(Client(host.port()).say(hello(8)).hear(4).size() == 4);
+  host.end();
+  host.start();
+  Client client(host.port());
+  client.say(hello(9) + kJoin).hear(12);
+  host.run_until([&] { return !host.joined.empty(); });
+  CHECK(host.joined == std::vector<pid_t>{9});
 }
 
 TEST_CASE("what the store said before its end is heard after it") {

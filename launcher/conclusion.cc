@@ -218,6 +218,7 @@ void fail_with_store(const ConclusionInput& input, const std::vector<Evidence>& 
 void add_rendezvous(const ConclusionInput& input, std::vector<std::string>& lines) {
   const std::size_t count = input.plan.workers.size();
   if (input.rendezvous == nullptr || count == 1 || input.rendezvous->joined() > 0) return;
+  if (input.plan.meets_by_nccl()) return;
   lines.push_back(fmt::format(
       "{} workers, none ever joined the rendezvous: if they are not meant to work together, use "
       "--workers 1",

@@ -133,6 +133,10 @@ StopBudget stop_budget(const Options& options, const TrainingJob& job,
   return budget;
 }
 
+bool LaunchPlan::meets_by_nccl() const {
+  return !workers.empty() && workers[0].environment.has("NCCL_COMM_ID");
+}
+
 Result<LaunchPlan> make_plan(const PlanInput& input) {
   LaunchPlan plan;
   plan.stop = stop_budget(input.options, input.job, input.inherited);

@@ -64,6 +64,10 @@ struct LaunchPlan {
   SignalRules signals;                           ///< what the signals mean that we get
   std::optional<sys::Credentials> user;
   std::vector<std::string> notes;  ///< for the log: what was set, and why
+
+  /// The workers have a place where NCCL alone brings them together, so that it means nothing when
+  /// none of them comes to a store.
+  bool meets_by_nccl() const;
 };
 
 /// What signals mean to a job with these options.

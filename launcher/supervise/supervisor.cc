@@ -434,6 +434,7 @@ void Supervisor::on_joined(pid_t process) {
 void Supervisor::look_for_late_workers() {
   late_timer_.reset();
   if (rendezvous_.complete() || machine_.end().stop_at) return;
+  if (rendezvous_.joined() == 0 && plan_.meets_by_nccl()) return;
   late_told_ = true;
   parts_.log.warning("after {}: {}", human_seconds(sys::in_seconds(plan_.late_after)),
                      rendezvous_.describe());

@@ -443,6 +443,14 @@ def test_nobody_is_late_once_the_job_is_told_to_stop(trainit, start, job):
     raise AssertionError(end)
 
 
+@pytest.mark.parametrize("options, env", [(["--nccl-comm-id"], {}), ([], {"NCCL_COMM_ID": "127.0.0.1:1"})])
+def test_that_none_came_is_no_news_of_workers_that_meet_through_nccl_alone(trainit, pid1, job, options, env):
+    here = job()
+    end = pid1([trainit, "--workers", "2", "--late-after", "50ms", *options, "--", "sleep", "0.5"], job=here, env=env)
+    assert end.code == 0 and "--workers 1" not in end.err and "init_process_group" not in end.err
+    assert [(event["joined"], event["workers"]) for event in events_of(here, "rendezvous")] == [(0, 2)]
+
+
 # ---- its end with the job
 
 @pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "not as PID 1"])

@@ -11,22 +11,24 @@ Rendezvous::Rendezvous(std::vector<int> ranks) : ranks_(std::move(ranks)), came_
 
 bool Rendezvous::join(int index) {
   const int before = joined();
-  if (index >= 0) {
-    came_[static_cast<std::size_t>(index)] = true;
-  } else {
-    ++unnamed_;
-  }
+  came_[static_cast<std::size_t>(index)] = true;
+  return joined() != before;
+}
+
+bool Rendezvous::join_nameless(int count) {
+  const int before = joined();
+  nameless_ = std::clamp(count, nameless_, workers());
   return joined() != before;
 }
 
 int Rendezvous::joined() const {
   const auto named = std::count(came_.begin(), came_.end(), true);
-  return std::min(static_cast<int>(named) + unnamed_, workers());
+  return std::min(static_cast<int>(named) + nameless_, workers());
 }
 
 std::vector<int> Rendezvous::missing() const {
   std::vector<int> ranks;
-  for (std::size_t index = 0; unnamed_ == 0 && index < ranks_.size(); ++index) {
+  for (std::size_t index = 0; nameless_ == 0 && index < ranks_.size(); ++index) {
     if (!came_[index]) ranks.push_back(ranks_[index]);
   }
   return ranks;

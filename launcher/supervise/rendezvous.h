@@ -8,14 +8,16 @@
 namespace trainit::supervise {
 
 /// Which workers have come to init_process_group, as far as their torch tells: from 2.5 on it says
-/// its pid, before that only that it is there. Pure.
+/// its pid, before that it is only known how many were there at once. Pure.
 class Rendezvous {
  public:
   /// `ranks` of this host's workers, by local rank.
   explicit Rendezvous(std::vector<int> ranks);
 
-  /// Worker `index` has come; -1: one has, and nobody knows which. Tells whether that was news.
+  /// Worker `index` has come. Tells whether that was news.
   bool join(int index);
+  /// So many have come at least of whom nobody knows which they are. Tells whether that was news.
+  bool join_nameless(int count);
 
   int workers() const { return static_cast<int>(ranks_.size()); }
   int joined() const;
@@ -30,7 +32,7 @@ class Rendezvous {
  private:
   std::vector<int> ranks_;
   std::vector<bool> came_;
-  int unnamed_ = 0;
+  int nameless_ = 0;
 };
 
 }  // namespace trainit::supervise

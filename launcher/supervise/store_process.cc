@@ -51,17 +51,26 @@ class StoreChild {
     options.world_size = setup_.world_size;
     options.allowed = setup_.allowed;
     options.joined = [this](std::uint32_t pid) { report_join(pid); };
+    options.joined_nameless = [this](int at_once) { report_nameless(at_once); };
     options.complain = [this](std::string_view sentence) { report(kComplaint, sentence); };
     const auto server =
         TRAINIT_TRY(store::Server::start(loop, setup_.listener, std::move(options)));
     for (;;) loop.run_once();
   }
 
-  /// Each process once; one whose torch does not tell its pid may be another each time.
+  /// Each process once.
   void report_join(std::uint32_t pid) {
     constexpr std::size_t kMost = 1 << 16;
-    if (pid != 0 && (told_.size() > kMost || !told_.insert(pid).second)) return;
+    if (told_.size() > kMost || !told_.insert(pid).second) return;
     report(kJoined, std::to_string(pid));
+  }
+
+  /// One whose torch does not tell its pid may be the same when it comes again, but not while it is
+  /// still there.
+  void report_nameless(int at_once) {
+    if (at_once <= most_nameless_) return;
+    most_nameless_ = at_once;
+    report(kNameless, std::to_string(at_once));
   }
 
   /// One write, which a pipe takes whole or not at all. The job does not depend on it.
@@ -85,6 +94,7 @@ class StoreChild {
   const StoreProcess::Setup& setup_;
   int reports_;
   std::set<std::uint32_t> told_;  ///< who has joined
+  int most_nameless_ = 0;
 };
 
 }  // namespace
@@ -172,6 +182,9 @@ bool StoreProcess::read_lines(std::string_view bytes) {
 void StoreProcess::read_report(std::string_view line) {
   if (line.starts_with(kJoined)) {
     if (const auto pid = parse_number<pid_t>(line.substr(kJoined.size()))) callbacks_.joined(*pid);
+  } else if (line.starts_with(kNameless)) {
+    if (const auto count = parse_number<int>(line.substr(kNameless.size())))
+      callbacks_.joined_nameless(*count);
   } else if (line.starts_with(kComplaint)) {
     callbacks_.complain(line.substr(kComplaint.size()));
   }

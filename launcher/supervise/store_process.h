@@ -26,8 +26,10 @@ class StoreProcess {
     std::vector<sys::AddressRange> allowed;
   };
   struct Callbacks {
-    /// A process has come to init_process_group; 0: its torch does not tell which.
+    /// A process has come to init_process_group.
     std::function<void(pid_t process)> joined;
+    /// So many were there at once whose torch does not tell who they are: more than ever before.
+    std::function<void(int at_once)> joined_nameless;
     /// One sentence for the log.
     std::function<void(std::string_view sentence)> complain;
   };

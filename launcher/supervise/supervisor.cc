@@ -79,6 +79,7 @@ Result<void> Supervisor::start_store() {
   TRAINIT_TRY(parts_.store->start(
       parts_.loop,
       {.joined = [this](pid_t process) { on_joined(process); },
+       .joined_nameless = [this](int at_once) { note_join(rendezvous_.join_nameless(at_once)); },
        .complain = [this](std::string_view what) { parts_.log.warning("{}", what); }}));
   family_.exclude(parts_.store->pid());
   return {};
@@ -422,9 +423,11 @@ int Supervisor::worker_behind(pid_t process) const {
 /// that is none of ours, say a check from outside, is no worker that has come.
 void Supervisor::on_joined(pid_t process) {
   if (rendezvous_.complete()) return;
-  const int index = worker_behind(process);
-  if (process != 0 && index < 0) return;
-  if (!rendezvous_.join(index) || !rendezvous_.complete()) return;
+  if (const int index = worker_behind(process); index >= 0) note_join(rendezvous_.join(index));
+}
+
+void Supervisor::note_join(bool news) {
+  if (!news || !rendezvous_.complete()) return;
   record_rendezvous();
   if (!late_told_) return;
   parts_.log.info("all {} workers have reached init_process_group after {}", plan_.workers.size(),

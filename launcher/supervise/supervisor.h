@@ -79,6 +79,7 @@ class Supervisor {
   void say_who_failed() const;
   int worker_behind(pid_t process) const;
   void on_joined(pid_t process);
+  void note_join(bool news);
   void look_for_late_workers();
   void record_rendezvous();
   void record_store_end(const sys::ExitStatus& status);

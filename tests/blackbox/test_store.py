@@ -391,6 +391,13 @@ def test_of_clients_that_do_not_say_who_they_are_only_the_number_is_known(told_l
     assert "missing" not in events_of(here, "rendezvous")[0]
 
 
+def test_one_of_those_that_comes_twice_does_not_count_as_two(told_late):
+    twice = "Client.of_worker(ping=None).join()\n"  # and closed again, as nothing holds it
+    script = f"if RANK == 1: wait_for_go()\n{twice}{MEET.replace('of_worker()', 'of_worker(ping=None)')}"
+    end = go_on(*told_late(2, script, "1 of 2 workers has not reached init_process_group"))
+    assert any("all 2 workers have reached" in line for line in end.ours), end
+
+
 def test_a_process_that_is_none_of_the_workers_is_no_worker_that_has_come(told_late):
     strangers = []
 
@@ -675,6 +682,16 @@ def test_the_store_alone_serves_strangers_only_when_it_is_told_to(store_alone, t
     assert other.ask("10.77.0.2", "10.77.0.1", open_store.port) == "served"
 
 
+def test_the_store_alone_listens_for_those_whom_it_lets_in(store_alone, two_hosts):
+    ours, other = two_hosts
+    alone = store_alone("--port", "0", wrapper=ours.inside, pass_fds=ours.pass_fds)
+    assert other.ask("10.77.0.2", "10.77.0.1", alone.port) == "closed"  # refused: nobody listens there
+    running = store_alone("--port", "0", "--store-allow", "10.77.0.2", wrapper=ours.inside, pass_fds=ours.pass_fds)
+    assert running.address == "0.0.0.0"
+    assert other.ask("10.77.0.2", "10.77.0.1", running.port) == "served"
+    assert other.ask("fd77::2", "fd77::1", running.port) == "closed"
+
+
 def test_the_store_alone_keeps_groups_apart_when_it_knows_their_size(store_alone):
     running = store_alone("--port", "0", "--world-size", "2")
     first = [Client(running.port, ping=pid) for pid in (1, 2)]
@@ -695,13 +712,3 @@ def test_the_store_alone_gives_up_when_nobody_can_hear_where_it_listens(trainit,
     end = subprocess.run(["sh", "-c", 'exec "$1" store --port 0 > /dev/full', "sh", trainit], env=clean_env, timeout=60,
                          stderr=subprocess.PIPE, text=True)
     assert end.returncode == 125 and end.stderr.count("\n") == 1
-def test_the_store_alone_listens_for_those_whom_it_lets_in(store_alone, two_hosts):
-    ours, other = two_hosts
-    alone = store_alone("--port", "0", wrapper=ours.inside, pass_fds=ours.pass_fds)
-    assert other.ask("10.77.0.2", "10.77.0.1", alone.port) == "closed"  # refused: nobody listens there
-    running = store_alone("--port", "0", "--store-allow", "10.77.0.2", wrapper=ours.inside, pass_fds=ours.pass_fds)
-    assert running.address == "0.0.0.0"
-    assert other.ask("10.77.0.2", "10.77.0.1", running.port) == "served"
-    assert other.ask("fd77::2", "fd77::1", running.port) == "closed"
-
-

@@ -2,10 +2,10 @@
 // answers of a simple store that this file has for comparison; nobody is woken who has not waited;
 // how a stream is cut changes no answer; and no more is kept of a request than has come of it.
 //
-// The input begins with a byte: 0 for clients of today that have said hello, else for anybody, whose
-// world size is one less. Then come pieces: a byte whose lowest two bits name a client, and the next
-// two what happens to it. 3: it hangs up and comes again. 2: nothing more comes for now. Else bytes
-// come from it: a byte with their number, and they.
+// The input begins with a byte: 0 for clients of today that have said hello, else for anybody,
+// whose world size is one less. Then come pieces: a byte whose lowest two bits name a client, and
+// the next two what happens to it. 3: it hangs up and comes again. 2: nothing more comes for now.
+// Else bytes come from it: a byte with their number, and they.
 
 #include <algorithm>
 #include <array>
@@ -372,7 +372,7 @@ class Sessions {
 
  private:
   store::KeySpaces spaces_;
-  store::SessionContext context_{spaces_, [](std::uint32_t) {}, {}};
+  store::SessionContext context_{spaces_, [](std::uint32_t) {}, [](int) {}, {}};
   std::array<std::unique_ptr<store::Session>, kClients> sessions_;
 };
 

@@ -61,7 +61,7 @@ Server::Server(sys::EventLoop& loop, const sys::Listener& listener, ServerOption
       listener_(listener),
       options_(std::move(options)),
       spaces_(options_.world_size),
-      context_{spaces_, options_.joined, {}},
+      context_{spaces_, options_.joined, options_.joined_nameless, {}},
       buffer_(kReadBytes) {}
 
 Server::~Server() {

@@ -17,12 +17,13 @@
 
 namespace trainit::store {
 
-/// Who is served, and who is told what happens. Both functions are called from the event loop.
+/// Who is served, and who is told what happens. The functions are called from the event loop.
 struct ServerOptions {
   int world_size = 0;                      ///< 0: not known (see KeySpaces)
   std::vector<sys::AddressRange> allowed;  ///< others are closed at once
-  /// A process has come to init_process_group; its pid, or 0 when its torch does not tell.
+  /// See SessionContext.
   std::function<void(std::uint32_t pid)> joined;
+  std::function<void(int at_once)> joined_nameless;
   /// One sentence for the log, the first time that such a thing happens.
   std::function<void(std::string_view sentence)> complain;
 };

@@ -194,12 +194,8 @@ void Session::join() {
 }
 
 void Session::add(const Request& request, std::string& answers) {
-  if (request.key == kJoinKey && request.number > 0 && !joined_) {
-    enter(context_.spaces.join(process()));
-    joined_ = true;
-    context_.joined(pid_);
-  }
-  if (request.key == kPresentKey && !present_) {
+  if (request.key == kJoinKey && request.number > 0 && !joined_) join();
+  if (request.key == kPresentKey && !present_ && pid_ != 0) {
     present_ = true;
     context_.joined(pid_);
   }

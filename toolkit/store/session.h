@@ -24,8 +24,7 @@ enum class Refusal {
 /// What all sessions of a server have in common. The spaces outlive them.
 struct SessionContext {
   KeySpaces& spaces;
-  /// Somebody has come to init_process_group, or as our own client; 0: its torch does not tell its
-  /// pid.
+  /// Somebody has come to init_process_group, or as our own client.
   std::function<void(std::uint32_t pid)> joined;
   /// Somebody has come whose torch does not tell its pid: with it so many connections of such are
   /// open in its space.
@@ -95,6 +94,7 @@ class Session {
   void queue_pop(const Request& request, std::string& answers);
   void note_woken(std::size_t begin, std::string& answers);
   void enter(KeySpaces::Handle space);
+  void join();
   Store& store();
   Process process() const;
 

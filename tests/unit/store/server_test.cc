@@ -72,6 +72,7 @@ class Host {
     options.world_size = world_size_;
     options.allowed = allowed_;
     options.joined = [this](std::uint32_t pid) { joined.push_back(pid); };
+    options.joined_nameless = [this](int at_once) { nameless.push_back(at_once); };
     options.complain = [this](std::string_view sentence) { complaints.emplace_back(sentence); };
     server_ = std::move(*Server::start(loop, listener, std::move(options)));
   }
@@ -92,6 +93,7 @@ class Host {
   sys::Listener listener = std::move(*sys::Listener::open({kIpv4, kIpv6}, 0));
   Texts complaints;
   std::vector<std::uint32_t> joined;
+  std::vector<int> nameless;
 
  private:
   std::vector<sys::AddressRange> allowed_;
@@ -316,7 +318,8 @@ TEST_CASE("who joins is told, by its pid where it tells that") {
   Client a(host, kIpv4), b(host, kIpv6);
   a.hello().say(kJoin).hear(8);
   b.connect().say(older(kJoin)).hear(8);
-  CHECK(host.joined == std::vector<std::uint32_t>{4660, 0});
+  CHECK(host.joined == std::vector<std::uint32_t>{4660});
+  CHECK(host.nameless == std::vector<int>{1});
 }
 
 TEST_CASE("a process that joins again finds no keys, as soon as its connection is closed") {

@@ -85,9 +85,12 @@ struct Host {
   explicit Host(int world_size = 0) : spaces(world_size) {}
 
   KeySpaces spaces;
-  std::vector<std::string> joined;  ///< "4660 at 10.0.0.1"
-  SessionContext context{
-      spaces, [this](std::uint32_t process) { joined.push_back(std::to_string(process)); }, {}};
+  std::vector<std::uint32_t> joined;
+  std::vector<int> nameless;
+  SessionContext context{spaces,
+                         [this](std::uint32_t pid) { joined.push_back(pid); },
+                         [this](int at_once) { nameless.push_back(at_once); },
+                         {}};
 };
 
 /// A connection, and what it was answered.
@@ -512,7 +515,18 @@ TEST_CASE("a join is told with its process, once a connection") {
   b.say(kHello + kJoin);
   old.say(older(kJoin));
   b.say(set("init/", "7") + add("/init/", 1) + add("init", 1));
-  CHECK(host.joined == std::vector<std::string>{"4660", "0", "0"});
+  CHECK(host.joined == std::vector<std::uint32_t>{4660});
+  CHECK(host.nameless == std::vector<int>{1, 2});
+}
+
+TEST_CASE("of those who do not tell who they are it is told how many are there at once") {
+  Host host(3);
+  for (int round = 0; round < 3; ++round) Client(host, 1).say(older(kJoin));
+  Client one(host, 1), two(host, 2);
+  one.say(older(kJoin));
+  two.say(kHello + kJoin);
+  CHECK(host.joined.empty());
+  CHECK(host.nameless == std::vector<int>{1, 1, 1, 1, 2});
 }
 
 TEST_CASE("processes that join again find no keys, and each other") {

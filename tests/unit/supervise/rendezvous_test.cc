@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using trainit::supervise::Rendezvous;
 using Ranks = std::vector<int>;
 
@@ -30,16 +32,18 @@ TEST_CASE("a worker that comes a second time is no news") {
 
 TEST_CASE("workers of whom nobody knows who they are are counted, and nobody is named") {
   Rendezvous rendezvous({0, 1, 2, 3});
-  CHECK(rendezvous.join(-1));
+  CHECK(rendezvous.join_nameless(1));
   CHECK(rendezvous.joined() == 1);
   CHECK(rendezvous.missing() == Ranks{});
   CHECK(rendezvous.describe() == "3 of 4 workers have not reached init_process_group");
   CHECK(rendezvous.join(2));
-  CHECK(rendezvous.join(-1));
+  CHECK_FALSE(rendezvous.join_nameless(1));
+  CHECK(rendezvous.join_nameless(2));
+  CHECK_FALSE(rendezvous.join_nameless(-7));
   CHECK(rendezvous.describe() == "1 of 4 workers has not reached init_process_group");
-  CHECK(rendezvous.join(-1));
+  CHECK(rendezvous.join_nameless(std::numeric_limits<int>::max()));
   CHECK(rendezvous.complete());
-  CHECK_FALSE(rendezvous.join(-1));
+  CHECK_FALSE(rendezvous.join_nameless(4));
   CHECK_FALSE(rendezvous.join(0));
   CHECK(rendezvous.joined() == 4);
 }

@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import re
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -236,10 +238,12 @@ def test_a_stop_says_how_long_after_the_start_it_came(trainit, start, job):
     here = job()
     running = start([trainit, "--", "sh", "-c", "echo ready; exec sleep 1000"], job=here)
     running.wait_for("ready")
+    time.sleep(0.3)
     running.signal(signal.SIGTERM)
-    assert running.wait().code == 143
-    assert here.failure_reason.startswith("algo-1") or "stopped" in here.failure_reason
-    assert "SIGTERM" in here.failure_reason
+    end = running.wait()
+    assert end.code == 143
+    said = re.match(r"algo-1: stopped by the platform with SIGTERM after (\d+\.\d) s", here.failure_reason)
+    assert 0.3 <= float(said[1]) <= end.seconds + 0.1
 
 
 def test_the_record_tells_the_same_story_as_the_markers(trainit, pid1, job):

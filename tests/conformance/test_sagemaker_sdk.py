@@ -55,6 +55,10 @@ def test_fit_trains_with_all_kinds_of_hyperparameters_and_two_channels(fit):
     assert float(done.stdout.split("test_accuracy=")[1].split()[0]) > 0.9
     model = members(output / "model.tar.gz")
     assert {"model.pt", "weights.pt"} <= set(model)
+    # The SDK sends Python's text of each value, and the example names the arguments that it has no use for.
+    (unused,) = {line.partition("not used: ")[2] for line in done.stdout.splitlines() if "not used: " in line}
+    assert unused == ("--debug True --layers [64, 'a b'] --name it's $HOME `x` \"q\" --nested {'k': {'deep': 1.5}} --none None "
+                      "--umlaut größe")
     assert "success" in members(output / "output.tar.gz")
 
 

@@ -70,7 +70,7 @@ std::vector<std::string> keys_of(const Store& store) {
 
 /// So many things happen to a store by chance, and it does as the list says.
 void play(std::uint32_t seed) {
-  constexpr int kSteps = 30'000;
+  constexpr int kSteps = 10'000;
   const std::string_view names[] = {"/a", "/b", "/c", "/d"};
   std::mt19937 dice(seed);
   const auto roll = [&](std::size_t sides) { return dice() % sides; };

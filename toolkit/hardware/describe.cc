@@ -53,15 +53,6 @@ std::string models_of(const std::vector<Gpu>& gpus) {
   return join(parts, " + ");
 }
 
-std::string describe_gpus(const Gpus& gpus) {
-  if (gpus.devices.empty())
-    return gpus.source == "none" ? "no GPU" : fmt::format("no GPU (by {})", gpus.source);
-  std::string source = "by " + gpus.source;
-  if (!gpus.cuda_version.empty())
-    source = fmt::format("CUDA driver {}, {}", gpus.cuda_version, source);
-  return fmt::format("{} ({})", models_of(gpus.devices), source);
-}
-
 /// 46.5 → "46.5", 48 → "48"
 std::string short_number(double number) {
   std::string text = fmt::format("{:.1f}", number);
@@ -105,8 +96,17 @@ Json to_json(const Gpus& gpus) {
   };
 }
 
+std::string describe(const Gpus& gpus) {
+  if (gpus.devices.empty())
+    return gpus.source == "none" ? "no GPU" : fmt::format("no GPU (by {})", gpus.source);
+  std::string source = "by " + gpus.source;
+  if (!gpus.cuda_version.empty())
+    source = fmt::format("CUDA driver {}, {}", gpus.cuda_version, source);
+  return fmt::format("{} ({})", models_of(gpus.devices), source);
+}
+
 std::string describe(const Hardware& hardware) {
-  std::vector<std::string> parts = {describe_gpus(hardware.gpus)};
+  std::vector<std::string> parts = {describe(hardware.gpus)};
   if (hardware.neuron_cores > 0)
     parts.push_back(fmt::format("{} NeuronCores", hardware.neuron_cores));
   parts.push_back(describe_cpus(hardware.cpus));

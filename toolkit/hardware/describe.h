@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ Json to_json(const Gpus& gpus);
 /// A table for people, a line a GPU, then who answered; ends with a line end.
 std::string to_table(const Gpus& gpus);
 
+/// "4 × NVIDIA A10G 22 GB (CUDA driver 12.4, by libcuda)", "no GPU".
+std::string describe(const Gpus& gpus);
+
 /// One line for the log: "4 × NVIDIA A10G 22 GB (CUDA driver 12.4, by libcuda) · 46.5 of 48 cpus ·
 /// 180 GB memory · /dev/shm 32.0 GB".
 std::string describe(const Hardware& hardware);
@@ -26,5 +30,11 @@ std::string describe(const Hardware& hardware);
 /// warnings of the search for GPUs, fewer GPUs than the instance type has, a small /dev/shm, a low
 /// limit of open files. `instance_type` may be empty or unknown.
 std::vector<std::string> warnings(const Hardware& hardware, std::string_view instance_type);
+
+/// What Docker gives to /dev/shm when nobody asks for more; so much is little for training.
+inline constexpr std::uint64_t kDockersSharedMemory = 64 << 20;
+
+/// How many files a worker of a host with so many GPUs may want to open.
+std::uint64_t open_files_wanted(int gpus);
 
 }  // namespace trainit::hardware

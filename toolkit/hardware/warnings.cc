@@ -8,8 +8,6 @@
 namespace trainit::hardware {
 namespace {
 
-/// What Docker gives when nobody asks for more.
-constexpr std::uint64_t kDockersSharedMemory = 64 << 20;
 /// Each NCCL connection and each tensor that a data loader hands over takes descriptors.
 constexpr std::uint64_t kFewFiles = 1024, kFewFilesForManyGpus = 8192;
 
@@ -33,8 +31,7 @@ std::string small_shared_memory(std::uint64_t size) {
 }
 
 std::string few_open_files(std::uint64_t limit, int gpus) {
-  const std::uint64_t enough = gpus > 1 ? kFewFilesForManyGpus : kFewFiles;
-  if (limit == 0 || limit >= enough) return {};
+  if (limit == 0 || limit >= open_files_wanted(gpus)) return {};
   return fmt::format(
       "a process may open only {} files at a time (RLIMIT_NOFILE); {} need more; with Docker raise "
       "it by --ulimit nofile=65536, else by ulimit -n",
@@ -42,6 +39,8 @@ std::string few_open_files(std::uint64_t limit, int gpus) {
 }
 
 }  // namespace
+
+std::uint64_t open_files_wanted(int gpus) { return gpus > 1 ? kFewFilesForManyGpus : kFewFiles; }
 
 std::vector<std::string> warnings(const Hardware& hardware, std::string_view instance_type) {
   std::vector<std::string> found = hardware.gpus.warnings;

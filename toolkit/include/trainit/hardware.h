@@ -88,4 +88,7 @@ Hardware detect_hardware(const Environment& environment, const HardwareOptions& 
 /// the type is unknown.
 std::optional<int> expected_gpus(std::string_view instance_type);
 
+/// The same of Elastic Fabric Adapters ("ml.p4d.24xlarge" → 4), of types with GPUs.
+std::optional<int> expected_efa_devices(std::string_view instance_type);
+
 }  // namespace trainit

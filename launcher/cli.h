@@ -32,6 +32,10 @@ struct OptionRow {
   std::string hyperparameter() const;
   std::string variable() const;
   bool takes_list() const;
+  /// It needs no value: a switch, or an option whose values stand in brackets.
+  bool may_stand_alone() const;
+  /// What such an option is given then.
+  static constexpr std::string_view kNoValue = "true";
 };
 std::span<const OptionRow> option_table();
 
@@ -43,12 +47,12 @@ struct StoreWords {
 };
 
 struct CommandLine {
-  /// train, exec, env, gpus, store, failure, explain, help, version
+  /// train, exec, env, gpus, check, store, failure, explain, help, version
   std::string command = "train";
   std::string help_topic;                    ///< for help: "", "train" or "exec"
   std::map<std::string, std::string> flags;  ///< option name → its text; a switch is "true"
   std::vector<std::string> worker_command;   ///< everything after --, byte for byte
-  std::string format;                        ///< env, gpus, failure, explain: --format
+  std::string format;                        ///< env, gpus, check, failure, explain: --format
   bool explain = false, mask = false;        ///< env
   StoreWords store;
   std::optional<int> rank;  ///< explain: "rank N"
@@ -58,8 +62,8 @@ struct CommandLine {
 /// "did you mean --workers?" for "--wrokers"; where to look when no name is near.
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& names);
 
-/// True when argv begins with a command about a job that was: a mistake in typing it is not that
-/// job's failure.
+/// True when argv begins with a command about a job that is another's: a mistake in typing it is
+/// not that job's failure.
 bool looks_back(std::span<char* const> argv);
 
 /// Reads argv. Error: an unknown command or option, a missing value.

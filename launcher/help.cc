@@ -9,6 +9,7 @@ constexpr std::string_view kShortHelp = R"(trainit: the entrypoint of a training
 
 usage: trainit [train] [options] [-- command arguments…]
        trainit exec [options] -- command arguments…
+       trainit check [options] [-- command arguments…]
        trainit env | gpus | store | failure [DIR] | explain [rank N] [DIR]
 
 It reads what the training platform wrote under /opt/ml/input/config, finds the GPUs, sets SM_*, RANK,
@@ -20,6 +21,7 @@ commands
   exec    run any command under the same init, without a job around it
   env     print what a worker would see; starts nothing   [--format json|shell|dotenv] [--explain] [--mask]
   gpus    print the GPUs that a worker would see          [--format json|table]
+  check   look for what would make the job fail here: imports, driver, directories …  [--format text|json]
   store   serve PyTorch's rendezvous store alone          [--port PORT] [--listen ADDRESS] [--world-size N]
   failure print what failed first and why                 [--format text|json]
   explain print the whole story of a job, or of one rank: time line, command, environment, evidence

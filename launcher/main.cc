@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
     return commands::print(fmt::format("trainit {}\n", TRAINIT_VERSION), log);
   if (line->command == "env") return commands::env(*line, log);
   if (line->command == "gpus") return commands::gpus(*line, log);
+  if (line->command == "check") return commands::check(*line, log);
   if (line->command == "failure") return commands::failure(*line, log);
   if (line->command == "explain") return commands::explain(*line, log);
   if (line->command == "store") return commands::store(*line, log);

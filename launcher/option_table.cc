@@ -211,6 +211,8 @@ constexpr Choice<PlatformArgument> kPlatformArguments[] = {{"auto", PlatformArgu
                                                            {"drop", PlatformArgument::kDrop},
                                                            {"keep", PlatformArgument::kKeep}};
 
+constexpr Choice<Preflight> kPreflights[] = {{"off", Preflight::kOff},
+                                             {"quick", Preflight::kQuick}};
 constexpr Choice<Logs> kLogs[] = {{"relay", Logs::kRelay}, {"inherit", Logs::kInherit}};
 constexpr Choice<bool> kShownRanks[] = {{"all", false}, {"0", true}};
 constexpr Choice<bool> kProgress[] = {{"pass", false}, {"collapse", true}};
@@ -314,6 +316,11 @@ constexpr OptionRow kTable[] = {
     {"require-gpus", "", "Platform", "false",
      "Fail when fewer GPUs are found than the instance type has",
      [](Options& o, Text text) { return set_switch(o.require_gpus, text); }},
+    {"preflight", "[off|quick]", "Platform", "off; quick without a value",
+     "Look at the machine before the first worker, and end the job where it could not work",
+     [](Options& o, Text text) {
+       return choose(o.preflight, text == OptionRow::kNoValue ? "quick" : text, kPreflights);
+     }},
     {"gpu-probe", "auto|always|never", "Platform", "auto",
      "Whether the driver is asked for GPUs; auto: where something looks like one",
      [](Options& o, Text text) { return choose(o.gpu_probe, text, kGpuProbes); }},
@@ -333,6 +340,7 @@ std::string spelled(std::string_view prefix, std::string_view name, bool upper) 
 
 std::string OptionRow::flag() const { return std::string("--") + name; }
 std::string OptionRow::hyperparameter() const { return spelled("trainit_", name, false); }
+bool OptionRow::may_stand_alone() const { return *value == '\0' || *value == '['; }
 bool OptionRow::takes_list() const { return std::string_view(value).ends_with("[,…]"); }
 std::string OptionRow::variable() const { return spelled("TRAINIT_", name, true); }
 

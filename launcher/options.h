@@ -25,6 +25,8 @@ enum class LogsFull { kBlock, kDrop, kSpill };
 /// Who writes the workers' output to our stdout and stderr: our relay, or the workers themselves.
 enum class Logs { kRelay, kInherit };
 enum class PlatformArgument { kAuto, kDrop, kKeep };
+/// What is looked at before the first worker.
+enum class Preflight { kOff, kQuick };
 
 /// Everything that a person can choose. Each field is filled by one row of the table in
 /// option_table.cc.
@@ -70,6 +72,7 @@ struct Options {
   PlatformArgument platform_argument = PlatformArgument::kAuto;
   bool require_gpus = false;
   const char* gpu_probe = "auto";  ///< as TRAINIT_GPU_PROBE says it to hardware/
+  Preflight preflight = Preflight::kOff;
   std::chrono::milliseconds gpu_deadline{10'000};
 };
 

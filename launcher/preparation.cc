@@ -38,6 +38,12 @@ std::string describe_inputs(const JobContext& context) {
                      hyperparameters.empty() ? "none" : join(hyperparameters, " "));
 }
 
+void warn_of_hardware(const Hardware& hardware, const std::string& instance_type,
+                      const Logger& log) {
+  for (const std::string& warning : hardware::warnings(hardware, instance_type))
+    log.warning("{}", warning);
+}
+
 /// Fewer GPUs than the instance type has is a broken machine, or a driver that is not there.
 Result<void> check_gpus(const JobContext& context, const Hardware& hardware) {
   const Gpus& gpus = hardware.gpus;
@@ -103,27 +109,6 @@ Result<void> make_agreement(const JobContext& context, bool for_workers, Prepara
   return {};
 }
 
-Result<Command> command_of(const CommandLine& line, const JobContext& context, const Logger& log,
-                           bool need_command) {
-  std::vector<std::string> typed = line.worker_command;
-  if (drop_platform_argument(typed, context.job, context.options.platform_argument)) {
-    log.info(
-        "the last argument \"train\" is the platform's and is dropped (--platform-arg keep keeps "
-        "it)");
-  }
-  const bool script_named = !context.inherited.get_or("SAGEMAKER_PROGRAM", "").empty() ||
-                            context.job.hyperparameters.platform("sagemaker_program") != nullptr;
-  if (typed.empty() && !script_named && !need_command) {
-    Command none;
-    none.script_mode = true;
-    none.arguments = TRAINIT_TRY(environment::script_arguments(
-        context.job.hyperparameters, argument_style(context.options, true),
-        context.options.contract));
-    return none;
-  }
-  return find_command(typed, context.job, context.options, context.inherited);
-}
-
 }  // namespace
 
 Logger::Mask mask_of(environment::Secrets secrets) {
@@ -156,23 +141,47 @@ HardwareOptions hardware_options(const Options& options) {
   return result;
 }
 
+Hardware look_at_hardware(const Environment& inherited, const Options& options) {
+  Environment environment = inherited;
+  environment.set("TRAINIT_GPU_PROBE", options.gpu_probe, "--gpu-probe");
+  return detect_hardware(environment, hardware_options(options));
+}
+
+Result<Command> job_command(const CommandLine& line, const JobContext& context, const Logger& log,
+                            bool need_command) {
+  std::vector<std::string> typed = line.worker_command;
+  if (drop_platform_argument(typed, context.job, context.options.platform_argument)) {
+    log.info(
+        "the last argument \"train\" is the platform's and is dropped (--platform-arg keep keeps "
+        "it)");
+  }
+  const bool script_named = !context.inherited.get_or("SAGEMAKER_PROGRAM", "").empty() ||
+                            context.job.hyperparameters.platform("sagemaker_program") != nullptr;
+  if (typed.empty() && !script_named && !need_command) {
+    Command none;
+    none.script_mode = true;
+    none.arguments = TRAINIT_TRY(environment::script_arguments(
+        context.job.hyperparameters, argument_style(context.options, true),
+        context.options.contract));
+    return none;
+  }
+  return find_command(typed, context.job, context.options, context.inherited);
+}
+
 Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,
                             bool need_command) {
   const TrainingJob& job = context.job;
   log.info("{}", describe_job(context));
   for (const std::string& warning : job.warnings) log.warning("{}", warning);
   Preparation preparation;
-  Environment environment = context.inherited;
-  environment.set("TRAINIT_GPU_PROBE", context.options.gpu_probe, "--gpu-probe");
-  preparation.hardware = detect_hardware(environment, hardware_options(context.options));
+  preparation.hardware = look_at_hardware(context.inherited, context.options);
   log.info("{}", hardware::describe(preparation.hardware));
-  for (const std::string& warning :
-       hardware::warnings(preparation.hardware, job.resources.instance_type)) {
-    log.warning("{}", warning);
-  }
+  // A preflight says the same, and more.
+  if (!need_command || context.options.preflight == Preflight::kOff)
+    warn_of_hardware(preparation.hardware, job.resources.instance_type, log);
   TRAINIT_TRY(check_gpus(context, preparation.hardware));
   log.info("{}", describe_inputs(context));
-  preparation.command = TRAINIT_TRY(command_of(line, context, log, need_command));
+  preparation.command = TRAINIT_TRY(job_command(line, context, log, need_command));
   for (const std::string& warning : preparation.command.warnings) log.warning("{}", warning);
   preparation.cluster = Cluster::of(job.resources, job.hyperparameters);
   preparation.workers =

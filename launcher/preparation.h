@@ -38,6 +38,9 @@ void configure(Logger& log, const JobContext& context);
 /// How this machine is looked at, by the options.
 HardwareOptions hardware_options(const Options& options);
 
+/// What this machine has, by the options.
+Hardware look_at_hardware(const Environment& inherited, const Options& options);
+
 /// What this host will do: the job's command, the machine, its place among the hosts, and the
 /// variables of its workers. Nothing has been started or written.
 struct Preparation {
@@ -55,6 +58,11 @@ struct Preparation {
 /// `need_command`: workers are to be started, so it is an error when there is nothing to run, and
 /// ports are kept for them; otherwise the command stays empty then.
 Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,
+                            bool need_command);
+
+/// What the workers run. Where nothing is given or named, an error with `need_command`, else a
+/// command without words.
+Result<Command> job_command(const CommandLine& line, const JobContext& context, const Logger& log,
                             bool need_command);
 
 /// Error: what was prepared can be shown, but not be started, because its group of workers spans

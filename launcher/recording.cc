@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "check/view.h"
 #include "environment/secrets.h"
 #include "record_places.h"
 #include "report/shared_variables.h"
@@ -181,6 +182,11 @@ void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunR
                         {"workers", Json(std::move(workers))}});
 }
 
+void record_check(const check::Report& report, report::RunRecord& record) {
+  record.write("check",
+               {{"areas", check::areas_json(report)}, {"findings", check::findings_json(report)}});
+}
+
 std::vector<Json::Object> evidence_events(std::span<const diagnose::Evidence> gathered,
                                           const diagnose::FirstCause& cause, sys::TimePoint start) {
   const EvidenceWriter writer(cause, start);
@@ -203,12 +209,14 @@ void record_outcome(const Conclusion& conclusion, const Verdict& verdict, int st
   record.write("outcome", fields);
 }
 
-void record_set_up_failure(const JobContext& context, const Verdict& verdict) {
+void record_set_up_failure(const JobContext& context, const std::optional<check::Report>& preflight,
+                           const Verdict& verdict) {
   const Paths& paths = context.job.paths;
   if (context.options.record.empty() && !sys::is_directory(paths.output)) return;
   auto record = open_record(context, {});
   if (!record) return;
   record_start(context, *record);
+  if (preflight) record_check(*preflight, *record);
   record_outcome({}, verdict, 0, &paths, *record);
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "check/finding.h"
 #include "conclusion.h"
 #include "diagnose/evidence.h"
 #include "plan/launch_plan.h"
@@ -24,6 +26,9 @@ void record_start(const JobContext& context, report::RunRecord& record);
 /// The events "environment" and "plan". What all workers have in common is written once.
 void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunRecord& record);
 
+/// The event "check".
+void record_check(const check::Report& report, report::RunRecord& record);
+
 /// The members of the events "evidence", one a worker that did not end with 0, in order of rank.
 /// Their times count from `start`, when the first worker was started.
 std::vector<Json::Object> evidence_events(std::span<const diagnose::Evidence> gathered,
@@ -34,8 +39,9 @@ std::vector<Json::Object> evidence_events(std::span<const diagnose::Evidence> ga
 void record_outcome(const Conclusion& conclusion, const Verdict& verdict, int stop_signal,
                     const Paths* paths, report::RunRecord& record);
 
-/// The story of a job that failed before its first worker: "start" and "outcome". It never fails,
-/// and makes no output directory where there is none.
-void record_set_up_failure(const JobContext& context, const Verdict& verdict);
+/// The story of a job that failed before its first worker: "start", "check" where there was one,
+/// and "outcome". It never fails, and makes no output directory where there is none.
+void record_set_up_failure(const JobContext& context, const std::optional<check::Report>& preflight,
+                           const Verdict& verdict);
 
 }  // namespace trainit

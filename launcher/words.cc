@@ -11,8 +11,8 @@ namespace trainit {
 namespace {
 
 constexpr std::string_view kTrain = "train";
-constexpr std::string_view kCommands[] = {"train", "exec",    "env",    "gpus",
-                                          "store", "failure", "explain"};
+constexpr std::string_view kCommands[] = {"train", "exec",  "env",     "gpus",
+                                          "check", "store", "failure", "explain"};
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
@@ -59,6 +59,10 @@ constexpr CommandOption kCommandOptions[] = {
     {"gpus", "--format", true,
      [](CommandLine& l, std::string_view t) {
        return set_format(l, t, {"json", "table"});
+     }},
+    {"check", "--format", true,
+     [](CommandLine& l, std::string_view t) {
+       return set_format(l, t, {"text", "json"});
      }},
     {"store", "--port", true,
      [](CommandLine& l, std::string_view t) { return set_whole_number(l.store.port, t, 65535); }},
@@ -126,7 +130,7 @@ class WordReader {
   }
 
   Result<void> set_option(const OptionRow& row, std::optional<std::string_view> value) {
-    if (!value && *row.value == '\0') value = "true";
+    if (!value && row.may_stand_alone() && !takes_next_word(row)) value = OptionRow::kNoValue;
     if (!value) value = TRAINIT_TRY(next_value(row.flag(), row.value));
     if (!row.for_exec && useless_.empty()) useless_ = row.flag();
     std::string& text = line_.flags[row.name];
@@ -134,6 +138,16 @@ class WordReader {
     text = row.takes_list() && !text.empty() ? fmt::format("{},{}", text, *value)
                                              : std::string(*value);
     return {};
+  }
+
+  /// "--preflight quick", where "--preflight" alone means something too.
+  bool takes_next_word(const OptionRow& row) const {
+    std::string_view values = row.value;
+    if (values.empty() || next_ == words_.size()) return false;
+    values.remove_prefix(1);
+    values.remove_suffix(1);
+    const auto words = split(values, '|');
+    return std::find(words.begin(), words.end(), words_[next_]) != words.end();
   }
 
   Result<void> set_command_option(const CommandOption& option,
@@ -221,7 +235,7 @@ class WordReader {
 }  // namespace
 
 bool looks_back(std::span<char* const> argv) {
-  constexpr std::string_view kLookBack[] = {"failure", "explain"};
+  constexpr std::string_view kLookBack[] = {"failure", "explain", "check"};
   return argv.size() > 1 &&
          std::find(std::begin(kLookBack), std::end(kLookBack), argv[1]) != std::end(kLookBack);
 }

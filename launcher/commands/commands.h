@@ -11,6 +11,7 @@ int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log);
 int exec(const CommandLine& line, sys::Inheritance inheritance, Logger& log);
 int env(const CommandLine& line, Logger& log);
 int gpus(const CommandLine& line, Logger& log);
+int check(const CommandLine& line, Logger& log);
 int failure(const CommandLine& line, Logger& log);
 int store(const CommandLine& line, Logger& log);
 int explain(const CommandLine& line, Logger& log);

@@ -2,13 +2,15 @@
 //
 // Promises: the exit code is the worker's own; exit 0 and the success marker only when every worker
 // ended with 0; otherwise a failure file that says why. Whatever goes wrong before the first worker
-// ends in a sentence, a failure file and 125 (126, 127); stop signal n in that time in 128 + n within
-// a second.
+// ends in a sentence, a failure file and 125 (126, 127); stop signal n in that time in 128 + n
+// within a second.
 #include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "check/checks.h"
+#include "check_subject.h"
 #include "commands/commands.h"
 #include "conclusion.h"
 #include "error_directory.h"
@@ -120,11 +122,30 @@ std::optional<Error> stopped_early(const Options& options) {
 }
 
 /// Leaves the failure of a job that had no worker. Returns its exit code.
-int fail_early(const Error& error, const JobContext& context, const Logger& log) {
+int fail_early(const Error& error, const JobContext& context,
+               const std::optional<check::Report>& preflight, const Logger& log) {
   const Error cause = stopped_early(context.options).value_or(error);
   const Verdict verdict = leave_set_up_failure(cause, context.job.paths, log);
-  record_set_up_failure(context, verdict);
+  record_set_up_failure(context, preflight, verdict);
   return verdict.exit_code;
+}
+
+/// Says what is wrong, but for the first error, which is the job's failure.
+Result<void> judge_preflight(const check::Report& report, const Logger& log) {
+  std::vector<std::string> errors;
+  for (const check::Finding& finding : report.findings()) {
+    const std::string text = fmt::format("{}: {}", finding.what, finding.remedy);
+    if (finding.severity == check::Severity::kError) errors.push_back(text);
+    if (finding.severity == check::Severity::kError && errors.size() > 1) log.error("{}", text);
+    if (finding.severity == check::Severity::kWarning)
+      log.warning("{}: {}: {}", finding.what, finding.why, finding.remedy);
+  }
+  if (errors.empty()) return {};
+  const std::size_t more = errors.size() - 1;
+  return fail(fmt::format("preflight: {}{}", errors.front(),
+                          more == 0 ? ""
+                                    : fmt::format("; and {} more error{}: trainit check shows all",
+                                                  more, more == 1 ? "" : "s")));
 }
 
 class Train {
@@ -151,16 +172,31 @@ class Train {
     input.error_directory = errors.path();
     const LaunchPlan plan = TRAINIT_TRY(make_plan(input));
     log_plan(context_, plan, preparation, log_);
+    TRAINIT_TRY(look_first(preparation));
     if (const auto stopped = stopped_early(context_.options)) return tl::unexpected(*stopped);
     return supervise(plan, preparation, errors, markers);
   }
 
+  /// What --preflight saw; nothing: it was off, or the job failed before it.
+  const std::optional<check::Report>& preflight() const { return preflight_; }
+
  private:
+  /// Error: the job could not work here.
+  Result<void> look_first(const Preparation& preparation) {
+    if (context_.options.preflight == Preflight::kOff) return {};
+    check::Report report = check::check_quickly(check_subject(context_, preparation));
+    // What a stop cut short is no finding.
+    if (stopped_early(context_.options)) return {};
+    preflight_ = std::move(report);
+    return judge_preflight(*preflight_, log_);
+  }
+
   Result<int> supervise(const LaunchPlan& plan, const Preparation& preparation,
                         const ErrorDirectory& errors, bool markers) {
     sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
     report::RunRecord record = open_record(context_, log_);
     record_start(context_, record);
+    if (preflight_) record_check(*preflight_, record);
     record_plan(context_, plan, record);
     logs::Relay relay(loop, static_cast<int>(plan.workers.size()), relay_options(context_, plan));
     std::optional<RelayedLog> relayed(std::in_place, log_, relay);
@@ -194,6 +230,7 @@ class Train {
   sys::Inheritance inheritance_;
   const JobContext& context_;
   Logger& log_;
+  std::optional<check::Report> preflight_;
 };
 
 }  // namespace
@@ -206,8 +243,9 @@ int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   configure(log, *context);
   for (const int signal : signal_rules(context->options).dropped())
     sys::drop_signal(inheritance.signals, signal);
-  const Result<int> code = Train(line, std::move(inheritance), *context, log).run();
-  const int exit_code = code ? *code : fail_early(code.error(), *context, log);
+  Train job(line, std::move(inheritance), *context, log);
+  const Result<int> code = job.run();
+  const int exit_code = code ? *code : fail_early(code.error(), *context, job.preflight(), log);
   return mapped_exit_code(exit_code, context->options.exit_codes, log);
 }
 

@@ -78,6 +78,20 @@ std::string rendezvous(const Json& json) {
 
 std::string store(const Json& json) { return "the rendezvous store " + text_of(json, "status"); }
 
+/// "the preflight found 1 error and 2 warnings"
+std::string preflight(const Json& json) {
+  std::size_t errors = 0, warnings = 0;
+  const Json* findings = json.find("findings");
+  if (findings != nullptr && findings->array() != nullptr) {
+    for (const Json& finding : *findings->array()) {
+      errors += text_of(finding, "severity") == "error" ? 1 : 0;
+      warnings += text_of(finding, "severity") == "warning" ? 1 : 0;
+    }
+  }
+  return fmt::format("the preflight found {} error{} and {} warning{}", errors,
+                     errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+}
+
 std::string outcome(const Json& json) {
   const Json* success = json.find("success");
   const bool well = success != nullptr && success->boolean() != nullptr && *success->boolean();
@@ -104,10 +118,11 @@ struct Row {
   std::string (*tell)(const Json& json);  ///< null: it is told elsewhere
 };
 constexpr Row kRows[] = {
-    {"start", began},           {"environment", nullptr}, {"plan", nullptr},
-    {"spawned", spawned},       {"signal", signal_came},  {"stop", stop_step},
-    {"ended", ended},           {"evidence", nullptr},    {"checkpoint", checkpoint},
-    {"rendezvous", rendezvous}, {"store", store},         {"outcome", outcome}};
+    {"start", began},           {"check", preflight},       {"environment", nullptr},
+    {"plan", nullptr},          {"spawned", spawned},       {"signal", signal_came},
+    {"stop", stop_step},        {"ended", ended},           {"evidence", nullptr},
+    {"checkpoint", checkpoint}, {"rendezvous", rendezvous}, {"store", store},
+    {"outcome", outcome}};
 
 std::string tell(const StoryEvent& event) {
   for (const Row& row : kRows) {

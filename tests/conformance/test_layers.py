@@ -26,7 +26,8 @@ LAYERS = {
     "logs": ["sys"],
     "report": ["sys"],
     "supervise": ["plan", "logs", "report", "store"],
-    "launcher": ["supervise", "diagnose"],
+    "check": ["plan", "store"],
+    "launcher": ["supervise", "check", "diagnose"],
 }
 TOOLKIT = ["base", "sys", "job", "hardware", "cluster", "environment", "store", "nccl", "library"]
 # Which layer makes what a public header promises.

@@ -48,6 +48,15 @@ TEST_CASE("one rank's time line has what is its own and what is nobody's alone")
                                 });
 }
 
+TEST_CASE("a preflight is told by how much it found") {
+  CHECK(line_of(R"({"time": 1700000000.5, "event": "check", "areas": [], "findings": []})") ==
+        "the preflight found 0 errors and 0 warnings");
+  CHECK(
+      line_of(
+          R"({"time": 1700000000.5, "event": "check", "findings": [{"severity": "error"}, {"severity": "warning"}, {"severity": "warning"}, {"severity": "note"}, 7]})") ==
+      "the preflight found 1 error and 2 warnings");
+}
+
 TEST_CASE("signals and the steps of a stop are told by whom they reach") {
   struct Row {
     const char* members;

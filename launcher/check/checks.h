@@ -1,0 +1,16 @@
+#pragma once
+
+#include "check/finding.h"
+#include "check/subject.h"
+
+/// The areas put together. A stop signal ends every wait, so that a report may be cut short: who
+/// calls these looks whether one came.
+namespace trainit::check {
+
+/// Everything that is looked at, for `trainit check`: the imports of a script and a rendezvous too.
+Report check_all(const Subject& subject);
+
+/// What takes well under a second, for `--preflight`: nothing of the image is run.
+Report check_quickly(const Subject& subject);
+
+}  // namespace trainit::check

@@ -6,6 +6,7 @@ The fixtures (trainit, pid1, start, job, clean_env) and how to use them: see tes
     TRAINIT_BINARY=build/dev/launcher/trainit /usr/bin/python3 -m pytest tests/blackbox    with sanitizers
 """
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,17 @@ def fake_gpus(program):
                 "TRAINIT_GPU_PROBE": "always", **more}
 
     return variables
+
+
+@pytest.fixture
+def mounted():
+    """mounted(DIRECTORY, OPTIONS…): mounts there until the test's end."""
+    places = []
+
+    def mount(directory, *options):
+        subprocess.run(["mount", *options, directory], check=True)
+        places.append(directory)
+
+    yield mount
+    for place in reversed(places):
+        subprocess.run(["umount", place], check=True)

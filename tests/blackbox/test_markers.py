@@ -19,20 +19,6 @@ def fill(directory):
                 pass
 
 
-@pytest.fixture
-def mounted():
-    """mounted(DIRECTORY, OPTIONS…): mounts there until the test's end."""
-    places = []
-
-    def mount(directory, *options):
-        subprocess.run(["mount", *options, directory], check=True)
-        places.append(directory)
-
-    yield mount
-    for place in reversed(places):
-        subprocess.run(["umount", place], check=True)
-
-
 def small_disk(mounted, directory, *more):
     mounted(directory, "-t", "tmpfs", "-o", ",".join(["size=64k", *more]), "none")
     (directory / "data").mkdir()

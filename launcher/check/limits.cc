@@ -67,9 +67,9 @@ std::string text_of(const LimitFacts& facts) {
       fmt::format("{} open files · {} locked memory", facts.open_files,
                   facts.locked_bytes ? bytes(*facts.locked_bytes) : std::string("unlimited"));
   text += facts.processes_left ? fmt::format(" · {} more processes", *facts.processes_left)
-                               : std::string(" · no limit of processes");
+                               : std::string(" · no known limit of processes");
   return text + (facts.memory > 0 ? fmt::format(" · {} memory", bytes(facts.memory))
-                                  : std::string(" · no limit of memory"));
+                                  : std::string(" · no known limit of memory"));
 }
 
 }  // namespace

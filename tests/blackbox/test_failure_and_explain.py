@@ -367,7 +367,7 @@ def test_every_event_and_member_that_a_job_writes_is_documented(trainit, pid1, s
     running.signal(15)
     running.wait(30)
     saved = job()
-    running = start([trainit, "--", "sh", "-c", "trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done"], job=saved)
+    running = start([trainit, "--preflight", "--", "sh", "-c", "trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done"], job=saved)
     running.wait_for("up")
     running.signal(15)
     running.wait(30)

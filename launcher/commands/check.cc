@@ -16,6 +16,17 @@
 namespace trainit::commands {
 namespace {
 
+/// Before they are written down in any form: JSON spells some characters of a secret otherwise.
+void mask_secrets(check::Report& report, const Logger& log) {
+  for (check::AreaReport& area : report.areas) {
+    area.text = log.masked(area.text);
+    for (check::Finding& finding : area.findings) {
+      for (std::string* text : {&finding.what, &finding.why, &finding.remedy})
+        *text = log.masked(*text);
+    }
+  }
+}
+
 Result<int> run(const CommandLine& line, Logger& log) {
   const CheckedJob checked = TRAINIT_TRY(read_for_check(line, log));
   check::Report report = check::check_all(checked.subject);
@@ -25,10 +36,11 @@ Result<int> run(const CommandLine& line, Logger& log) {
     const int signal = rules.rewrite(*came);
     return fail(fmt::format("stopped by {}", sys::signal_name(signal)), 128 + signal);
   }
+  mask_secrets(report, log);
   const std::string text = line.format == "json"
                                ? dump_json(check::to_json(report), JsonStyle::kPython) + "\n"
                                : check::to_text(report);
-  const int failed = print(log.masked(text), log);
+  const int failed = print(text, log);
   return failed != 0 ? failed : report.exit_code();
 }
 

@@ -301,7 +301,8 @@ def main():
     names = arguments.suites or list(SUITES)
     RESULTS.mkdir(parents=True, exist_ok=True)
     if arguments.quick:
-        say("quick: without the test peers from PyPI, so their tests are skipped")
+        say("quick: without the test peers from PyPI and CUDA's toolkit: their tests are skipped, and the example for GPUs "
+            "is not compiled for them")
     for preset in dict.fromkeys(preset for name in names for preset in SUITES[name].presets):
         if not build(preset):
             say("0 passed, 1 failed")

@@ -25,3 +25,19 @@ for wheel in sorted(pathlib.Path(wheels).glob("*.whl")):
                 file.write_bytes(archive.read(name))
 END
 }
+
+# fetch_pinned PINS DIRECTORY TARGET PATTERN FILE…: makes DIRECTORY anew with what unpack_wheels takes from the packages
+# of PINS, below DIRECTORY/TARGET. Each FILE has to be there then. Whoever calls it marks DIRECTORY as complete.
+fetch_pinned() {
+  local pins=$1 directory=$2 target=$3 pattern=$4 file
+  shift 4
+  say "fetching: $(grep -o '^nvidia-[^ ]*' "$pins" | tr '\n' ' ')"
+  rm -rf "$directory"
+  mkdir -p "$directory/wheels"
+  wheels "$pins" "$directory/wheels"
+  unpack_wheels "$directory/wheels" "$directory/$target" "$pattern"
+  for file in "$@"; do
+    [ -f "$directory/$target/$file" ] || die "the packages do not hold $file"
+  done
+  rm -rf "$directory/wheels"
+}

@@ -1,4 +1,5 @@
-"""scripts/gpu-check, with stand-ins for the driver (tests/programs/fake_cuda) and for nvidia-smi."""
+"""scripts/gpu-check, with stand-ins for the driver (tests/programs/fake_cuda), for nvidia-smi, and for the trainers' CUDA
+and NCCL (tests/programs/fake_cudart, tests/programs/fake_nccl)."""
 
 import os
 import shutil
@@ -6,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from trainit_testing import cache
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 GPU = r'"Fake ""GPU"" é\", GPU-00112233-4455-6677-8899-aabbccddee0{0}, 00000000:1{1}:00.0, 24576, 550.54.15'
@@ -20,14 +22,16 @@ def check(trainit, tmp_path):
     smi = tmp_path / "bin/nvidia-smi"
     smi.parent.mkdir()
 
-    def run(rows, **variables):
+    def run(rows, *arguments, **variables):
         smi.write_text("#!/bin/sh\ncat <<'END'\n" + "\n".join(rows) + "\nEND\n")
         smi.chmod(0o755)
         environment = os.environ | {"PATH": f"{smi.parent}:{os.environ['PATH']}", "FAKE_CUDA": "2",
                                     "TRAINIT_GPU_PROBE": "always",
-                                    "LD_LIBRARY_PATH": f"{build}/tests/programs/fake_cuda"} | variables
-        done = subprocess.run([REPOSITORY / "scripts/gpu-check", "--build", build, "--record", page],
-                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+                                    "LD_LIBRARY_PATH": ":".join(f"{build}/tests/programs/{name}"
+                                                                for name in ("fake_cuda", "fake_nccl"))} | variables
+        done = subprocess.run([REPOSITORY / "scripts/gpu-check", "--build", build, "--record", page, "--programs",
+                               tmp_path / "programs", *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=environment)
         return done, page.read_text()
 
     return run
@@ -69,3 +73,79 @@ def test_without_a_gpu_it_says_so_and_leaves_the_page(check):
     assert done.returncode == 0, done.stdout
     assert "no NVIDIA GPU here" in done.stdout
     assert page == (REPOSITORY / "docs/gpu.md").read_text()
+
+
+# ---- the trainers
+
+TWO_GPUS = [GPU.format(0, "a"), GPU.format(1, "b")]
+
+
+@pytest.fixture
+def programs(trainit, tmp_path):
+    """What --prepare makes, for the CPU."""
+    build, directory = Path(trainit).parent.parent, tmp_path / "programs"
+    shutil.copytree(build / "tests/programs/on_cpu", directory)
+    for file in (build / "launcher/trainit", build / "toolkit/hardware/gpu_helper/trainit_gpu_helper"):
+        shutil.copy(file, directory)
+    shutil.copytree(cache.digits(), directory / "digits", dirs_exist_ok=True)
+    return directory
+
+
+def stand_before(program, script):
+    """The script runs in its place, and finds it as $real."""
+    real = program.with_name(f"real-{program.name}")
+    program.rename(real)
+    program.write_text(f"#!/bin/sh\nreal={real}\n{script}\n")
+    program.chmod(0o755)
+
+
+def test_trainers_that_learn_what_the_cpu_learns_are_recorded(check, programs):
+    done, page = check(TWO_GPUS, "--megabytes", "1")
+    assert done.returncode == 0, done.stdout
+    assert "all agrees" in done.stdout and "FAIL" not in done.stdout
+    assert "has no PyTorch with CUDA and NCCL" in done.stdout
+    for row in ("| C++ on the CPU | 1 |", "| CUDA and NCCL, 2 GPUs | 2 |", "| CUDA and NCCL, one GPU, sockets | 2 |",
+                "| CUDA and NCCL, one GPU, sockets | 4 |", "| start, 2 GPUs | 2 |", "| all-reduce of 1 MB, 2 GPUs | 2 |"):
+        assert page.count(row) == 1, page
+    assert "it goes on from the checkpoint" in done.stdout
+    assert "distance from the model of a run that was not stopped: 0.0" in done.stdout
+
+
+@pytest.mark.parametrize("script, words", [
+    ("echo it is broken; exit 3", "ended well but with 3"),
+    ('"$real" && sed -i "2s/.*/0x1p+3/" "$SAGEMAKER_BASE_DIR/model/model.txt"', "from the CPU's model is too far"),
+    ('"$real" | sed "s/^test_accuracy=.*/test_accuracy=0.1/"', "accuracy 0.1 is too low"),
+    ('exec "$real" >/dev/null', "SIGTERM: a checkpoint is written, and it ends with 0 but"),
+])
+def test_a_trainer_that_does_not_do_what_it_should_is_a_failure(check, programs, script, words):
+    stand_before(programs / "train-digits-nccl", script)
+    done, page = check(TWO_GPUS, "--megabytes", "1")
+    assert done.returncode == 1, done.stdout
+    assert words in done.stdout and words in page
+
+
+@pytest.mark.parametrize("figures, words", [
+    ('{"what": "start", "ranks": 2, "nccl_ms": 100, "ours_ms": 130}', "adds 30.0 ms to the start of NCCL"),
+    ('{"what": "all-reduce", "ranks": 2, "megabytes": 16, "nccl_gb_s": 10, "ours_gb_s": 5}', "has 0.50 of NCCL's bandwidth"),
+])
+def test_a_communicator_that_costs_too_much_is_a_failure(check, programs, figures, words):
+    stand_before(programs / "nccl-speed", f"[ $RANK != 0 ] || echo '{figures}'")
+    done, _ = check(TWO_GPUS, "--megabytes", "1")
+    assert done.returncode == 1 and f"FAIL all-reduce of 16 MB {words}" in done.stdout or \
+        f"FAIL the Communicator {words}" in done.stdout, done.stdout
+
+
+def test_without_programs_no_trainer_is_run_and_it_says_how_to_get_them(check):
+    done, page = check(TWO_GPUS)
+    assert done.returncode == 0 and "scripts/gpu-check --prepare builds it" in done.stdout, done.stdout
+    assert "| trainer |" not in page
+
+
+def test_without_a_toolkit_nothing_is_prepared_and_it_says_how_to_get_one(trainit, tmp_path):
+    if Path("/usr/local/cuda/bin/nvcc").exists() or shutil.which("nvcc"):
+        pytest.skip("this machine has a toolkit")
+    done = subprocess.run([REPOSITORY / "scripts/gpu-check", "--prepare", "--build", Path(trainit).parent.parent,
+                           "--programs", tmp_path / "programs"], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, env=os.environ | {"TRAINIT_CACHE": str(tmp_path)})
+    assert done.returncode == 1
+    assert "there is no CUDA toolkit: scripts/fetch-cuda-toolkit brings one" in done.stdout

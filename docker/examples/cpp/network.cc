@@ -6,16 +6,6 @@
 
 namespace {
 
-constexpr int kHidden = 64;
-constexpr float kMomentum = 0.9F;
-
-// Where each part stands in the one vector of parameters.
-constexpr int kHiddenWeights = 0;
-constexpr int kHiddenBiases = kHiddenWeights + kHidden * kPixels;
-constexpr int kOutputWeights = kHiddenBiases + kHidden;
-constexpr int kOutputBiases = kOutputWeights + kClasses * kHidden;
-constexpr int kParameters = kOutputBiases + kClasses;
-
 /// `outputs[i]` = bias + weights of row i · inputs.
 void multiply(const float* weights, const float* biases, std::span<const float> inputs,
               std::span<float> outputs) {

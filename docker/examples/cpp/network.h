@@ -6,6 +6,16 @@
 
 #include "digits.h"
 
+inline constexpr int kHidden = 64;
+inline constexpr float kMomentum = 0.9F;
+
+// Where each part stands in the one vector of parameters; weights are rows of one unit each.
+inline constexpr int kHiddenWeights = 0;
+inline constexpr int kHiddenBiases = kHiddenWeights + kHidden * kPixels;
+inline constexpr int kOutputWeights = kHiddenBiases + kHidden;
+inline constexpr int kOutputBiases = kOutputWeights + kClasses * kHidden;
+inline constexpr int kParameters = kOutputBiases + kClasses;
+
 /// A small neural network: 64 pixels, 64 hidden units (ReLU), 10 digits (softmax), learning by
 /// stochastic gradient descent with momentum.
 class Network {

@@ -61,7 +61,8 @@ class Ranks:
         self.distributed = "RANK" in os.environ
         self.device = torch.device("cpu")
         if torch.cuda.is_available():
-            self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            number = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count()  # they may share one
+            self.device = torch.device("cuda", number)
             torch.cuda.set_device(self.device)
         if self.distributed:
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")

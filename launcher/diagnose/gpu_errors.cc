@@ -27,6 +27,7 @@ constexpr Phrase kPhrases[] = {
     {"CUDNN_STATUS_", false},
     {"NCCL error", false},
     {"NCCL failure", false},
+    {"the communicator \"", true},  // trainit::nccl's own sentences begin so
     {"ncclSystemError", false},
     {"ncclInternalError", false},
     {"ncclRemoteError", false},

@@ -57,9 +57,10 @@ double accuracy(const Network& network, const std::vector<Image>& images) {
   return static_cast<double>(right) / static_cast<double>(images.size());
 }
 
-static int fail_job(const trainit::Paths& paths, const std::string& reason) {
-  std::fprintf(stderr, "error: %s\n", reason.c_str());
-  if (const auto written = trainit::write_failure(paths, reason); !written) {
+static int fail_job(const trainit::Paths& paths, const trainit::Error& error) {
+  std::fprintf(stderr, "error: %s\n", error.message.c_str());
+  if (error.exit_code == kBecauseOfOthers) return 1;
+  if (const auto written = trainit::write_failure(paths, error.message); !written) {
     std::fprintf(stderr, "error: %s\n", written.error().message.c_str());
   }
   return 1;
@@ -69,10 +70,10 @@ int run_job(Result<void> (*train)(const trainit::TrainingJob& job)) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);  // each line is seen when it is printed
   const auto environment = trainit::Environment::of_process();
   const auto job = trainit::TrainingJob::load(environment);
-  if (!job) return fail_job(trainit::Paths::from(environment), job.error().message);
+  if (!job) return fail_job(trainit::Paths::from(environment), job.error());
   for (const std::string& warning : job->warnings) {
     std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }
   const auto trained = train(*job);
-  return trained ? 0 : fail_job(job->paths, trained.error().message);
+  return trained ? 0 : fail_job(job->paths, trained.error());
 }

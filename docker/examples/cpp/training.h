@@ -37,6 +37,10 @@ std::vector<std::size_t> order_of_epoch(std::size_t images, const Settings& sett
 /// The share of images whose digit it tells.
 double accuracy(const Network& network, const std::vector<Image>& images);
 
+/// The exit code in an error that has its reason on another rank, which leaves it.
+inline constexpr int kBecauseOfOthers = 1;
+
 /// The whole program: loads the job, trains, and returns the exit code. When it cannot go on, the
-/// reason is in the failure file, which the platform shows to whoever started the job.
+/// reason is in the failure file, which the platform shows to whoever started the job, unless the
+/// error's exit code is kBecauseOfOthers: only the first reason is worth showing.
 int run_job(trainit::Result<void> (*train)(const trainit::TrainingJob& job));

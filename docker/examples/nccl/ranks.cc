@@ -1,6 +1,9 @@
 #include "ranks.h"
 
+#include <chrono>
 #include <thread>
+
+#include "training.h"
 
 using trainit::Result;
 
@@ -8,6 +11,12 @@ namespace {
 
 /// For what all ranks do together: others may be slower, but not by this much.
 constexpr auto kPatience = std::chrono::minutes(5);
+
+/// What NCCL says is nearly always that another rank is gone, and that rank knows why.
+Result<void> of_others(Result<void> result) {
+  if (!result) result.error().exit_code = kBecauseOfOthers;
+  return result;
+}
 
 }  // namespace
 
@@ -19,6 +28,8 @@ Result<Ranks> Ranks::meet(std::function<bool()> stop_requested) {
   auto communicator = TRAINIT_TRY(trainit::nccl::Communicator::from_environment(options));
   return Ranks(std::move(stream), std::move(communicator));
 }
+
+Result<void> Ranks::leave() { return of_others(communicator_.close()); }
 
 Result<void> Ranks::add_up(Buffer<float>& numbers) {
   auto* all_reduce = communicator_.function<decltype(ncclAllReduce)>("ncclAllReduce");
@@ -35,14 +46,15 @@ Result<void> Ranks::take_over(Buffer<float>& numbers) {
 /// Waits until all of it is done. A rank that is gone would be waited for for ever, so NCCL is
 /// asked meanwhile.
 Result<void> Ranks::finish(ncclResult_t result) {
-  TRAINIT_TRY(communicator_.settle(result));
+  TRAINIT_TRY(of_others(communicator_.settle(result)));
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     const cudaError_t state = cudaStreamQuery(stream());
     if (state != cudaErrorNotReady) return cuda_result(state, "what the ranks do together");
-    TRAINIT_TRY(communicator_.check());
+    TRAINIT_TRY(of_others(communicator_.check()));
     if (std::chrono::steady_clock::now() > deadline) {
-      return trainit::fail("a step that all ranks do together has not ended within 5 minutes");
+      return trainit::fail("a step that all ranks do together has not ended within 5 minutes",
+                           kBecauseOfOthers);
     }
     std::this_thread::yield();
   }

@@ -7,7 +7,7 @@
 #include "device.h"
 
 /// This worker among all workers of the job, and what they do together by NCCL, on one stream of
-/// this thread's device.
+/// this thread's device. Errors of what they do together have the exit code kBecauseOfOthers.
 class Ranks {
  public:
   /// Waits until all have come. Error also: `stop_requested` said so meanwhile, on any of them.
@@ -27,7 +27,7 @@ class Ranks {
   trainit::Result<void> take_over(Buffer<float>& numbers);
 
   /// For the end, when all is well: waits for the others.
-  trainit::Result<void> leave() { return communicator_.close(); }
+  trainit::Result<void> leave();
 
  private:
   Ranks(Stream stream, trainit::nccl::Communicator communicator)

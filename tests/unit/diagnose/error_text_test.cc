@@ -215,6 +215,18 @@ TEST_CASE("lines of CUDA and NCCL are errors when nothing else is") {
         "ValueError: learning rate must be positive");
 }
 
+TEST_CASE(
+    "what a trainer says of its communicator is an error, and of others when a rank is gone") {
+  const std::string gone =
+      "error: the communicator \"world\": NCCL: remote process exited or there was a network "
+      "error\n";
+  CHECK(summary_of(gone) ==
+        "the communicator \"world\": NCCL: remote process exited or there was a network error");
+  CHECK(find_error(gone)->communication);
+  CHECK_FALSE(
+      find_error("the communicator \"world\": NCCL: unhandled cuda error\n")->communication);
+}
+
 TEST_CASE("a line about an error long before the end explains nothing") {
   CHECK(summary_of("NCCL WARN Call to connect returned Connection refused, retrying\n" +
                    repeat("epoch\n", 6 * 100)) == "nothing");

@@ -83,7 +83,7 @@ def stop_in_the_middle(running):
 
 
 def test_stopped_and_started_again_two_ranks_come_to_the_same_model(train, digits_job):
-    whole, parts = digits_job(epochs=300), digits_job(epochs=300)
+    whole, parts = digits_job(epochs=120), digits_job(epochs=120)
     assert train(whole, 2).wait().code == 0
     end = stop_in_the_middle(train(parts, 2))
     (stopped,) = re.findall(r"^asked to stop: checkpoint after epoch (\d+) written to (.*)$", end.out, re.MULTILINE)

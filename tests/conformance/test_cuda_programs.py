@@ -81,10 +81,11 @@ def test_where_there_is_no_gpu_the_trainer_says_so_in_one_sentence(programs, tra
     assert here.failure.startswith("no CUDA device: ") and len(here.failure.splitlines()) == 1
 
 
-def test_the_fetched_library_of_nccl_fits_the_header_that_the_library_was_built_with(toolkit, program):
-    done = subprocess.run([program("nccl_worker"), f"library={toolkit}/lib/libnccl.so.2", "version"], text=True,
-                          stdout=subprocess.PIPE, check=True)
-    assert done.stdout.startswith("NCCL 2.")
+def test_the_fetched_nccl_is_the_one_that_is_pinned(toolkit, program):
+    done = subprocess.run([program("nccl_worker"), f"library={toolkit}/lib/libnccl.so.2", "header=21400", "version"],
+                          text=True, stdout=subprocess.PIPE, check=True)
+    pins = (REPOSITORY / "scripts/lib/cuda-toolkit.txt").read_text()
+    assert f"nvidia-nccl-cu13=={done.stdout.split()[1]} " in pins
 
 
 def test_the_toolkit_and_the_headers_are_of_one_version():

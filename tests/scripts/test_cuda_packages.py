@@ -1,4 +1,5 @@
-"""scripts/fetch-cuda-headers, with packages of the test's own: it keeps the headers and nothing else, and fetches them once."""
+"""scripts/fetch-cuda-headers and scripts/fetch-cuda-toolkit, with packages of the test's own: they keep what is needed and
+nothing else, and fetch it once."""
 
 import hashlib
 import os
@@ -28,18 +29,19 @@ def write_wheel(directory, files):
 
 
 class Fetch:
-    """A copy of the script, which finds its packages in a directory."""
+    """A copy of one of the scripts, which finds its packages in a directory."""
 
-    def __init__(self, directory, files):
+    def __init__(self, directory, files, what="cuda-headers"):
         self.directory = directory
-        self.pins = directory / "scripts/lib/cuda-headers.txt"
+        self.script = directory / f"scripts/fetch-{what}"
+        self.pins = directory / f"scripts/lib/{what}.txt"
         shutil.copytree(SCRIPTS, directory / "scripts")
         self.pins.write_text(write_wheel(directory / "packages", files))
 
     def run(self):
         environment = os.environ | {"TRAINIT_CACHE": str(self.directory / "cache"), "PIP_NO_INDEX": "1",
                                     "PIP_FIND_LINKS": str(self.directory / "packages")}
-        return subprocess.run([self.directory / "scripts/fetch-cuda-headers"], env=environment, text=True,
+        return subprocess.run([self.script], env=environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def kept(self):
@@ -74,3 +76,40 @@ def test_a_package_with_another_checksum_is_an_error(tmp_path, files):
     assert done.returncode != 0 and "hash" in done.stdout.lower(), done.stdout
     _, kept = fetch.kept()
     assert "complete" not in kept and not any(name.startswith("include") for name in kept)
+
+
+# ---- the toolkit
+
+TOOLS = ["bin/nvcc", "bin/ptxas", "nvvm/bin/cicc"]
+KEPT = [*TOOLS, "bin/nvcc.profile", "nvvm/libdevice/libdevice.10.bc", "include/cuda_runtime.h", "lib/libcudart_static.a"]
+
+
+@pytest.fixture
+def toolkit_files():
+    return {f"nvidia/cu13/{name}": name for name in [*KEPT, "lib/libnvvm.so.4", "lib/libcudart.so.13", ".metadata/x.txt"]} | \
+        {"nvidia/nccl/lib/libnccl.so.2": "nccl", "nvidia/nccl/include/nccl.h": "nccl.h"}
+
+
+def test_the_toolkit_is_kept_so_that_it_runs_and_is_fetched_once(tmp_path, toolkit_files):
+    fetch = Fetch(tmp_path, toolkit_files, "cuda-toolkit")
+    done = fetch.run()
+    assert done.returncode == 0, done.stdout
+    directory, kept = fetch.kept()
+    assert done.stdout.splitlines()[-1].endswith(f" is in {directory}")
+    # Through the links, too.
+    assert {name for name in kept if not name.startswith("lib64/")} == \
+        {"complete", *KEPT, "include/nccl.h", "lib/libnccl.so", "lib/libnccl.so.2"}
+    assert all(os.access(directory / tool, os.X_OK) for tool in TOOLS)
+    assert not os.access(directory / "include/nccl.h", os.X_OK)
+    assert (directory / "lib/libnccl.so").read_text() == "nccl" and (directory / "lib64/libcudart_static.a").exists()
+    shutil.rmtree(tmp_path / "packages")
+    again = fetch.run()
+    assert again.returncode == 0 and "fetching" not in again.stdout, again.stdout
+
+
+def test_packages_without_a_compiler_are_no_toolkit(tmp_path, toolkit_files):
+    del toolkit_files["nvidia/cu13/nvvm/bin/cicc"]
+    fetch = Fetch(tmp_path, toolkit_files, "cuda-toolkit")
+    done = fetch.run()
+    assert done.returncode != 0 and "the packages do not hold nvvm/bin/cicc" in done.stdout, done.stdout
+    assert "complete" not in fetch.kept()[1]

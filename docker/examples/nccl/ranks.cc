@@ -43,14 +43,22 @@ Result<void> Ranks::take_over(Buffer<float>& numbers) {
                           communicator_.get(), stream()));
 }
 
-/// Waits until all of it is done. A rank that is gone would be waited for for ever, so NCCL is
-/// asked meanwhile.
 Result<void> Ranks::finish(ncclResult_t result) {
+  Result<void> finished = wait(result);
+  // At once: who frees the device's memory waits for what is still on its way.
+  if (!finished) communicator_.abort();
+  return finished;
+}
+
+/// Until all of it is done. A rank that is gone would be waited for for ever, so NCCL is asked
+/// meanwhile.
+Result<void> Ranks::wait(ncclResult_t result) {
   TRAINIT_TRY(of_others(communicator_.settle(result)));
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     const cudaError_t state = cudaStreamQuery(stream());
     if (state != cudaErrorNotReady) return cuda_result(state, "what the ranks do together");
+    cudaGetLastError();  // not ready is an error to it, and would be told after the next kernel
     TRAINIT_TRY(of_others(communicator_.check()));
     if (std::chrono::steady_clock::now() > deadline) {
       return trainit::fail("a step that all ranks do together has not ended within 5 minutes",

@@ -33,6 +33,7 @@ class Ranks {
   Ranks(Stream stream, trainit::nccl::Communicator communicator)
       : stream_(std::move(stream)), communicator_(std::move(communicator)) {}
   trainit::Result<void> finish(ncclResult_t result);
+  trainit::Result<void> wait(ncclResult_t result);
 
   Stream stream_;  // outlives the communicator
   trainit::nccl::Communicator communicator_;

@@ -1,13 +1,17 @@
 // The few functions of CUDA's runtime that programs here call, for machines without a GPU: a
-// device's memory is the host's, and a stream does at once what is put onto it. FAKE_CUDA is the
-// number of devices, 1 when it is not set. Memory and streams that are left show to LeakSanitizer.
+// device's memory is the host's, and a stream does at once what is put onto it, but is not ready
+// when it is first asked, which counts as an error until cudaGetLastError has told it. FAKE_CUDA is
+// the number of devices, 1 when it is not set. Memory and streams that are left show to
+// LeakSanitizer.
 #include <cuda_runtime_api.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct CUstream_st {
-  int unused;
+  int asked;
 };
+
+static cudaError_t last_error = cudaSuccess;
 
 static int devices(void) {
   const char* value = getenv("FAKE_CUDA");
@@ -60,13 +64,20 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  if (stream->asked++ % 2 != 0) return cudaSuccess;
+  return last_error = cudaErrorNotReady;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   (void)stream;
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return cudaStreamQuery(stream); }
-
-cudaError_t cudaGetLastError(void) { return cudaSuccess; }
+cudaError_t cudaGetLastError(void) {
+  const cudaError_t error = last_error;
+  last_error = cudaSuccess;
+  return error;
+}
 
 const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaErrorNoDevice ? "no CUDA-capable device is detected" : "an error";

@@ -24,7 +24,7 @@ job(…)         lays out a job directory: hyperparameters=, raw_hyperparameters
                `.success`, `.failure`, `.failure_reason`, `.write_config()`, `.write_code()`, `.env`
 clean_env      the environment that both start with
 engine         a Docker engine of the tests' own (`.docker("run", …)`); skips where none can run
-trainit_image, pytorch_image    what docker/Dockerfile and docker/examples/pytorch make
+trainit_image, pytorch_image, cpp_image, nccl_image    what docker/Dockerfile and docker/examples make
 
 Markers: `release_only` for what is true of the static product alone (its size, its linking, foreign
 roots): such tests are left out of a run against the binary with sanitizers.
@@ -39,7 +39,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
-from trainit_testing import docker_engine, jobs, processes  # noqa: E402
+from trainit_testing import cache, docker_engine, jobs, processes  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -178,3 +178,13 @@ def cpp_image(engine, trainit_image):
     engine.build(REPOSITORY, "trainit-cpp", file=REPOSITORY / "docker/examples/cpp/Dockerfile", DEBIAN=base,
                  TRAINIT=trainit_image)
     return "trainit-cpp"
+
+
+@pytest.fixture(scope="session")
+def nccl_image(engine, trainit_image):
+    toolkit = cache.cuda_toolkit()
+    base = engine.import_root("debian-12")
+    with_cuda = engine.add_directory(base, toolkit, "/usr/local/cuda")
+    engine.build(REPOSITORY, "trainit-nccl", file=REPOSITORY / "docker/examples/nccl/Dockerfile", DEBIAN=base,
+                 BUILD=with_cuda, TRAINIT=trainit_image)
+    return "trainit-nccl"

@@ -21,11 +21,7 @@ NO_GPU = not any(Path("/dev").glob("nvidia*"))
 
 @pytest.fixture(scope="module")
 def toolkit():
-    if not (gpu_prepare.fetched_toolkit() / "complete").exists():
-        if os.environ.get("TRAINIT_QUICK"):
-            pytest.skip("--quick leaves out CUDA's toolkit: the example for GPUs was not compiled for them")
-        pytest.fail("CUDA's toolkit is not there: run scripts/setup")
-    return gpu_prepare.fetched_toolkit()
+    return cache.cuda_toolkit()
 
 
 @pytest.fixture(scope="module")

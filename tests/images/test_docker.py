@@ -89,6 +89,16 @@ def test_an_image_of_nothing_but_a_cpp_trainer_learns_and_says_why_it_fails(run_
     assert 'hyperparameter "epochs" is a string ("ten")' in there.failure_reason
 
 
+@pytest.mark.skipif(any(Path("/dev").glob("nvidia*")), reason="here it may have a GPU")
+def test_the_image_for_gpus_brings_nccl_and_says_that_there_is_no_gpu(run_image, engine, nccl_image, digits_job):
+    here = digits_job(epochs=1)
+    end = run_image(nccl_image, here, "train")
+    assert end.returncode == 1, end.stdout + end.stderr
+    assert not here.success and here.failure.startswith("no CUDA device: ")
+    known = engine.docker("run", "--rm", "--network=none", "--entrypoint=ldconfig", nccl_image, "-p").stdout
+    assert "libnccl.so.2 " in known
+
+
 def test_a_failing_container_tells_its_code_and_its_cause(run_image, pytorch_image, digits_job):
     here = digits_job(**{"learning-rate": -1.0})
     end = run_image(pytorch_image, here, "train")

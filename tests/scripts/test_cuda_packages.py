@@ -81,12 +81,13 @@ def test_a_package_with_another_checksum_is_an_error(tmp_path, files):
 # ---- the toolkit
 
 TOOLS = ["bin/nvcc", "bin/ptxas", "nvvm/bin/cicc"]
-KEPT = [*TOOLS, "bin/nvcc.profile", "nvvm/libdevice/libdevice.10.bc", "include/cuda_runtime.h", "lib/libcudart_static.a"]
+KEPT = [*TOOLS, "bin/nvcc.profile", "nvvm/libdevice/libdevice.10.bc", "include/cuda_runtime.h", "lib/libcudart_static.a",
+        "lib/libcudart.so.13"]
 
 
 @pytest.fixture
 def toolkit_files():
-    return {f"nvidia/cu13/{name}": name for name in [*KEPT, "lib/libnvvm.so.4", "lib/libcudart.so.13", ".metadata/x.txt"]} | \
+    return {f"nvidia/cu13/{name}": name for name in [*KEPT, "lib/libnvvm.so.4", ".metadata/x.txt"]} | \
         {"nvidia/nccl/lib/libnccl.so.2": "nccl", "nvidia/nccl/include/nccl.h": "nccl.h"}
 
 
@@ -98,7 +99,7 @@ def test_the_toolkit_is_kept_so_that_it_runs_and_is_fetched_once(tmp_path, toolk
     assert done.stdout.splitlines()[-1].endswith(f" is in {directory}")
     # Through the links, too.
     assert {name for name in kept if not name.startswith("lib64/")} == \
-        {"complete", *KEPT, "include/nccl.h", "lib/libnccl.so", "lib/libnccl.so.2"}
+        {"complete", *KEPT, "include/nccl.h", "lib/libcudart.so", "lib/libnccl.so", "lib/libnccl.so.2"}
     assert all(os.access(directory / tool, os.X_OK) for tool in TOOLS)
     assert not os.access(directory / "include/nccl.h", os.X_OK)
     assert (directory / "lib/libnccl.so").read_text() == "nccl" and (directory / "lib64/libcudart_static.a").exists()

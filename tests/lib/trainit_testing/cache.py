@@ -1,4 +1,4 @@
-"""What scripts/setup put into the cache: digits, roots, test peers."""
+"""What scripts/setup put into the cache: digits, roots, test peers, CUDA's toolkit."""
 
 import hashlib
 import os
@@ -33,6 +33,17 @@ def peer(name):
             pytest.skip(f"--quick leaves out the test peer {name}")
         pytest.fail(f"the test peer {name} is not there: run scripts/setup")
     return python
+
+
+def cuda_toolkit():
+    """The directory of CUDA's toolkit. `scripts/test --quick` does without, and says so."""
+    pins = Path(__file__).resolve().parents[3] / "scripts/lib/cuda-toolkit.txt"
+    directory = CACHE / f"cuda-toolkit-{hashlib.sha256(pins.read_bytes()).hexdigest()[:16]}"
+    if not (directory / "complete").exists():
+        if os.environ.get("TRAINIT_QUICK"):
+            pytest.skip("--quick leaves out CUDA's toolkit: the example for GPUs is not compiled for them")
+        pytest.fail("CUDA's toolkit is not there: run scripts/setup")
+    return directory
 
 
 def root_archive(name):

@@ -52,6 +52,16 @@ class Engine:
             assert unpacked.wait() == 0
         return tag
 
+    def add_directory(self, image, directory, place):
+        """The image with a directory, made once for its name; gives its tag."""
+        tag = f"trainit-with:{directory.name}"
+        if self.docker("image", "inspect", tag, check=False).returncode != 0:
+            container = self.docker("create", image, "true").stdout.strip()
+            self.docker("cp", f"{directory}/.", f"{container}:{place}")
+            self.docker("commit", container, tag)
+            self.docker("rm", container)
+        return tag
+
     def build(self, context, tag, **arguments):
         """Builds a Dockerfile with the host's network and proxy settings."""
         for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):

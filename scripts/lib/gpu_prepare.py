@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,14 @@ def toolkit():
     sys.exit("gpu-check: there is no CUDA toolkit: scripts/fetch-cuda-toolkit brings one")
 
 
+def nccl_header(build):
+    """The directory of the header that the library was built with: the trainer is to be built with the same."""
+    found = re.search(r"^TRAINIT_NCCL_INCLUDE:PATH=(/.*)$", (build / "CMakeCache.txt").read_text(), re.MULTILINE)
+    if not found:
+        sys.exit(f"gpu-check: {build} was built without NCCL's header: scripts/fetch-cuda-headers brings it")
+    return found[1]
+
+
 def build_project(source, directory, prefix, *settings, **variables):
     run("cmake", "-S", source, "-B", directory, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", *settings, **variables)
     run("cmake", "--build", directory)
@@ -53,12 +62,13 @@ def prepare(build, into):
     shutil.rmtree(into, ignore_errors=True)
     prefix, cuda = work / "prefix", toolkit()
     run("cmake", "--install", build, "--component", "library", "--prefix", prefix)
-    settings = [f"-DCMAKE_CUDA_COMPILER={cuda}/bin/nvcc", f"-DCUDAToolkit_ROOT={cuda}"]
+    settings = [f"-DCUDAToolkit_ROOT={cuda}", f"-DTRAINIT_NCCL_INCLUDE={nccl_header(build)}"]
+    compiler = f"-DCMAKE_CUDA_COMPILER={cuda}/bin/nvcc"
     variables = {"CUDA_HOME": str(cuda)}
     print(f"gpu-check: building with {cuda}")
     examples = REPOSITORY / "docker/examples"
-    trainer = build_project(examples / "nccl", work / "nccl", prefix, *settings, **variables)
-    speed = build_project(REPOSITORY / "tests/gpu", work / "gpu", prefix, settings[1], **variables)
+    trainer = build_project(examples / "nccl", work / "nccl", prefix, compiler, *settings, **variables)
+    speed = build_project(REPOSITORY / "tests/gpu", work / "gpu", prefix, *settings, **variables)
     cpu_trainer = build_project(examples / "cpp", work / "cpp", prefix, "-DSTATIC=ON")
     into.mkdir(parents=True)
     for program in (trainer / TRAINER, speed / SPEED, cpu_trainer / CPU_TRAINER, build / "launcher" / LAUNCHER,

@@ -17,9 +17,9 @@ LAUNCHER, HELPER = "trainit", "trainit_gpu_helper"
 PYTORCH_SCRIPT = "train.py"
 
 
-def run(*command, **variables):
+def run(*command):
     done = subprocess.run([str(word) for word in command], text=True, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | variables)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
         sys.exit(f"{done.stdout}\ngpu-check: failed: {' '.join(map(str, command))}")
 
@@ -41,16 +41,16 @@ def toolkit():
     sys.exit("gpu-check: there is no CUDA toolkit: scripts/fetch-cuda-toolkit brings one")
 
 
-def nccl_header(build):
-    """The directory of the header that the library was built with: the trainer is to be built with the same."""
+def header_settings(build):
+    """The header of NCCL that the library was built with, where it still is: the trainer is to be built with the same."""
     found = re.search(r"^TRAINIT_NCCL_INCLUDE:PATH=(/.*)$", (build / "CMakeCache.txt").read_text(), re.MULTILINE)
     if not found:
         sys.exit(f"gpu-check: {build} was built without NCCL's header: scripts/fetch-cuda-headers brings it")
-    return found[1]
+    return [f"-DTRAINIT_NCCL_INCLUDE={found[1]}"] if (Path(found[1]) / "nccl.h").exists() else []
 
 
-def build_project(source, directory, prefix, *settings, **variables):
-    run("cmake", "-S", source, "-B", directory, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", *settings, **variables)
+def build_project(source, directory, prefix, *settings):
+    run("cmake", "-S", source, "-B", directory, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", *settings)
     run("cmake", "--build", directory)
     return directory
 
@@ -62,13 +62,11 @@ def prepare(build, into):
     shutil.rmtree(into, ignore_errors=True)
     prefix, cuda = work / "prefix", toolkit()
     run("cmake", "--install", build, "--component", "library", "--prefix", prefix)
-    settings = [f"-DCUDAToolkit_ROOT={cuda}", f"-DTRAINIT_NCCL_INCLUDE={nccl_header(build)}"]
-    compiler = f"-DCMAKE_CUDA_COMPILER={cuda}/bin/nvcc"
-    variables = {"CUDA_HOME": str(cuda)}
+    settings = [f"-DCMAKE_CUDA_COMPILER={cuda}/bin/nvcc", *header_settings(build)]
     print(f"gpu-check: building with {cuda}")
     examples = REPOSITORY / "docker/examples"
-    trainer = build_project(examples / "nccl", work / "nccl", prefix, compiler, *settings, **variables)
-    speed = build_project(REPOSITORY / "tests/gpu", work / "gpu", prefix, *settings, **variables)
+    trainer = build_project(examples / "nccl", work / "nccl", prefix, *settings)
+    speed = build_project(REPOSITORY / "tests/gpu", work / "gpu", prefix, *settings)
     cpu_trainer = build_project(examples / "cpp", work / "cpp", prefix, "-DSTATIC=ON")
     into.mkdir(parents=True)
     for program in (trainer / TRAINER, speed / SPEED, cpu_trainer / CPU_TRAINER, build / "launcher" / LAUNCHER,

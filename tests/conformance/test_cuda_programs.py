@@ -24,12 +24,22 @@ def toolkit():
     return cache.cuda_toolkit()
 
 
+# The machine's own toolkit must not make up for what the pinned one lacks.
+HIDES_OTHERS = """
+for directory in /usr/local/cuda*; do
+  [ ! -d "$directory" ] || mount -t tmpfs none "$directory" || exit
+done
+exec "$@"
+"""
+
+
 @pytest.fixture(scope="module")
 def programs(toolkit, trainit, tmp_path_factory):
     """The directory that scripts/gpu-check --prepare makes."""
     directory = tmp_path_factory.mktemp("gpu") / "programs"
-    done = subprocess.run([REPOSITORY / "scripts/gpu-check", "--prepare", "--build", Path(trainit).parent.parent,
-                           "--programs", directory], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    prepare = [REPOSITORY / "scripts/gpu-check", "--prepare", "--build", Path(trainit).parent.parent, "--programs", directory]
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", HIDES_OTHERS, "sh", *prepare], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           env=os.environ | {"CUDACXX": f"{toolkit}/bin/nvcc"})
     assert done.returncode == 0, done.stdout
     return directory

@@ -11,8 +11,7 @@ Result<void> cuda_result(cudaError_t error, const char* call) {
 
 Result<void> use_device(int local_rank) {
   int count = 0;
-  const auto counted = cuda_result(cudaGetDeviceCount(&count), "no CUDA device");
-  if (!counted) return counted;
+  TRAINIT_TRY(cuda_result(cudaGetDeviceCount(&count), "no CUDA device"));
   if (count == 0) return trainit::fail("no CUDA device: the driver shows none");
   CUDA_TRY(cudaSetDevice(local_rank % count));
   return {};

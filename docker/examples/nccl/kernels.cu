@@ -6,6 +6,12 @@
 namespace kernels {
 namespace {
 
+/// Where row `index` begins, of rows of `size` numbers.
+template <class Number>
+__host__ __device__ Number* row(Number* rows, int index, int size) {
+  return rows + static_cast<std::ptrdiff_t>(index) * size;
+}
+
 __global__ void gather_pixel(int count, const float* images, const int* order, int pixels,
                              float* batch_pixels) {
   const int i = element();
@@ -24,10 +30,10 @@ __global__ void multiply_output(int count, Layer<const float> layer, const float
   const int i = element();
   if (i >= count) return;
   const int output = i % layer.outputs;
-  const float* row = layer.weights + output * layer.inputs;
-  const float* input = inputs + i / layer.outputs * layer.inputs;
+  const float* weights = row(layer.weights, output, layer.inputs);
+  const float* input = row(inputs, i / layer.outputs, layer.inputs);
   float sum = layer.biases[output];
-  for (int j = 0; j < layer.inputs; ++j) sum += row[j] * input[j];
+  for (int j = 0; j < layer.inputs; ++j) sum += weights[j] * input[j];
   outputs[i] = sum;
 }
 
@@ -40,7 +46,7 @@ __global__ void lose_image(int count, const int* digits, int classes, float* out
                            float* losses) {
   const int image = element();
   if (image >= count) return;
-  float* values = outputs + image * classes;
+  float* values = row(outputs, image, classes);
   float largest = values[0];
   for (int i = 1; i < classes; ++i) largest = values[i] > largest ? values[i] : largest;
   float sum = 0;
@@ -55,10 +61,10 @@ __global__ void propagate_to_input(int count, Layer<const float> layer, const fl
                                    const float* inputs, float* input_errors) {
   const int i = element();
   if (i >= count) return;
-  const float* errors = output_errors + i / layer.inputs * layer.outputs;
+  const float* errors = row(output_errors, i / layer.inputs, layer.outputs);
   const float* column = layer.weights + i % layer.inputs;
   float sum = 0;
-  for (int j = 0; j < layer.outputs; ++j) sum += errors[j] * column[j * layer.inputs];
+  for (int j = 0; j < layer.outputs; ++j) sum += errors[j] * *row(column, j, layer.inputs);
   input_errors[i] = inputs[i] > 0 ? sum : 0;
 }
 
@@ -70,7 +76,7 @@ __global__ void differentiate_weight(int count, Layer<float> gradient, const flo
   const float* input = inputs + i % gradient.inputs;
   float sum = 0;
   for (int image = 0; image < images; ++image) {
-    sum += errors[image * gradient.outputs] * input[image * gradient.inputs];
+    sum += *row(errors, image, gradient.outputs) * *row(input, image, gradient.inputs);
   }
   gradient.weights[i] = sum;
 }

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 from trainit_testing import cache
+from trainit_testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -94,6 +95,11 @@ def test_stopped_and_started_again_two_ranks_come_to_the_same_model(train, digit
     assert (parts.model / "model.txt").read_bytes() == (whole.model / "model.txt").read_bytes()
 
 
+def calls(directory, rank):
+    file = directory / f"rank-{rank}"
+    return file.read_text() if file.exists() else ""
+
+
 STOP_ITSELF = """
 [ $RANK = 1 ] || exec "$0"
 "$0" &
@@ -123,12 +129,36 @@ def test_the_reason_of_the_rank_that_fails_is_the_failure_not_what_the_others_sa
     assert f"{file} is not of this network; remove it to begin anew" in here.failure
 
 
-def test_a_rank_that_is_killed_ends_the_others_which_say_so(train, digits_job):
+KILL_ITSELF = STOP_ITSELF.replace("-TERM", "-KILL")
+
+
+def test_a_rank_that_is_killed_while_they_learn_is_the_cause_and_not_what_the_others_say(train, digits_job, tmp_path):
     here = digits_job(epochs=100000)
-    wrapper = ["sh", "-c", '[ $RANK = 1 ] || exec "$0"; "$0" & sleep 0.5; kill -KILL $!; wait $!']
-    end = train(here, 2, wrapper=wrapper).wait()
+    running = train(here, 3, wrapper=["sh", "-c", KILL_ITSELF], STOP=str(tmp_path / "stop"))
+    running.wait_for(r"^epoch 1 ")
+    (tmp_path / "stop").touch()
+    end = running.wait()
     assert end.code == 137, end
     assert "rank 1" in here.failure and "SIGKILL" in here.failure
+
+
+def test_a_rank_that_is_killed_before_all_have_met_is_the_cause_too(train, digits_job, tmp_path):
+    here = digits_job(epochs=100000)
+    # Connecting never ends, so that it surely strikes then.
+    running = train(here, 3, wrapper=["sh", "-c", KILL_ITSELF], STOP=str(tmp_path / "stop"), FAKE_NCCL="hang=connect@2",
+                    FAKE_NCCL_LOG=str(tmp_path))
+    wait_until(lambda: "ncclCommInitRankConfig" in calls(tmp_path, 1), "rank 1 connects")
+    (tmp_path / "stop").touch()
+    end = running.wait()
+    assert end.code == 137, end
+    assert "rank 1" in here.failure and "SIGKILL" in here.failure
+
+
+def test_a_rank_whose_nccl_fails_is_named_with_nccls_reason(train, digits_job):
+    here = digits_job(epochs=1)
+    end = train(here, 2, FAKE_NCCL="fail=ncclCommInitRankConfig@1").wait()
+    assert end.code == 1
+    assert "rank 1" in here.failure and "unhandled system error: the fake was told to fail" in here.failure, end
 
 
 def test_without_a_device_it_says_so_in_one_sentence(train, digits_job):

@@ -37,7 +37,7 @@ std::vector<std::size_t> order_of_epoch(std::size_t images, const Settings& sett
 /// The share of images whose digit it tells.
 double accuracy(const Network& network, const std::vector<Image>& images);
 
-/// The exit code in an error that has its reason on another rank, which leaves it.
+/// The exit code in an error whose reason is most likely another rank's, which leaves it.
 inline constexpr int kBecauseOfOthers = 1;
 
 /// The whole program: loads the job, trains, and returns the exit code. When it cannot go on, the

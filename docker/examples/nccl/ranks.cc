@@ -1,6 +1,7 @@
 #include "ranks.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include "training.h"
@@ -13,7 +14,8 @@ namespace {
 constexpr auto kPatience = std::chrono::minutes(5);
 
 /// What NCCL says is nearly always that another rank is gone, and that rank knows why.
-Result<void> of_others(Result<void> result) {
+template <class Value>
+Result<Value> of_others(Result<Value> result) {
   if (!result) result.error().exit_code = kBecauseOfOthers;
   return result;
 }
@@ -25,8 +27,11 @@ Result<Ranks> Ranks::meet(std::function<bool()> stop_requested) {
   trainit::nccl::Options options;
   options.timeout = kPatience;
   options.stop_requested = std::move(stop_requested);
-  auto communicator = TRAINIT_TRY(trainit::nccl::Communicator::from_environment(options));
-  return Ranks(std::move(stream), std::move(communicator));
+  auto communicator = trainit::nccl::Communicator::from_environment(options);
+  // Without a launcher there is nobody else to tell why.
+  if (std::getenv("RANK") != nullptr) communicator = of_others(std::move(communicator));
+  if (!communicator) return tl::unexpected(communicator.error());
+  return Ranks(std::move(stream), std::move(*communicator));
 }
 
 Result<void> Ranks::leave() { return of_others(communicator_.close()); }

@@ -152,6 +152,7 @@ def test_a_rank_that_is_killed_before_all_have_met_is_the_cause_too(train, digit
     end = running.wait()
     assert end.code == 137, end
     assert "rank 1" in here.failure and "SIGKILL" in here.failure
+    assert "asked to stop before all ranks had met\n" in end.out
 
 
 def test_a_rank_whose_nccl_fails_is_named_with_nccls_reason(train, digits_job):

@@ -71,6 +71,18 @@ void add_words_if_possible(const ConclusionInput& input, Evidence& evidence) {
   }
 }
 
+/// A worker alone may use them all. One of several uses that of its local rank, by the convention
+/// of every framework, or because we isolated it.
+std::vector<int> gpus_of(const ConclusionInput& input, std::size_t index) {
+  const int count = input.hardware.gpus.count();
+  if (count == 0) return {};
+  const bool alone = input.plan.workers.size() == 1 && !input.context.options.isolate_gpus;
+  if (!alone) return {input.plan.workers[index].local_rank % count};
+  std::vector<int> all;
+  for (const Gpu& gpu : input.hardware.gpus.devices) all.push_back(gpu.index);
+  return all;
+}
+
 Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
   const WorkerEnd& end = input.end.workers[index];
   Evidence evidence;
@@ -84,6 +96,7 @@ Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
   evidence.killed_by_us = input.end.kill_at && end.ended_at >= *input.end.kill_at;
   evidence.memory_limit = input.hardware.memory_limit;
   evidence.shared_memory = input.hardware.shm_size;
+  evidence.gpus = gpus_of(input, index);
   evidence.after = end.ended_at - end.started_at;
   evidence.exited_at = end.ended_at;
   if (!evidence.status.success()) add_words_if_possible(input, evidence);
@@ -178,6 +191,14 @@ bool store_is_cause(const supervise::JobEnd& end, const diagnose::FirstCause& ca
   if (end.reason == supervise::StopReason::kStoreEnded) return true;
   return end.reason == supervise::StopReason::kWorkerFailed && cause.evidence != nullptr &&
          cause.kind == diagnose::CauseClass::kCommunication;
+}
+
+/// What was wrong with the GPUs, be it with the job's failure or in spite of its success.
+void add_gpus(const ConclusionInput& input, Conclusion& conclusion) {
+  if (input.gpu_watch == nullptr) return;
+  const supervise::GpuHealth& health = input.gpu_watch->health();
+  for (std::string& remark : health.remarks()) conclusion.lines.push_back(std::move(remark));
+  conclusion.gpus = health.summary();
 }
 
 /// How many processes of the workers the kernel killed for want of memory: the first of those that
@@ -278,6 +299,7 @@ Conclusion conclude(const ConclusionInput& input) {
   Conclusion conclusion;
   add_checkpoint_time(input, conclusion.lines);
   add_oom_kills(input, conclusion.lines);
+  add_gpus(input, conclusion);
   add_oddities(input, conclusion.lines);
   for (std::string& remark : input.relay.remarks()) conclusion.lines.push_back(std::move(remark));
   const std::size_t count = input.plan.workers.size();
@@ -292,6 +314,8 @@ Conclusion conclude(const ConclusionInput& input) {
     for (std::size_t index = 0; index < count; ++index)
       gathered.push_back(evidence_of(input, index));
     diagnose::attribute_oom_kills(gathered, kills_of_workers(input));
+    if (input.gpu_watch != nullptr)
+      diagnose::attribute_gpu_faults(gathered, input.gpu_watch->health().faults());
     diagnose::FirstCause cause = diagnose::decide(gathered);
     const bool store_failed = store_is_cause(input.end, cause);
     if (store_failed) excuse_workers(cause);

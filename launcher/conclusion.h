@@ -22,6 +22,7 @@ struct Conclusion {
   std::string failure;                 ///< for the failure file, masked; empty: success
   std::vector<std::string> lines;      ///< for the log, in order
   std::vector<Json::Object> evidence;  ///< for the record, one a worker that did not end with 0
+  Json::Array gpus;                    ///< for the record, how each GPU has fared
 };
 
 struct ConclusionInput {
@@ -36,6 +37,7 @@ struct ConclusionInput {
   const std::optional<supervise::Stuck>& stuck;  ///< see Supervisor::stuck
   const ErrorDirectory& errors;
   const supervise::Rendezvous* rendezvous;  ///< null: the workers met without us, if at all
+  const supervise::GpuWatch* gpu_watch;     ///< null: nobody watched the GPUs
 };
 
 /// Gathers the evidence of every worker and decides. Success only when every worker ended with 0.

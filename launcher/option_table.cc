@@ -326,6 +326,9 @@ constexpr OptionRow kTable[] = {
      [](Options& o, Text text) { return choose(o.gpu_probe, text, kGpuProbes); }},
     {"gpu-deadline", "DURATION", "Platform", "10 s", "How long the GPU driver may take to answer",
      [](Options& o, Text text) { return set_duration(o.gpu_deadline, text); }},
+    {"gpu-health", "DURATION", "Platform", "10 s",
+     "How often the GPUs' health is looked at while workers run; 0: never",
+     [](Options& o, Text text) { return set_duration(o.gpu_health, text); }},
 };
 
 std::string spelled(std::string_view prefix, std::string_view name, bool upper) {

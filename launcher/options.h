@@ -74,6 +74,7 @@ struct Options {
   const char* gpu_probe = "auto";  ///< as TRAINIT_GPU_PROBE says it to hardware/
   Preflight preflight = Preflight::kOff;
   std::chrono::milliseconds gpu_deadline{10'000};
+  std::chrono::milliseconds gpu_health{10'000};  ///< how often it is looked at; 0: never
 };
 
 }  // namespace trainit

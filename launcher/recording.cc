@@ -58,6 +58,8 @@ std::string_view kind_name(diagnose::CauseClass kind) {
       return "exec failure";
     case diagnose::CauseClass::kOutOfMemory:
       return "out of memory";
+    case diagnose::CauseClass::kGpuFault:
+      return "gpu";
     case diagnose::CauseClass::kForeignSignal:
       return "signal";
     case diagnose::CauseClass::kException:
@@ -205,6 +207,7 @@ void record_outcome(const Conclusion& conclusion, const Verdict& verdict, int st
                       {"exit_code", Json(verdict.exit_code)}};
   if (stop_signal != 0) fields.push_back({"stop_signal", Json(sys::signal_name(stop_signal))});
   fields.push_back({"failure", Json(verdict.failure)});
+  if (!conclusion.gpus.empty()) fields.push_back({"gpus", Json(conclusion.gpus)});
   if (paths != nullptr) add_failure_file(verdict, *paths, fields);
   record.write("outcome", fields);
 }

@@ -111,6 +111,22 @@ std::unique_ptr<supervise::StoreProcess> store_of(const Options& options,
       *preparation.store, preparation.agreement.world_size, served_by_store(options)});
 }
 
+/// Who watches the GPUs' health while the workers run. Only the driver itself can tell of it, so
+/// where it could not even say which GPUs there are nobody is asked.
+std::unique_ptr<supervise::GpuWatch> gpu_watch_of(const JobContext& context,
+                                                  const Preparation& preparation,
+                                                  report::RunRecord& record, const Logger& log) {
+  const Gpus& gpus = preparation.hardware.gpus;
+  const auto interval = context.options.gpu_health;
+  if (interval.count() == 0 || gpus.count() == 0 || gpus.source != "libcuda") return nullptr;
+  supervise::GpuHealth::Sinks sinks{
+      .record = [&record](std::string_view event,
+                          const Json::Object& fields) { record.write(event, fields); },
+      .warn = [&log](const std::string& sentence) { log.warning("{}", sentence); }};
+  return std::make_unique<supervise::GpuWatch>(
+      supervise::GpuWatch::Setup{context.inherited, interval, gpus.devices, std::move(sinks)});
+}
+
 /// The stop that was asked for before the first worker; nothing: none was.
 std::optional<Error> stopped_early(const Options& options) {
   const SignalRules rules = signal_rules(options);
@@ -201,14 +217,16 @@ class Train {
     logs::Relay relay(loop, static_cast<int>(plan.workers.size()), relay_options(context_, plan));
     std::optional<RelayedLog> relayed(std::in_place, log_, relay);
     const auto store = store_of(context_.options, preparation);
-    supervise::Supervisor supervisor(plan, {loop, inheritance_, relay, record, log_, store.get()});
+    const auto gpu_watch = gpu_watch_of(context_, preparation, record, log_);
+    supervise::Supervisor supervisor(
+        plan, {loop, inheritance_, relay, record, log_, store.get(), gpu_watch.get()});
     const Result<supervise::JobEnd> end = supervisor.run();
     int code = kSetUpFailed;
     if (end) {
       const Conclusion conclusion =
           conclude({log_, context_, plan, *end, supervisor.workers(), relay, preparation.hardware,
                     supervisor.oom_kills(), supervisor.stuck(), errors,
-                    store ? &supervisor.rendezvous() : nullptr});
+                    store ? &supervisor.rendezvous() : nullptr, gpu_watch.get()});
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       const Verdict verdict = leave_marker(conclusion, context_.job.paths, markers, log_);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "diagnose/error_text.h"
+#include "hardware/xid.h"
 #include "sys/event_loop.h"
 #include "sys/exit_status.h"
 #include "sys/process.h"
@@ -30,15 +31,18 @@ struct Evidence {
   bool oom_ruled_out = false;       ///< the kernel counted no such kill
   std::uint64_t memory_limit = 0;   ///< bytes that the container may use; 0: not known, or no limit
   std::uint64_t shared_memory = 0;  ///< bytes of /dev/shm; 0: not known
-  std::optional<ErrorText> error;   ///< its own words
-  sys::Duration after{};            ///< from its start to its end
-  sys::TimePoint first_error_at, exited_at;  ///< the epoch: not known
+  std::vector<int> gpus;            ///< that it uses, as a CUDA program of this job numbers them
+  std::optional<hardware::GpuFault> gpu_fault;  ///< what failed under it
+  std::optional<ErrorText> error;               ///< its own words
+  sys::Duration after{};                        ///< from its start to its end
+  sys::TimePoint first_error_at, exited_at;     ///< the epoch: not known
 };
 
 /// How near to the root a worker's end is; smaller is nearer.
 enum class CauseClass {
   kExecFailure,
   kOutOfMemory,
+  kGpuFault,
   kForeignSignal,
   kException,
   kCommunication,
@@ -51,15 +55,15 @@ struct FirstCause {
   std::vector<const Evidence*> consequences;  ///< the others that failed, nearest first
 };
 
-/// Ranks what was gathered: exec failure, OOM, foreign signal, exception, then errors of
-/// communication; within a class the earliest error line, then the earliest exit, then the lowest
-/// rank. The evidence must outlive the result, which points at it.
+/// Ranks what was gathered: exec failure, OOM, a GPU that failed, foreign signal, exception, then
+/// errors of communication; within a class the earliest error line, then the earliest exit, then
+/// the lowest rank. The evidence must outlive the result, which points at it.
 ///
 /// What we stopped is no cause, with two exceptions, because a victim may die before the worker
 /// that failed: its last words were an error, and came before we told it to stop; or the kernel had
-/// taken memory back from it. And where only errors of communication are left, a worker that raised
-/// or crashed while it was being stopped explains them better. Workers that ended with 0 are passed
-/// over.
+/// taken memory back from it. And where only errors of communication are left, a worker whose GPU
+/// had failed, or that raised or crashed while it was being stopped, explains them better. Workers
+/// that ended with 0 are passed over.
 FirstCause decide(std::span<const Evidence> gathered);
 
 /// Whose end counts when nobody is the cause because all were told to stop, with `stop_signal`: the
@@ -72,6 +76,12 @@ const Evidence* worst_after_stop(std::span<const Evidence> gathered, int stop_si
 /// and not we is one. If there is none, the kernel took a child, perhaps a data loader, and the
 /// worker whose own error came first is the one, rather than one that only missed a peer.
 void attribute_oom_kills(std::span<Evidence> gathered, std::optional<std::int64_t> kills);
+
+/// Finds the workers whose GPU failed under them, and says how: the hardware or the driver did, by
+/// its own account, while the worker lived or up to 2 s later. Where the worker's own error does
+/// not speak of a GPU, it must have been in the minute before its end: a link that had an error
+/// hours ago does not explain it. What a program itself may have caused explains nothing here.
+void attribute_gpu_faults(std::span<Evidence> gathered, std::span<const hardware::GpuFault> faults);
 
 /// "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after 48
 /// s)": the first line of the failure file and of the log's "first cause". At most 200 bytes of

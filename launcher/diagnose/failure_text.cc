@@ -138,6 +138,26 @@ bool leads_with_error(const Evidence& evidence) {
   return evidence.stopped_by_us && evidence.error->last_words;
 }
 
+/// "train.py:42, exit code 1 after 48 s"
+std::string place_and_end(const Evidence& evidence) {
+  constexpr std::size_t kLocationBytes = 60;
+  const std::string& location = evidence.error->location;
+  const std::string where = location.empty() ? "" : shorten(plain(location), kLocationBytes) + ", ";
+  return where + end_with_time(evidence);
+}
+
+/// "GPU 3 fell off the bus (XID 79); the worker: RuntimeError: CUDA error: … (exit code 1 after 48
+/// s)"
+std::string gpu_summary(const std::string& head, const Evidence& evidence) {
+  const std::string fault = head + hardware::describe(*evidence.gpu_fault);
+  if (leads_with_error(evidence)) {
+    return fit(fault + "; the worker: ", plain(evidence.error->summary),
+               " (" + place_and_end(evidence) + ")");
+  }
+  const std::string verb = evidence.status.signal == 0 ? "; the worker " : "; the worker was ";
+  return fit(fault + verb + sentence_without_error(evidence), said(evidence), "");
+}
+
 /// The worker's own words under the summary, in at most `bytes`: the end of them, in whole lines
 /// where that is possible.
 std::string own_block(std::string_view detail, std::size_t bytes) {
@@ -203,18 +223,17 @@ std::string summarize(const Evidence& evidence) {
     return fit(head + out_of_memory(evidence) + " (" + end_with_time(evidence) + ")",
                said(evidence), "");
   }
+  if (evidence.gpu_fault) return gpu_summary(head, evidence);
   if (!leads_with_error(evidence))
     return fit(head + sentence_without_error(evidence), said(evidence), "");
-  constexpr std::size_t kLocationBytes = 60;
-  const std::string& location = evidence.error->location;
-  const std::string where = location.empty() ? "" : shorten(plain(location), kLocationBytes) + ", ";
   return fit(head, plain(evidence.error->summary),
-             " (" + where + end_with_time(evidence) + shared_memory_note(evidence) + ")");
+             " (" + place_and_end(evidence) + shared_memory_note(evidence) + ")");
 }
 
 std::string describe_consequence(const Evidence& cause, const Evidence& consequence) {
   constexpr std::size_t kWordsBytes = 120;
   const auto moment = [](const Evidence& evidence) {
+    if (evidence.gpu_fault) return evidence.gpu_fault->at;
     return evidence.first_error_at != sys::TimePoint{} ? evidence.first_error_at
                                                        : evidence.exited_at;
   };

@@ -36,9 +36,11 @@ CauseClass class_by_status(const Evidence& evidence) {
 CauseClass class_of(const Evidence& evidence) {
   if (evidence.spawn_error) return CauseClass::kExecFailure;
   if (evidence.oom) return CauseClass::kOutOfMemory;
-  if (!evidence.stopped_by_us) return class_by_status(evidence);
+  if (!evidence.stopped_by_us)
+    return evidence.gpu_fault ? CauseClass::kGpuFault : class_by_status(evidence);
   // SIGTERM or SIGKILL may be ours by now: only its error speaks.
   if (!raised_before_the_stop(evidence)) return CauseClass::kStopped;
+  if (evidence.gpu_fault) return CauseClass::kGpuFault;
   return evidence.error->communication ? CauseClass::kCommunication : CauseClass::kException;
 }
 
@@ -62,11 +64,12 @@ struct Ranked {
   CauseClass kind;
   const Evidence* evidence;
 
-  auto key() const {
+  sys::TimePoint moment() const {
+    if (kind == CauseClass::kGpuFault) return evidence->gpu_fault->at;
     const bool spoke = evidence->first_error_at != kUnknown;
-    return std::tuple(kind, spoke ? evidence->first_error_at : evidence->exited_at,
-                      evidence->exited_at, evidence->rank);
+    return spoke ? evidence->first_error_at : evidence->exited_at;
   }
+  auto key() const { return std::tuple(kind, moment(), evidence->exited_at, evidence->rank); }
   bool operator<(const Ranked& other) const { return key() < other.key(); }
 };
 
@@ -82,8 +85,12 @@ std::vector<Ranked> rank_failures(std::span<const Evidence> gathered) {
 /// Takes the stopped workers that explain errors of communication up into their class.
 void promote_stopped(std::vector<Ranked>& ranked) {
   for (Ranked& one : ranked) {
-    if (one.kind != CauseClass::kStopped || !failed_while_stopping(*one.evidence)) continue;
-    one.kind = class_by_status(*one.evidence);
+    if (one.kind != CauseClass::kStopped) continue;
+    if (one.evidence->gpu_fault) {
+      one.kind = CauseClass::kGpuFault;
+    } else if (failed_while_stopping(*one.evidence)) {
+      one.kind = class_by_status(*one.evidence);
+    }
   }
   std::sort(ranked.begin(), ranked.end());
 }

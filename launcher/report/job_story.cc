@@ -12,8 +12,8 @@ namespace trainit::report {
 namespace {
 
 /// As the launcher writes them, nearest to the root first.
-constexpr std::array<std::string_view, 5> kKinds = {"exec failure", "out of memory", "signal",
-                                                    "exception", "communication"};
+constexpr std::array<std::string_view, 6> kKinds = {
+    "exec failure", "out of memory", "gpu", "signal", "exception", "communication"};
 
 double began(const HostStory& host) {
   return host.story.events.empty() ? 0 : host.story.events.front().time;

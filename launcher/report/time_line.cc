@@ -92,6 +92,12 @@ std::string preflight(const Json& json) {
                      errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
+std::string xid(const Json& json) { return text_of(json, "text"); }
+
+std::string gpu_lost(const Json& json) {
+  return fmt::format("GPU {} cannot be reached any more", integer_of(json, "gpu").value_or(0));
+}
+
 std::string outcome(const Json& json) {
   const Json* success = json.find("success");
   const bool well = success != nullptr && success->boolean() != nullptr && *success->boolean();
@@ -122,7 +128,8 @@ constexpr Row kRows[] = {
     {"plan", nullptr},          {"spawned", spawned},       {"signal", signal_came},
     {"stop", stop_step},        {"ended", ended},           {"evidence", nullptr},
     {"checkpoint", checkpoint}, {"rendezvous", rendezvous}, {"store", store},
-    {"outcome", outcome}};
+    {"outcome", outcome},       {"gpu", nullptr},           {"xid", xid},
+    {"gpu_lost", gpu_lost}};
 
 std::string tell(const StoryEvent& event) {
   for (const Row& row : kRows) {

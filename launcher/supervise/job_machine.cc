@@ -99,7 +99,7 @@ void JobMachine::begin_stop(StopReason reason, int signal, Duration grace, TimeP
 
 void JobMachine::look_for_survivors(TimePoint now, Actions& out) {
   if (!leaders_down() || phase_ >= Phase::kDrain) return;
-  if (!end_.leaders_down_at) out.push_back(action::EndStore{});
+  if (!end_.leaders_down_at) out.push_back(action::EndHelpers{});
   end_.leaders_down_at = now;
   if (phase_ == Phase::kRunning) {
     phase_ = Phase::kLinger;
@@ -232,7 +232,7 @@ void JobMachine::finish(TimePoint now, Actions& out) {
     if (worker.started_at != TimePoint()) worker.ended_at = now;
   }
   if (armed_) out.push_back(action::CancelTimer{});
-  if (!end_.leaders_down_at) out.push_back(action::EndStore{});
+  if (!end_.leaders_down_at) out.push_back(action::EndHelpers{});
   out.push_back(action::Finish{});
 }
 

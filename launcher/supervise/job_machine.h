@@ -109,14 +109,15 @@ struct ArmTimer {
   Duration delay;
 };  ///< the one timer there is; replaces what was armed
 struct CancelTimer {};
-struct EndStore {};        ///< the last worker is gone, nobody needs it any more
+struct EndHelpers {
+};  ///< the last worker is gone: nobody needs the store, nor who watches the GPUs
 struct AwaitEmptyTree {};  ///< answer with TreeEmpty or TreeNotEmpty; then report TreeEmpty
 struct AwaitDrain {};      ///< from now on report OutputDrained, at once if it is
 struct Finish {};
 }  // namespace action
 using Action =
     std::variant<action::Spawn, action::SignalLeaders, action::SignalGroups, action::SignalTree,
-                 action::ArmTimer, action::CancelTimer, action::EndStore, action::AwaitEmptyTree,
+                 action::ArmTimer, action::CancelTimer, action::EndHelpers, action::AwaitEmptyTree,
                  action::AwaitDrain, action::Finish>;
 
 /// How long each step may take.

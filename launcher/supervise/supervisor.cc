@@ -28,6 +28,11 @@ constexpr int kLooks = 25;
 /// How long a store that was sent KILL may take to go. When even that does not end it, the job ends
 /// all the same.
 constexpr auto kStoreGoes = 500ms;
+constexpr auto kGpuWatchGoes = 500ms;
+
+/// The driver reports what happened to a GPU about when the programs on it fail, and perhaps a
+/// moment later.
+constexpr auto kGpuFaultComes = 2s;
 
 Limits limits_of(const LaunchPlan& plan) {
   Limits limits;
@@ -115,15 +120,20 @@ Result<JobEnd> Supervisor::run() {
   parts_.inheritance.descriptors.clear();
   [[maybe_unused]] const int moved =
       posix::chdir("/");  // ours would keep a file system from being unmounted
+  start_gpu_watch();
   reap();  // a child that our caller left may have ended before the signalfd was there
   while (!machine_.finished()) {
     handle_events();
     if (!machine_.finished()) parts_.loop.run_once();
+    look_for_gpu_fault();
   }
+  if (gpu_fault_timer_) end_gpu_watch();
   parts_.loop.unwatch(signal_fd_.borrow());
   if (reap_timer_) parts_.loop.cancel(*reap_timer_);
   if (late_timer_) parts_.loop.cancel(*late_timer_);
   if (store_timer_) parts_.loop.cancel(*store_timer_);
+  if (gpu_fault_timer_) parts_.loop.cancel(*gpu_fault_timer_);
+  if (gpu_watch_timer_) parts_.loop.cancel(*gpu_watch_timer_);
   if (parts_.store != nullptr && !rendezvous_.complete()) record_rendezvous();
   return machine_.end();
 }
@@ -218,6 +228,7 @@ void Supervisor::perform(const action::SignalLeaders& action) {
 }
 
 void Supervisor::perform(const action::SignalGroups& action) {
+  if (gpu_fault_timer_) end_gpu_watch();  // who is that late to end has been waited for
   parts_.log.warning("{} still running: {} for process groups", worker_text(live_workers()),
                      sys::signal_name(action.signal));
   parts_.record.write("stop",
@@ -226,6 +237,7 @@ void Supervisor::perform(const action::SignalGroups& action) {
 }
 
 void Supervisor::perform(const action::SignalTree& action) {
+  if (gpu_fault_timer_) end_gpu_watch();
   const auto left = family_.members();
   const std::size_t count = left ? left->size() : 0;
   if (std::exchange(tree_signal_, action.signal) != action.signal) {
@@ -251,7 +263,13 @@ void Supervisor::perform(const action::CancelTimer&) {
   timer_.reset();
 }
 
-void Supervisor::perform(const action::EndStore&) {
+void Supervisor::perform(const action::EndHelpers&) {
+  const auto wait = gpu_fault_until_ - sys::Clock::now();
+  if (parts_.gpu_watch != nullptr && parts_.gpu_watch->pid() > 0 && wait > 0s && !stop_came_) {
+    gpu_fault_timer_ = parts_.loop.after(wait, [this] { end_gpu_watch(); });
+  } else {
+    end_gpu_watch();
+  }
   if (parts_.store == nullptr || parts_.store->pid() < 0) return;
   parts_.store->retire();
   store_timer_ = parts_.loop.after(kStoreGoes, [this] {
@@ -267,10 +285,10 @@ void Supervisor::perform(const action::AwaitEmptyTree&) {
 }
 
 /// An answer that is not known yet may be late, but not for ever: the machine waits for it. A store
-/// that was sent KILL is awaited first: without /proc nobody could tell it from what outlived the
-/// workers, and whoever adopted it might leave it a zombie.
+/// that was sent KILL is awaited first, and so is who watched the GPUs: without /proc nobody could
+/// tell them from what outlived the workers, and whoever adopted them might leave them zombies.
 void Supervisor::look_for_empty_tree(sys::ReapResult reaped) {
-  if (!awaits_empty_tree_ || store_timer_) return;
+  if (!awaits_empty_tree_ || store_timer_ || gpu_fault_timer_ || gpu_watch_timer_) return;
   const std::optional<bool> empty = family_.is_empty(reaped);
   if (empty.value_or(false)) {
     awaits_empty_tree_ = false;
@@ -383,16 +401,19 @@ void Supervisor::resume() {
 void Supervisor::reap() {
   sys::Reaped reaped;
   sys::ReapResult result;
-  std::optional<sys::ExitStatus> store;
+  std::optional<sys::ExitStatus> store, gpu_watch;
   while ((result = sys::reap_one(reaped)) == sys::ReapResult::kReaped) {
     if (parts_.store != nullptr && reaped.pid == parts_.store->pid()) {
       store = reaped.status;
+    } else if (parts_.gpu_watch != nullptr && reaped.pid == parts_.gpu_watch->pid()) {
+      gpu_watch = reaped.status;
     } else {
       on_reaped(reaped);
     }
   }
   // Workers that ended at the same time did not miss it.
   if (store) on_store_ended(*store);
+  if (gpu_watch) on_gpu_watch_ended(*gpu_watch);
   if (result == sys::ReapResult::kFailed) reap_again();
   look_for_empty_tree(result);
 }
@@ -468,6 +489,52 @@ void Supervisor::on_store_ended(const sys::ExitStatus& status) {
   post(event::StoreEnded{status});
 }
 
+/// Only now: what our caller left for the workers is closed, and the watch would have kept it.
+void Supervisor::start_gpu_watch() {
+  if (parts_.gpu_watch == nullptr || machine_.finished()) return;
+  const Result<void> started = parts_.gpu_watch->start(parts_.loop);
+  if (parts_.gpu_watch->pid() > 0) family_.exclude(parts_.gpu_watch->pid());
+  if (!started) parts_.log.warning("the GPUs' health is not watched: {}", started.error().message);
+}
+
+void Supervisor::end_gpu_watch() {
+  if (gpu_fault_timer_) parts_.loop.cancel(*gpu_fault_timer_);
+  gpu_fault_timer_.reset();
+  if (parts_.gpu_watch == nullptr || parts_.gpu_watch->pid() < 0 || gpu_watch_timer_) return;
+  if (const auto silent = parts_.gpu_watch->silence()) {
+    parts_.log.warning(
+        "the GPUs' health was not watched for the last {}: the driver did not answer",
+        human_seconds(sys::in_seconds(*silent)));
+  }
+  parts_.gpu_watch->end();
+  gpu_watch_timer_ = parts_.loop.after(kGpuWatchGoes, [this] {
+    gpu_watch_timer_.reset();
+    reap();
+  });
+}
+
+/// The end need not wait any longer for what has come.
+void Supervisor::look_for_gpu_fault() {
+  if (gpu_fault_timer_ && parts_.gpu_watch->health().hardware_failed()) end_gpu_watch();
+}
+
+void Supervisor::expect_gpu_fault(const WorkerSpec& spec, const sys::ExitStatus& status) {
+  if (parts_.gpu_watch == nullptr || status.success() || leaders_signalled_) return;
+  const bool suspicious =
+      hardware::speaks_of_gpu(parts_.relay.tail(spec.rank, logs::Stream::kStderr));
+  if (suspicious) gpu_fault_until_ = sys::Clock::now() + kGpuFaultComes;
+}
+
+void Supervisor::on_gpu_watch_ended(const sys::ExitStatus& status) {
+  family_.forget(parts_.gpu_watch->pid());
+  if (const auto wrong = parts_.gpu_watch->forget(status))
+    parts_.log.warning("the GPUs' health is not watched any more: {}", *wrong);
+  if (gpu_fault_timer_) parts_.loop.cancel(*gpu_fault_timer_);
+  if (gpu_watch_timer_) parts_.loop.cancel(*gpu_watch_timer_);
+  gpu_fault_timer_.reset();
+  gpu_watch_timer_.reset();
+}
+
 void Supervisor::on_reaped(const sys::Reaped& reaped) {
   const int index = index_of(reaped.pid);
   if (index < 0) {  // an orphan
@@ -490,6 +557,7 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
   report::add_status(reaped.status, fields);
   fields.push_back({"max_memory_kib", Json(static_cast<std::int64_t>(reaped.max_memory_kib))});
   parts_.record.write("ended", fields);
+  expect_gpu_fault(spec, reaped.status);
   post(event::Exited{index, reaped.status, leaders_signalled_});
 }
 

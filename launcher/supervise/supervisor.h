@@ -10,6 +10,7 @@
 #include "plan/launch_plan.h"
 #include "report/record.h"
 #include "supervise/family.h"
+#include "supervise/gpu_watch.h"
 #include "supervise/job_machine.h"
 #include "supervise/rendezvous.h"
 #include "supervise/store_process.h"
@@ -32,6 +33,7 @@ class Supervisor {
     report::RunRecord& record;
     const Logger& log;
     StoreProcess* store = nullptr;  ///< null: the workers meet without us
+    GpuWatch* gpu_watch = nullptr;  ///< null: nobody watches the GPUs
   };
 
   Supervisor(const LaunchPlan& plan, Parts parts);
@@ -62,7 +64,7 @@ class Supervisor {
   void perform(const action::SignalTree& action);
   void perform(const action::ArmTimer& action);
   void perform(const action::CancelTimer& action);
-  void perform(const action::EndStore& action);
+  void perform(const action::EndHelpers& action);
   void perform(const action::AwaitEmptyTree& action);
   void perform(const action::AwaitDrain& action);
   void perform(const action::Finish& action);
@@ -84,6 +86,11 @@ class Supervisor {
   void record_rendezvous();
   void record_store_end(const sys::ExitStatus& status);
   void on_store_ended(const sys::ExitStatus& status);
+  void start_gpu_watch();
+  void end_gpu_watch();
+  void look_for_gpu_fault();
+  void expect_gpu_fault(const WorkerSpec& spec, const sys::ExitStatus& status);
+  void on_gpu_watch_ended(const sys::ExitStatus& status);
   void look_for_drained_output();
   void reap();
   void look_for_empty_tree(sys::ReapResult reaped);
@@ -101,8 +108,10 @@ class Supervisor {
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   std::optional<std::int64_t> oom_kills_before_;
-  std::optional<sys::EventLoop::TimerId> timer_, reap_timer_, late_timer_, store_timer_;
+  std::optional<sys::EventLoop::TimerId> timer_, reap_timer_, late_timer_, store_timer_,
+      gpu_fault_timer_, gpu_watch_timer_;
   sys::TimePoint started_at_;
+  sys::TimePoint gpu_fault_until_;  ///< until then a GPU may tell of what ended a worker
   std::optional<Stuck> stuck_;
   bool late_told_ = false;  ///< that some worker had not come
   Terminal terminal_;

@@ -22,7 +22,7 @@ LAYERS = {
     "options": ["environment"],
     "code": ["options"],
     "plan": ["code"],
-    "diagnose": ["sys"],
+    "diagnose": ["hardware"],
     "logs": ["sys"],
     "report": ["sys"],
     "supervise": ["plan", "logs", "report", "store"],

@@ -35,7 +35,7 @@ struct Namer {
     return name_of(what.timer) + " timer " + std::to_string(delay.count());
   }
   std::string operator()(const action::CancelTimer&) const { return "no timer"; }
-  std::string operator()(const action::EndStore&) const { return "end store"; }
+  std::string operator()(const action::EndHelpers&) const { return "end helpers"; }
   std::string operator()(const action::AwaitEmptyTree&) const { return "tree?"; }
   std::string operator()(const action::AwaitDrain&) const { return "drain?"; }
   std::string operator()(const action::Finish&) const { return "finish"; }

@@ -73,7 +73,7 @@ class Job {
   JobMachine machine_;
 };
 
-const std::string kAllDown = "end store, tree?";
+const std::string kAllDown = "end helpers, tree?";
 const std::string kDrain = "drain timer 500, drain?";
 
 }  // namespace
@@ -135,7 +135,7 @@ TEST_CASE("without a sweep what outlives the workers is left alone") {
   leave.sweep = false;
   Job job(1, leave);
   job.run();
-  CHECK(job.exited(0, 3) == "end store, " + kDrain);
+  CHECK(job.exited(0, 3) == "end helpers, " + kDrain);
   CHECK(job.after(500ms).fired(Timer::kDrain) == "finish");
   CHECK(job.end().output_cut);
 }
@@ -331,7 +331,7 @@ TEST_CASE("stop signals while survivors linger: the second kills") {
 
 TEST_CASE("a stop before the start means that nothing is ever started") {
   Job job(4);
-  CHECK(job.stop() == "end store, finish");
+  CHECK(job.stop() == "end helpers, finish");
   CHECK(job.agreed() == "");
   CHECK_FALSE(job.end().success());
   CHECK(job.end().reason == StopReason::kPlatform);
@@ -394,7 +394,7 @@ TEST_CASE("a process that does not even go after KILL does not keep the job from
   for (int round = 1; round < 50; ++round)
     REQUIRE(job.after(100ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
   CHECK(job.after(100ms).fired(Timer::kKill) == kDrain);
-  CHECK(job.drained() == "no timer, end store, finish");
+  CHECK(job.drained() == "no timer, end helpers, finish");
   CHECK(job.end().stuck_after == 5s);
   CHECK_FALSE(job.end().success());
   CHECK_FALSE(job.end().workers[1].status);
@@ -437,7 +437,7 @@ TEST_CASE("a stuck worker that ends during the drain is noted and starts nothing
   CHECK(job.killed(0, SIGKILL) == "");
   CHECK(job.tree_empty() == "");
   CHECK(job.end().workers[0].status == ExitStatus::killed(SIGKILL));
-  CHECK(job.drained() == "no timer, end store, finish");
+  CHECK(job.drained() == "no timer, end helpers, finish");
 }
 
 TEST_CASE("output that somebody holds open is cut at the drain deadline") {
@@ -585,7 +585,7 @@ TEST_CASE("the store is ended once, when the last worker is down") {
   job.run();
   CHECK(job.exited(2, 0) == "");
   CHECK(job.exited(1, 3) == "leaders SIGTERM, leaders timer 20000");
-  CHECK(job.killed(0, SIGTERM) == "end store, tree?");
+  CHECK(job.killed(0, SIGTERM) == "end helpers, tree?");
   CHECK(job.tree_not_empty() == "tree SIGTERM, groups timer 1250");
   CHECK(job.after(1250ms).fired(Timer::kGroups) == "tree SIGKILL, kill timer 100");
   CHECK(job.tree_empty() == kDrain);

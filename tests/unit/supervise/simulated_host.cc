@@ -219,7 +219,7 @@ void SimulatedHost::carry_out(const action::CancelTimer&) {
   armed_order_ = -1;
 }
 
-void SimulatedHost::carry_out(const action::EndStore&) {
+void SimulatedHost::carry_out(const action::EndHelpers&) {
   expect(!store_ended_, "the store was ended twice");
   expect(!leader_alive() || machine_.end().stuck_after, "the store was ended while a worker ran");
   store_ended_ = true;

@@ -69,7 +69,7 @@ class SimulatedHost {
   void carry_out(const action::SignalTree& what);
   void carry_out(const action::ArmTimer& what);
   void carry_out(const action::CancelTimer&);
-  void carry_out(const action::EndStore&);
+  void carry_out(const action::EndHelpers&);
   void carry_out(const action::AwaitEmptyTree&);
   void carry_out(const action::AwaitDrain&);
   void carry_out(const action::Finish&);

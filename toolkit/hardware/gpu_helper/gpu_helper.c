@@ -7,13 +7,14 @@
 //   {"error":"cuInit","code":803,"name":"CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"}
 //   {"error":"dlopen","message":"libcuda.so.1: cannot open shared object file: …"}
 //
-// It ends with 0 when it has answered, errors included, and with 1 when it cannot write. The
+// It ends with 0 when it has answered, errors included, and with 1 when it cannot write. With
+// `watch MILLISECONDS` it watches the GPUs' health instead, until it is ended (see watch.h). The
 // driver's libraries come from the host and want the image's dynamic loader; a crash or a hang in
-// them ends this process and nobody else. It brings no start-up code of its own (see libc_api.h)
-// and looks at no argument.
+// them ends this process and nobody else. It brings no start-up code of its own (see libc_api.h).
 #include "driver_api.h"
 #include "json_line.h"
 #include "libc_api.h"
+#include "watch.h"
 
 struct Cuda {
   CudaInit* init;
@@ -213,8 +214,8 @@ static int count_devices(const struct Cuda* cuda, DriverResult initialised) {
   return count;
 }
 
-void helper_main(void) __attribute__((noreturn, used));
-void helper_main(void) {
+static void ask(void) __attribute__((noreturn));
+static void ask(void) {
   struct Cuda cuda = {0};
   int version = 0, any_mig = 0;
   load_cuda(&cuda);
@@ -238,15 +239,30 @@ void helper_main(void) {
   finish();
 }
 
+static unsigned int number_of(const char* digits) {
+  unsigned int number = 0;
+  for (; *digits >= '0' && *digits <= '9' && number < 100000000; ++digits)
+    number = 10 * number + (unsigned int)(*digits - '0');
+  return number;
+}
+
+/// `words`: as the kernel puts them on the stack, argc and then argv.
+void helper_main(const long* words) __attribute__((noreturn, used));
+void helper_main(const long* words) {
+  const char* const* argv = (const char* const*)(words + 1);
+  if (words[0] == 3 && argv[1][0] == 'w') watch(number_of(argv[2]));
+  ask();
+}
+
 // The kernel's entry: the dynamic loader has prepared the C library already.
 #if defined(__x86_64__)
 __asm__(
     ".text\n.globl _start\n.type _start,@function\n"
-    "_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall helper_main\n\thlt\n");
+    "_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall helper_main\n\thlt\n");
 #elif defined(__aarch64__)
 __asm__(
     ".text\n.globl _start\n.type _start,%function\n"
-    "_start:\n\tmov x29, #0\n\tmov x30, #0\n\tbl helper_main\n\tbrk #1\n");
+    "_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n\tbl helper_main\n\tbrk #1\n");
 #else
 #error "the GPU helper is not written for this processor"
 #endif

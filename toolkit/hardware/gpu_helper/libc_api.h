@@ -11,6 +11,7 @@ struct TimeOfDay {
 
 long write(int fd, const void* bytes, size_t count);
 void _exit(int code) __attribute__((noreturn));
+int poll(void* descriptors, unsigned long count, int milliseconds);
 int gettimeofday(struct TimeOfDay* now, void* unused);
 size_t strlen(const char* text);
 char* strstr(const char* text, const char* part);

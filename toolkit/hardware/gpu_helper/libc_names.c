@@ -5,6 +5,7 @@
 
 NAME(write)
 NAME(_exit)
+NAME(poll)
 NAME(gettimeofday)
 NAME(strlen)
 NAME(strstr)

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "sys/event_loop.h"
+
+namespace trainit::hardware {
+
+/// What an error that NVIDIA's driver reports by a number, an XID, says of whose fault it is.
+enum class XidKind {
+  kUnknown,      ///< a number that is not in our table
+  kProgram,      ///< usually the program's own: a bad address, an exception in a kernel
+  kConsequence,  ///< the driver ends what an error before it has left behind
+  kNotice,       ///< the hardware wears, and programs go on
+  kHardware,     ///< the hardware or the driver has failed under the program
+};
+struct Xid {
+  XidKind kind = XidKind::kUnknown;
+  /// What the GPU did, to stand after "it" or "GPU 3": "fell off the bus"; empty when unknown.
+  std::string_view did;
+};
+/// By NVIDIA's catalogue of XIDs; whose fault one is where that names several is as NVIDIA's own
+/// device plugin for Kubernetes takes it.
+Xid xid_meaning(int number);
+/// "program", "consequence", "notice", "hardware", "unknown".
+std::string_view xid_kind_name(XidKind kind);
+
+/// An XID that a GPU reported, or that the driver has lost it.
+struct GpuFault {
+  static constexpr int kLost = 0;
+
+  int gpu = 0;      ///< as a CUDA program numbers it
+  std::string pci;  ///< "0000:3b:00.0"; empty when unknown
+  int xid = kLost;
+  sys::TimePoint at;
+};
+XidKind kind_of(const GpuFault& fault);
+/// "GPU 3 fell off the bus (XID 79)", "GPU 3 cannot be reached any more".
+std::string describe(const GpuFault& fault);
+
+/// "0000:3b:00.0" of "00000000:3B:00.0": as Linux writes a PCI address, whoever wrote this one.
+std::string pci_address(std::string_view text);
+
+/// Whether a message has to do with a GPU: it names CUDA, NCCL or one of their libraries.
+bool speaks_of_gpu(std::string_view message);
+
+}  // namespace trainit::hardware

@@ -33,6 +33,8 @@ constexpr auto kGpuWatchGoes = 500ms;
 /// The driver reports what happened to a GPU about when the programs on it fail, and perhaps a
 /// moment later.
 constexpr auto kGpuFaultComes = 2s;
+/// What a worker said last may still be in its pipe, and others may hold that open.
+constexpr auto kLastWordsCome = 100ms;
 
 Limits limits_of(const LaunchPlan& plan) {
   Limits limits;
@@ -124,8 +126,8 @@ Result<JobEnd> Supervisor::run() {
   reap();  // a child that our caller left may have ended before the signalfd was there
   while (!machine_.finished()) {
     handle_events();
-    if (!machine_.finished()) parts_.loop.run_once();
     look_for_gpu_fault();
+    if (!machine_.finished()) parts_.loop.run_once();
   }
   if (gpu_fault_timer_) end_gpu_watch();
   parts_.loop.unwatch(signal_fd_.borrow());
@@ -266,7 +268,11 @@ void Supervisor::perform(const action::CancelTimer&) {
 void Supervisor::perform(const action::EndHelpers&) {
   const auto wait = gpu_fault_until_ - sys::Clock::now();
   if (parts_.gpu_watch != nullptr && parts_.gpu_watch->pid() > 0 && wait > 0s && !stop_came_) {
-    gpu_fault_timer_ = parts_.loop.after(wait, [this] { end_gpu_watch(); });
+    gpu_fault_timer_ = parts_.loop.after(kLastWordsCome, [this] {
+      gpu_fault_timer_.reset();
+      if (!may_be_a_gpus_fault()) return end_gpu_watch();
+      gpu_fault_timer_ = parts_.loop.at(gpu_fault_until_, [this] { end_gpu_watch(); });
+    });
   } else {
     end_gpu_watch();
   }
@@ -513,16 +519,23 @@ void Supervisor::end_gpu_watch() {
   });
 }
 
-/// The end need not wait any longer for what has come.
+/// The end need not wait any longer for what has come, nor for what will not.
 void Supervisor::look_for_gpu_fault() {
-  if (gpu_fault_timer_ && parts_.gpu_watch->health().hardware_failed()) end_gpu_watch();
+  if (!gpu_fault_timer_) return;
+  const bool came = parts_.gpu_watch->health().hardware_failed();
+  if (came || (parts_.relay.drained() && !may_be_a_gpus_fault())) end_gpu_watch();
+}
+
+bool Supervisor::may_be_a_gpus_fault() const {
+  return std::any_of(failed_ranks_.begin(), failed_ranks_.end(), [this](int rank) {
+    return hardware::speaks_of_gpu(parts_.relay.tail(rank, logs::Stream::kStderr));
+  });
 }
 
 void Supervisor::expect_gpu_fault(const WorkerSpec& spec, const sys::ExitStatus& status) {
   if (parts_.gpu_watch == nullptr || status.success() || leaders_signalled_) return;
-  const bool suspicious =
-      hardware::speaks_of_gpu(parts_.relay.tail(spec.rank, logs::Stream::kStderr));
-  if (suspicious) gpu_fault_until_ = sys::Clock::now() + kGpuFaultComes;
+  failed_ranks_.push_back(spec.rank);
+  gpu_fault_until_ = sys::Clock::now() + kGpuFaultComes;
 }
 
 void Supervisor::on_gpu_watch_ended(const sys::ExitStatus& status) {

@@ -89,6 +89,7 @@ class Supervisor {
   void start_gpu_watch();
   void end_gpu_watch();
   void look_for_gpu_fault();
+  bool may_be_a_gpus_fault() const;
   void expect_gpu_fault(const WorkerSpec& spec, const sys::ExitStatus& status);
   void on_gpu_watch_ended(const sys::ExitStatus& status);
   void look_for_drained_output();
@@ -111,7 +112,8 @@ class Supervisor {
   std::optional<sys::EventLoop::TimerId> timer_, reap_timer_, late_timer_, store_timer_,
       gpu_fault_timer_, gpu_watch_timer_;
   sys::TimePoint started_at_;
-  sys::TimePoint gpu_fault_until_;  ///< until then a GPU may tell of what ended a worker
+  std::vector<int> failed_ranks_;   ///< before the workers were told to stop
+  sys::TimePoint gpu_fault_until_;  ///< until then a GPU may tell of what ended them
   std::optional<Stuck> stuck_;
   bool late_told_ = false;  ///< that some worker had not come
   Terminal terminal_;

@@ -207,7 +207,21 @@ def store_of(launcher):
     return next((child for child in children_of(launcher) if name_of(child) == "trainit-store"), None)
 
 
+def is_gpu_watch(pid):
+    # Which runs from memory, and so has no name but that on its command line.
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().startswith("trainit-gpu-watch")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def gpu_watch_of(launcher):
+    """The process that watches the GPUs for this launcher, or None."""
+    return next(filter(is_gpu_watch, children_of(launcher)), None)
+
+
 def workers_of(launcher):
-    """The launcher's children that are no store: its workers, and behind them what it adopted."""
+    """The launcher's children that serve or watch nothing: its workers, and behind them what it adopted."""
     # The store has the launcher's name until it has given itself its own.
-    return [child for child in children_of(launcher) if name_of(child) not in ("trainit", "trainit-store")]
+    return [child for child in children_of(launcher)
+            if name_of(child) not in ("trainit", "trainit-store") and not is_gpu_watch(child)]

@@ -1,0 +1,277 @@
+"""The GPUs' health while workers run: what of it is in the record and in the log, and when it explains a failure.
+
+The GPUs are those of stand-ins for NVIDIA's libraries. What happens to them is written, while the job runs, into
+the file that FAKE_NVML names (tests/programs/fake_cuda/fake_nvml.c)."""
+
+import json
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from trainit_testing import processes, waiting
+
+CUDA_ERROR = "RuntimeError: CUDA error: unspecified launch failure"
+QUICKLY = ["--gpu-health", "100ms"]
+
+
+@pytest.fixture
+def gpus(fake_gpus, tmp_path):
+    """Two GPUs, and `.env`; `.happens(LINE)` lets something happen to them."""
+    class Gpus:
+        script = tmp_path / "gpus"
+        env = fake_gpus("2", FAKE_NVML=str(script))
+
+        def happens(self, line):
+            with self.script.open("a") as script:
+                script.write(line + "\n")
+
+    Gpus.script.touch()
+    return Gpus()
+
+
+def events(job, name):
+    (file,) = (job.output / "data/trainit").glob("*.jsonl")
+    found = [json.loads(line) for line in file.read_text().splitlines()]
+    return [event for event in found if event["event"] == name]
+
+
+def sh(script):
+    return ["--", "sh", "-c", script]
+
+
+def of_rank_1(script):
+    return sh(f'if [ "$RANK" = 1 ]; then {script}; fi; sleep 1000')
+
+
+def warnings(end):
+    return [line for line in end.ours if line.startswith("warning: ") and "GPU" in line]
+
+
+def wait_for_event(job, name, holds=lambda event: True):
+    def found():
+        try:
+            return any(holds(event) for event in events(job, name))
+        except ValueError:  # no record yet, or half a line
+            return False
+
+    waiting.wait_until(found, f"an event {name!r} in the record")
+
+
+def watch_of(running):
+    """The launcher's watch, once it is one."""
+    waiting.wait_until(lambda: processes.gpu_watch_of(running.pid), "somebody who watches the GPUs")
+    return processes.gpu_watch_of(running.pid)
+
+
+def test_the_record_has_how_the_gpus_fare_and_what_changes_and_the_log_nothing(trainit, start, job, gpus):
+    here = job()
+    running = start([trainit, *QUICKLY, *sh('while [ ! -e "$DONE" ]; do sleep 0.05; done')], job=here,
+                    env=gpus.env | {"DONE": str(here.base / "done")})
+    wait_for_event(here, "gpu")
+    gpus.happens("temperature 1 71")
+    wait_for_event(here, "gpu", lambda event: event["gpus"][0].get("temperature") == 71)
+    (here.base / "done").touch()
+    end = running.wait()
+    assert end.code == 0 and warnings(end) == [], end
+    first, second = events(here, "gpu")
+    assert first["gpus"] == [
+        {"gpu": gpu, "pci": pci, "memory_total_mib": 24576, "temperature": 40, "power": 72, "utilisation": 90,
+         "memory_mib": 512} for gpu, pci in ((0, "0000:1a:00.0"), (1, "0000:1b:00.0"))]
+    assert second["gpus"] == [{"gpu": 1, "temperature": 71, "power": 72, "utilisation": 90, "memory_mib": 512}]
+    (outcome,) = events(here, "outcome")
+    assert outcome["gpus"] == [
+        {"gpu": 0, "pci": "0000:1a:00.0", "peak_temperature": 40, "peak_memory_mib": 512, "mean_utilisation": 90},
+        {"gpu": 1, "pci": "0000:1b:00.0", "peak_temperature": 71, "peak_memory_mib": 512, "mean_utilisation": 90}]
+    assert not any("GPU 0" in line or "GPU 1" in line for line in end.ours), end
+
+
+def test_a_gpu_that_is_slowed_down_or_has_memory_errors_is_one_line_at_the_end(trainit, start, job, gpus):
+    here = job()
+    running = start([trainit, *QUICKLY, *sh('while [ ! -e "$DONE" ]; do sleep 0.05; done')], job=here,
+                    env=gpus.env | {"DONE": str(here.base / "done")})
+    wait_for_event(here, "gpu")
+    gpus.happens("throttle 0 72\necc 1 2\nremap 1 1")
+    wait_for_event(here, "gpu", lambda event: any(gpu.get("memory_errors") for gpu in event["gpus"]))
+    wait_for_event(here, "gpu", lambda event: any("throttled" in gpu for gpu in event["gpus"]))
+    time.sleep(0.5)  # of which most of its time is slow
+    (here.base / "done").touch()
+    end = running.wait()
+    assert end.code == 0, end
+    (line,) = [line for line in end.ours if line.startswith("GPU 0")]
+    assert "GPU 0 was slowed down " in line and "% of the time (far too hot); " in line
+    assert line.endswith("GPU 1 had 2 uncorrectable memory errors")
+    (outcome,) = events(here, "outcome")
+    assert list(outcome["gpus"][0]["throttled"]) == ["far too hot"] and outcome["gpus"][1]["memory_errors"] == 2
+
+
+def test_a_gpu_that_falls_off_the_bus_under_a_worker_is_the_cause(trainit, pid1, job, gpus):
+    here = job()
+    end = pid1([trainit, *of_rank_1(f'echo "xid 1 79" >>"$FAKE_NVML"; echo "{CUDA_ERROR}" >&2; exit 3')],
+               job=here, env=gpus.env)
+    assert end.code == 3
+    assert here.failure_reason.startswith(
+        f"algo-1 rank 1: GPU 1 fell off the bus (XID 79); the worker: {CUDA_ERROR} (exit code 3 after")
+    assert warnings(end) == ["warning: GPU 1 (0000:1b:00.0) reported XID 79: it fell off the bus"]
+    (xid,) = events(here, "xid")
+    assert (xid["gpu"], xid["xid"], xid["kind"]) == (1, 79, "hardware")
+    assert [event["kind"] for event in events(here, "evidence") if event["class"] == "cause"] == ["gpu"]
+    told = pid1([trainit, "failure", str(here.base)])
+    assert "GPU 1 fell off the bus (XID 79)" in told.out
+    assert "GPU 1 (0000:1b:00.0) reported XID 79" in pid1([trainit, "explain", str(here.base)]).out
+
+
+def test_an_xid_that_comes_a_moment_after_the_last_worker_is_waited_for(trainit, pid1, job, gpus):
+    here = job()
+    script = f'(sleep 0.3; echo "xid 0 119" >>"$FAKE_NVML") & echo "{CUDA_ERROR}" >&2; exit 3'
+    end = pid1([trainit, "--workers", "1", *sh(f"trap '' TERM; {script}")], job=here, env=gpus.env)
+    assert end.code == 3
+    assert here.failure_reason.startswith("algo-1 rank 0: GPU 0 did not answer its driver in time (XID 119)")
+    assert end.seconds < 2  # for which it would have been waited
+
+
+def test_a_failure_that_has_nothing_to_do_with_gpus_is_not_held_up(trainit, pid1, job, gpus):
+    end = pid1([trainit, *sh('echo "ValueError: boo" >&2; exit 3')], job=job(), env=gpus.env)
+    assert end.code == 3 and end.seconds < 1.5, end
+
+
+def test_a_worker_that_waits_for_a_gpu_that_is_gone_is_the_cause_and_not_who_misses_it(trainit, pid1, job, gpus):
+    here = job()
+    script = ('if [ "$RANK" = 1 ]; then echo "xid 1 79" >>"$FAKE_NVML"; exec sleep 1000; fi; sleep 0.5; '
+              'echo "RuntimeError: [Rank 0] Watchdog caught collective operation timeout: NCCL" >&2; exit 1')
+    end = pid1([trainit, *sh(script)], job=here, env=gpus.env)
+    assert end.code == 1
+    assert here.failure_reason.startswith("algo-1 rank 1: GPU 1 fell off the bus (XID 79); the worker was killed")
+
+
+@pytest.mark.parametrize("event", ["xid 1 13", "xid 1 43", "xid 1 63", "xid 1 4711", "xid 0 79"])
+def test_an_xid_of_the_programs_own_or_of_anothers_gpu_does_not_explain_its_error(trainit, pid1, job, gpus, event):
+    here = job()
+    script = f'echo "{event}" >>"$FAKE_NVML"; sleep 0.3; echo "ValueError: boo" >&2; exit 3'
+    end = pid1([trainit, *of_rank_1(script)], job=here, env=gpus.env)
+    assert end.code == 3
+    assert here.failure_reason.startswith("algo-1 rank 1: ")
+    assert "XID" not in here.failure_reason and "ValueError: boo" in here.failure_reason
+    (warning,) = warnings(end)
+    gpu, number = event.split()[1:]
+    assert f"GPU {gpu} " in warning and f"reported XID {number}" in warning
+
+
+def test_xids_without_end_are_counted_and_said_once(trainit, pid1, job, gpus):
+    here = job()
+    script = 'i=0; while [ $i -lt 50 ]; do echo "xid 0 31" >>"$FAKE_NVML"; i=$((i+1)); done; sleep 0.5'
+    end = pid1([trainit, "--workers", "1", *sh(script)], job=here, env=gpus.env)
+    assert end.code == 0 and len(warnings(end)) == 1 and len(events(here, "xid")) == 1
+    assert "GPU 0 reported XID 31 (50 times)" in end.ours
+
+
+def test_a_gpu_that_the_driver_has_lost_is_told_and_explains_a_failure_also_where_no_xids_come(trainit, pid1, job,
+                                                                                              gpus):
+    gpus.happens("no_events")
+    here = job()
+    script = f'echo "lost 1 1" >>"$FAKE_NVML"; sleep 0.5; echo "{CUDA_ERROR}" >&2; exit 3'
+    end = pid1([trainit, *QUICKLY, *of_rank_1(script)], job=here, env=gpus.env)
+    assert here.failure_reason.startswith("algo-1 rank 1: GPU 1 cannot be reached any more; the worker: RuntimeError")
+    assert warnings(end) == ["warning: GPU 1 (0000:1b:00.0) cannot be reached any more"]
+    assert len(events(here, "gpu_lost")) == 1
+
+
+def test_gpus_that_the_job_does_not_see_are_none_of_its_business(trainit, pid1, job, gpus):
+    here = job()
+    script = 'echo "xid 0 79" >>"$FAKE_NVML"; sleep 0.3'
+    end = pid1([trainit, *sh(script)], job=here, env=gpus.env | {"CUDA_VISIBLE_DEVICES": "1"})
+    assert end.code == 0 and warnings(end) == [] and events(here, "xid") == []
+    (outcome,) = events(here, "outcome")
+    assert [(gpu["gpu"], gpu["pci"]) for gpu in outcome["gpus"]] == [(0, "0000:1b:00.0")]
+
+
+@pytest.mark.parametrize("trouble, said", [
+    ("crash", ["the GPUs' health is not watched any more: its process was killed by SIGSEGV (segmentation fault)"]),
+    ("init_error", ["the GPUs' health is not watched: nvmlInit_v2: Driver Not Loaded (9)"]),
+])
+def test_trouble_of_the_watch_is_one_line_and_no_harm(trainit, pid1, job, gpus, trouble, said):
+    gpus.happens(trouble)
+    here = job()
+    end = pid1([trainit, *QUICKLY, *sh("sleep 0.5")], job=here, env=gpus.env)
+    assert end.code == 0 and here.success
+    assert warnings(end) == [f"warning: {line}" for line in said]
+
+
+def test_a_driver_that_hangs_is_said_at_the_end_and_holds_nobody_up(trainit, pid1, job, gpus):
+    gpus.happens("hang")
+    here = job()
+    end = pid1([trainit, *QUICKLY, *sh("sleep 2.5")], job=here, env=gpus.env)
+    assert end.code == 0 and here.success and end.seconds < 4
+    (warning,) = warnings(end)
+    assert warning.startswith("warning: the GPUs' health was not watched for the last 2.")
+
+
+def test_a_driver_that_hangs_is_not_missed_by_a_job_that_is_over_before_it_could_have_answered(trainit, pid1, job,
+                                                                                              gpus):
+    gpus.happens("hang")
+    end = pid1([trainit, *sh("true")], job=job(), env=gpus.env)
+    assert end.code == 0 and warnings(end) == [] and end.seconds < 1.5
+
+
+def test_without_the_management_library_the_job_goes_on(trainit, pid1, job, gpus, program, tmp_path):
+    shutil.copy(Path(program("fake_cuda")) / "libcuda.so.1", tmp_path / "libcuda.so.1")
+    end = pid1([trainit, *sh("sleep 0.3")], job=job(), env=gpus.env | {"LD_LIBRARY_PATH": str(tmp_path)})
+    assert end.code == 0
+    (warning,) = warnings(end)
+    assert warning.startswith("warning: the GPUs' health is not watched: libnvidia-ml.so.1: ")
+
+
+@pytest.mark.parametrize("options, env", [
+    (["--gpu-health", "0"], {}), ([], {"TRAINIT_GPU_HEALTH": "0"}), ([], {"TRAINIT_GPU_PROBE": "never"}),
+    ([], {"CUDA_VISIBLE_DEVICES": ""}),
+])
+def test_nobody_watches_when_it_is_off_and_where_there_are_no_gpus(trainit, start, job, gpus, options, env):
+    here = job()
+    running = start([trainit, *options, *sh("echo started; sleep 1000")], job=here, env=gpus.env | env)
+    running.wait_for("started")
+    time.sleep(0.2)
+    assert processes.gpu_watch_of(running.pid) is None
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 143
+    assert events(here, "gpu") == [] and "gpus" not in events(here, "outcome")[0]
+
+
+@pytest.mark.parametrize("behaviour", ["well", "hang"])
+def test_a_stop_ends_the_watch_too(trainit, start, job, gpus, behaviour):
+    gpus.happens(behaviour)
+    running = start([trainit, *sh("echo started; exec sleep 1000")], job=job(), env=gpus.env)
+    running.wait_for("started")
+    watch_of(running)
+    running.signal(signal.SIGTERM)
+    end = running.wait()
+    assert end.code == 143 and end.seconds < 10
+    assert not any("left" in line for line in end.ours), end
+
+
+@pytest.mark.parametrize("behaviour", ["well", "hang"])
+def test_the_watch_does_not_outlive_a_launcher_that_is_killed(trainit, start, job, gpus, behaviour):
+    gpus.happens(behaviour)
+    running = start([trainit, *sh("echo started; exec sleep 1000")], job=job(), env=gpus.env, namespace=False)
+    running.wait_for("started")
+    watch = watch_of(running)
+    running.signal(signal.SIGKILL)
+    running.wait()
+    waiting.wait_until(lambda: not processes.is_gpu_watch(watch), "the end of the watch")
+
+
+def test_the_watch_holds_nothing_of_the_callers_nor_of_the_workers(trainit, start, job, gpus):
+    script = 'exec 7</etc/passwd; exec "$0" "$@"'
+    running = start(["sh", "-c", script, trainit, *sh("echo started; exec sleep 1000")], job=job(), env=gpus.env)
+    running.wait_for("started")
+    watch = Path(f"/proc/{watch_of(running)}")
+
+    def held():
+        return sorted(link.readlink().name.split(":")[0] for link in (watch / "fd").iterdir()
+                      if int(link.name) > 2)
+
+    # As long as the dynamic loader works it has a file open.
+    waiting.wait_until(lambda: held() == [], "a watch that holds nothing")
+    assert [(watch / f"fd/{fd}").readlink().name.split(":")[0] for fd in (0, 1, 2)] == ["null", "pipe", "null"]
+    running.signal(signal.SIGTERM)
+    running.wait()

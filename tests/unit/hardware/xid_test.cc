@@ -1,0 +1,43 @@
+#include "hardware/xid.h"
+
+#include <doctest/doctest.h>
+
+using namespace trainit::hardware;
+
+namespace {
+
+GpuFault fault(int xid) { return {3, "0000:3b:00.0", xid, {}}; }
+
+}  // namespace
+
+TEST_CASE("an XID is told in words, with its number") {
+  CHECK(describe(fault(79)) == "GPU 3 fell off the bus (XID 79)");
+  CHECK(describe(fault(4711)) == "GPU 3 reported XID 4711");
+  CHECK(describe(fault(GpuFault::kLost)) == "GPU 3 cannot be reached any more");
+}
+
+TEST_CASE("only what the hardware or the driver did is taken for its fault") {
+  const auto kind = [](int xid) { return kind_of(fault(xid)); };
+  for (const int xid : {48, 62, 64, 74, 79, 94, 95, 119, 120, GpuFault::kLost})
+    CHECK(kind(xid) == XidKind::kHardware);
+  for (const int xid : {13, 31, 32, 68, 69, 109}) CHECK(kind(xid) == XidKind::kProgram);
+  for (const int xid : {43, 45}) CHECK(kind(xid) == XidKind::kConsequence);
+  for (const int xid : {61, 63, 92}) CHECK(kind(xid) == XidKind::kNotice);
+  for (const int xid : {-1, 1, 999, 4711}) CHECK(kind(xid) == XidKind::kUnknown);
+}
+
+TEST_CASE("a PCI address is written as Linux writes it") {
+  CHECK(pci_address("00000000:3B:00.0") == "0000:3b:00.0");
+  CHECK(pci_address("0000:3b:00.0") == "0000:3b:00.0");
+  CHECK(pci_address("00010000:3B:00.0") == "10000:3b:00.0");
+  CHECK(pci_address("10000000:00:00.0") == "10000000:00:00.0");
+  CHECK(pci_address("") == "");
+  CHECK(pci_address("00000") == "00000");
+}
+
+TEST_CASE("a message speaks of a GPU when it names what runs there") {
+  CHECK(speaks_of_gpu("RuntimeError: CUDA error: unspecified launch failure"));
+  CHECK(speaks_of_gpu("ncclInternalError: Internal check failed"));
+  CHECK_FALSE(speaks_of_gpu("ValueError: learning rate must be positive"));
+  CHECK_FALSE(speaks_of_gpu(""));
+}

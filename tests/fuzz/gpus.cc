@@ -1,6 +1,6 @@
-// The answers about accelerators, of the GPU helper, of nvidia-smi and of neuron-ls, and what
-// CUDA_VISIBLE_DEVICES chooses: any text is an error or gives devices in order, with texts that fit
-// on a line of the log and numbers that a device can have.
+// The answers about accelerators, of the GPU helper, also while it watches, of nvidia-smi and of
+// neuron-ls, and what CUDA_VISIBLE_DEVICES chooses: any text is an error or gives devices in order,
+// with texts that fit on a line of the log and numbers that a device can have.
 
 #include <algorithm>
 
@@ -10,6 +10,7 @@
 #include "hardware/neuron.h"
 #include "hardware/nvidia_smi.h"
 #include "hardware/visible_devices.h"
+#include "hardware/watch_line.h"
 #include "must.h"
 
 using namespace trainit;
@@ -67,6 +68,31 @@ void check_visible(const std::vector<Gpu>& devices, std::string_view value) {
   }
 }
 
+void check_watch_line(const hardware::watch::Device& device) {
+  must(fits_a_line(device.pci) && fits_a_line(device.uuid) && device.number >= 0,
+       "a watched device's texts fit on a line");
+}
+void check_watch_line(const hardware::watch::Sample& sample) {
+  check_watch_line(sample.device);
+  must(sample.temperature.value_or(0) >= 0 && sample.power.value_or(0) >= 0 &&
+           sample.busy.value_or(0) >= 0 && sample.busy.value_or(0) <= 100 &&
+           sample.memory_errors >= 0 && sample.memory_used <= std::uint64_t{1} << 52,
+       "a sample has numbers that a GPU can have");
+}
+void check_watch_line(const hardware::watch::Xid& xid) {
+  check_watch_line(xid.device);
+  must(xid.number > 0, "an XID is a number");
+}
+void check_watch_line(const hardware::watch::Lost& lost) { check_watch_line(lost.device); }
+void check_watch_line(const hardware::watch::CannotWatch& why) {
+  must(fits_a_line(why.reason) && !why.reason.empty() && why.reason.size() < 1000,
+       "why nobody can watch is one sentence");
+}
+void check_watch_line(const hardware::watch::Started& started) {
+  must(started.gpus >= 0 && started.with_events >= 0, "there are not less than no GPUs");
+}
+void check_watch_line(const hardware::watch::Sampled&) {}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -80,6 +106,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(gpus);
     if (gpus) check_visible(gpus->devices, visible);
   }
+  if (const auto line = hardware::watch::parse(answer))
+    std::visit([](const auto& what) { check_watch_line(what); }, *line);
   must(hardware::sum_of_neuron_cores(answer) >= 0, "there are not less than no NeuronCores");
   return 0;
 }

@@ -76,11 +76,19 @@ TEST_CASE("signals and the steps of a stop are told by whom they reach") {
       {R"("event": "outcome", "success": true, "exit_code": 0)", "the job succeeded, exit code 0"},
       {R"("event": "checkpoint", "seconds": 74, "of": 110)",
        "the workers had taken 1 min 14 s of 1 min 50 s to end"},
+      {R"("event": "xid", "gpu": 3, "xid": 79, "text": "GPU 3 reported XID 79: it fell off the bus")",
+       "GPU 3 reported XID 79: it fell off the bus"},
+      {R"("event": "gpu_lost", "gpu": 3)", "GPU 3 cannot be reached any more"},
       {R"("event": "weather", "sky": ["grey"], "wind": "5 m/s\u001b[1m")",
        "weather: sky=[\"grey\"] wind=5 m/s\\x1b[1m"},
   };
   for (const Row& row : rows)
     CHECK(line_of(std::string("{\"time\": 1700000001, ") + row.members + "}") == row.text);
+}
+
+TEST_CASE("how GPUs fare is no moment of the time line") {
+  CHECK(lines_of(kStart + R"({"time": 1700000001, "event": "gpu", "gpus": []})" + "\n").size() ==
+        1);
 }
 
 TEST_CASE("an error stands before the end of its worker, whatever the clocks say") {

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 
@@ -201,12 +202,17 @@ void add_gpus(const ConclusionInput& input, Conclusion& conclusion) {
   conclusion.gpus = health.summary();
 }
 
-/// How many processes of the workers the kernel killed for want of memory: the first of those that
-/// it took was the store, when SIGKILL ended that.
+/// How many processes of the workers the kernel killed for want of memory: of those that it took
+/// one was the store, when SIGKILL ended that, and one was who watched the GPUs.
 std::optional<std::int64_t> kills_of_workers(const ConclusionInput& input) {
-  const bool store = input.end.store && input.end.store->signal == SIGKILL;
-  if (!input.oom_kills || *input.oom_kills == 0 || !store) return input.oom_kills;
-  return *input.oom_kills - 1;
+  if (!input.oom_kills) return std::nullopt;
+  const auto was_killed = [](const std::optional<sys::ExitStatus>& end) {
+    return end && end->signal == SIGKILL;
+  };
+  std::int64_t kills = *input.oom_kills;
+  if (was_killed(input.end.store)) --kills;
+  if (input.gpu_watch != nullptr && was_killed(input.gpu_watch->own_end())) --kills;
+  return std::max<std::int64_t>(kills, 0);
 }
 
 /// Whichever of them failed did so because of the store.

@@ -121,9 +121,9 @@ void GpuHealth::hear(const hardware::watch::Line& line, sys::TimePoint now) {
   std::visit([&](const auto& what) { on(what, now); }, line);
 }
 
-bool GpuHealth::hardware_failed() const {
-  return std::any_of(faults_.begin(), faults_.end(), [](const GpuFault& fault) {
-    return hardware::kind_of(fault) == hardware::XidKind::kHardware;
+bool GpuHealth::hardware_failed_since(sys::TimePoint when) const {
+  return std::any_of(faults_.begin(), faults_.end(), [&](const GpuFault& fault) {
+    return fault.at >= when && hardware::kind_of(fault) == hardware::XidKind::kHardware;
   });
 }
 

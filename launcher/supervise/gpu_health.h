@@ -33,8 +33,8 @@ class GpuHealth {
 
   /// What the GPUs themselves reported, in order; of very many the last.
   const std::vector<hardware::GpuFault>& faults() const { return faults_; }
-  /// Whether one of them is of the hardware or the driver.
-  bool hardware_failed() const;
+  /// Whether one of them, since then, is of the hardware or the driver.
+  bool hardware_failed_since(sys::TimePoint when) const;
 
   /// For the end of the log: one line when something was wrong, else none.
   std::vector<std::string> remarks() const;

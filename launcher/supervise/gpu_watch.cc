@@ -72,13 +72,16 @@ std::optional<std::string> GpuWatch::forget(const sys::ExitStatus& status) {
   pid_ = -1;
   const auto error = sys::read_exec_result(exec_result_.borrow());
   exec_result_.reset();
-  if (ended_by_us_ || (status.success() && !error)) return std::nullopt;
+  if (ended_by_us_) return std::nullopt;
+  own_end_ = status;
+  if (status.success() && !error) return std::nullopt;
   return error ? "it cannot be run: " + sys::errno_text(error->errno_value)
                : "its process " + sys::describe(status);
 }
 
-std::optional<sys::Duration> GpuWatch::silence() const {
+std::optional<sys::Duration> GpuWatch::silence() {
   if (pid_ < 0) return std::nullopt;
+  read_lines();
   const sys::Duration silent = sys::Clock::now() - heard_at_;
   return silent > 2 * interval_ + kSlowness ? std::optional(silent) : std::nullopt;
 }

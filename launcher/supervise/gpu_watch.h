@@ -47,7 +47,9 @@ class GpuWatch {
   /// and it has not said so itself.
   std::optional<std::string> forget(const sys::ExitStatus& status);
   /// For how long it has been silent, when that is much too long.
-  std::optional<sys::Duration> silence() const;
+  std::optional<sys::Duration> silence();
+  /// How it ended, when it was not we who ended it.
+  const std::optional<sys::ExitStatus>& own_end() const { return own_end_; }
 
   const GpuHealth& health() const { return health_; }
 
@@ -61,6 +63,7 @@ class GpuWatch {
   sys::EventLoop* loop_ = nullptr;
   pid_t pid_ = -1;
   bool ended_by_us_ = false;
+  std::optional<sys::ExitStatus> own_end_;
   sys::TimePoint heard_at_;
   sys::UniqueFd lines_, exec_result_;
   std::string line_;  ///< one that has not come in whole

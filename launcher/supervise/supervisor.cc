@@ -33,6 +33,8 @@ constexpr auto kGpuWatchGoes = 500ms;
 /// The driver reports what happened to a GPU about when the programs on it fail, and perhaps a
 /// moment later.
 constexpr auto kGpuFaultComes = 2s;
+/// A worker does not fail at once when its GPU has.
+constexpr auto kGpuFaultWasThere = 10s;
 /// What a worker said last may still be in its pipe, and others may hold that open.
 constexpr auto kLastWordsCome = 100ms;
 
@@ -522,7 +524,8 @@ void Supervisor::end_gpu_watch() {
 /// The end need not wait any longer for what has come, nor for what will not.
 void Supervisor::look_for_gpu_fault() {
   if (!gpu_fault_timer_) return;
-  const bool came = parts_.gpu_watch->health().hardware_failed();
+  const auto failed_at = gpu_fault_until_ - kGpuFaultComes;
+  const bool came = parts_.gpu_watch->health().hardware_failed_since(failed_at - kGpuFaultWasThere);
   if (came || (parts_.relay.drained() && !may_be_a_gpus_fault())) end_gpu_watch();
 }
 
@@ -540,7 +543,9 @@ void Supervisor::expect_gpu_fault(const WorkerSpec& spec, const sys::ExitStatus&
 
 void Supervisor::on_gpu_watch_ended(const sys::ExitStatus& status) {
   family_.forget(parts_.gpu_watch->pid());
-  if (const auto wrong = parts_.gpu_watch->forget(status))
+  const auto wrong = parts_.gpu_watch->forget(status);
+  // Where there is no /proc our own signals for what is left reach everybody.
+  if (wrong && tree_signal_ == 0)
     parts_.log.warning("the GPUs' health is not watched any more: {}", *wrong);
   if (gpu_fault_timer_) parts_.loop.cancel(*gpu_fault_timer_);
   if (gpu_watch_timer_) parts_.loop.cancel(*gpu_watch_timer_);

@@ -4,6 +4,7 @@ The GPUs are those of stand-ins for NVIDIA's libraries. What happens to them is 
 the file that FAKE_NVML names (tests/programs/fake_cuda/fake_nvml.c)."""
 
 import json
+import os
 import shutil
 import signal
 import time
@@ -247,6 +248,37 @@ def test_a_stop_ends_the_watch_too(trainit, start, job, gpus, behaviour):
     end = running.wait()
     assert end.code == 143 and end.seconds < 10
     assert not any("left" in line for line in end.ours), end
+
+
+def test_the_watch_is_no_process_of_the_job(trainit, start, job, gpus):
+    here = job()
+    ignore = "import signal, time; signal.signal(15, signal.SIG_IGN); print('started', flush=True); time.sleep(1000)"
+    running = start([trainit, "--workers", "1", "--stop-budget", "1s", "--", "python3", "-c", ignore], job=here,
+                    env=gpus.env)
+    running.wait_for("started")
+    watch_of(running)
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 137
+    assert [event["processes"] for event in events(here, "stop") if event["to"] == "tree"] == [1]
+
+
+def test_a_lost_gpu_does_not_keep_the_watch_busy(trainit, start, job, gpus):
+    here = job()
+    running = start([trainit, *sh("echo started; exec sleep 1000")], job=here, env=gpus.env)
+    running.wait_for("started")
+    watch = watch_of(running)
+    gpus.happens("lost 0 1")
+    wait_for_event(here, "gpu_lost")
+
+    def seconds():
+        fields = Path(f"/proc/{watch}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before = seconds()
+    time.sleep(1)
+    assert seconds() - before < 0.3
+    running.signal(signal.SIGTERM)
+    running.wait()
 
 
 @pytest.mark.parametrize("behaviour", ["well", "hang"])

@@ -47,6 +47,7 @@ def test_answers_that_agree_are_recorded_with_their_times(check):
     done, page = check([GPU.format(0, "a"), GPU.format(1, "b")])
     assert done.returncode == 0, done.stdout
     assert "all agrees" in done.stdout
+    assert "ok   they tell of XIDs" in done.stdout
     assert "2 × Fake" in page and "| cuInit within it |" in page and "CUDA 12.4" in page
     assert page.startswith("# GPUs") and page.count("gpu-check: end") == 1
     assert "No figures from a real GPU" not in page
@@ -63,6 +64,14 @@ def test_an_address_that_differs_is_a_failure(check):
     done, _ = check([GPU.format(0, "a"), GPU.format(1, "f")])
     assert done.returncode == 1, done.stdout
     assert "FAIL PCI address" in done.stdout
+
+
+def test_a_gpu_that_cannot_be_watched_is_a_failure(check, tmp_path):
+    script = tmp_path / "gpus"
+    script.write_text("no_events\n")
+    done, _ = check([GPU.format(0, "a"), GPU.format(1, "b")], FAKE_NVML=str(script))
+    assert done.returncode == 1, done.stdout
+    assert "FAIL they tell of XIDs" in done.stdout
 
 
 def test_a_driver_that_cannot_start_is_a_failure_and_leaves_the_page(check):

@@ -65,6 +65,7 @@ TEST_CASE("a nearer kind wins over an earlier time, and an unknown one over none
   };
   const Row rows[] = {{-1, "communication", "algo-1"},
                       {1, "signal", "algo-2"},
+                      {1, "gpu", "algo-2"},
                       {1, "out of memory", "algo-2"},
                       {1, "exec failure", "algo-2"},
                       {-1, "a later kind", "algo-1"}};

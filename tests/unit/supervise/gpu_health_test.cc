@@ -148,11 +148,12 @@ TEST_CASE("faults are kept with their time, and of very many the last") {
     job.now += 1s;
     job.hear(watch::Xid{device(1), 31});
   }
-  CHECK_FALSE(job.health.hardware_failed());
+  CHECK_FALSE(job.health.hardware_failed_since({}));
   CHECK(job.health.faults().size() == 1000);
   CHECK(job.health.faults().back().at == job.now);
   job.hear(watch::Xid{device(1), 79});
-  CHECK(job.health.hardware_failed());
+  CHECK(job.health.hardware_failed_since(job.now));
+  CHECK_FALSE(job.health.hardware_failed_since(job.now + 1s));
 }
 
 TEST_CASE("a lost GPU is told once, and not after the XID that says the same") {
@@ -165,7 +166,7 @@ TEST_CASE("a lost GPU is told once, and not after the XID that says the same") {
         std::vector<std::string>{"GPU 0 (0000:01:00.0) cannot be reached any more",
                                  "GPU 1 (0000:00:00.0) reported XID 79: it fell off the bus"});
   CHECK(job.events.size() == 3);
-  CHECK(job.health.hardware_failed());
+  CHECK(job.health.hardware_failed_since(job.now));
 }
 
 TEST_CASE("GPUs are known by their address, else by their UUID, else by their number") {

@@ -112,6 +112,7 @@ TEST_CASE("a change that comes in small steps is written too") {
   CHECK_FALSE(job.round({one}));
   one.temperature = 56;
   CHECK(job.round({one}));
+  CHECK_FALSE(job.round({one}));
 }
 
 TEST_CASE("a GPU that does not change is written every five minutes") {

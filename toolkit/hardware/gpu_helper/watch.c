@@ -147,7 +147,6 @@ static void put_value(const char* name, unsigned long long value) {
 }
 
 static void put_lost(unsigned int index) {
-  if (gpus[index].lost) return;
   gpus[index].lost = 1;
   begin_gpu(index);
   put_value("lost", 1);

@@ -358,7 +358,7 @@ def documented():
     return members
 
 
-def test_every_event_and_member_that_a_job_writes_is_documented(trainit, pid1, start, job, failed):
+def test_every_event_and_member_that_a_job_writes_is_documented(trainit, pid1, start, job, failed, fake_gpus, tmp_path):
     stopped = job()
     running = start([trainit, "--", "sh", "-c", "trap '' TERM; (trap '' TERM; sleep 600) & echo up; sleep 600"],
                     job=stopped, env={"TRAINIT_STOP_BUDGET": "1"})
@@ -379,8 +379,12 @@ def test_every_event_and_member_that_a_job_writes_is_documented(trainit, pid1, s
     running.wait_for("up")
     os.kill(store_of(running.pid), 9)
     running.wait(30)
+    with_gpus = job()
+    gpus = tmp_path / "gpus"
+    gpus.write_text("xid 0 79\nlost 1 1\n")
+    pid1([trainit, "--", "sleep", "0.3"], job=with_gpus, env=fake_gpus("2", FAKE_NVML=str(gpus)))
     known, seen = documented(), {}
-    for here in (failed, stopped, saved, not_there, storeless):
+    for here in (failed, stopped, saved, not_there, storeless, with_gpus):
         for event in events_of(here):
             seen.setdefault(event["event"], set()).update(event)
     assert seen.keys() == known.keys()

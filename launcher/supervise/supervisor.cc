@@ -502,7 +502,9 @@ void Supervisor::start_gpu_watch() {
   if (parts_.gpu_watch == nullptr || machine_.finished()) return;
   const Result<void> started = parts_.gpu_watch->start(parts_.loop);
   if (parts_.gpu_watch->pid() > 0) family_.exclude(parts_.gpu_watch->pid());
-  if (!started) parts_.log.warning("the GPUs' health is not watched: {}", started.error().message);
+  if (started) return;
+  parts_.gpu_watch->end();
+  parts_.log.warning("the GPUs' health is not watched: {}", started.error().message);
 }
 
 void Supervisor::end_gpu_watch() {

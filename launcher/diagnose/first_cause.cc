@@ -69,7 +69,12 @@ struct Ranked {
     const bool spoke = evidence->first_error_at != kUnknown;
     return spoke ? evidence->first_error_at : evidence->exited_at;
   }
-  auto key() const { return std::tuple(kind, moment(), evidence->exited_at, evidence->rank); }
+  bool by_link() const {
+    return kind == CauseClass::kGpuFault && hardware::may_be_anothers(*evidence->gpu_fault);
+  }
+  auto key() const {
+    return std::tuple(kind, by_link(), moment(), evidence->exited_at, evidence->rank);
+  }
   bool operator<(const Ranked& other) const { return key() < other.key(); }
 };
 

@@ -37,10 +37,12 @@ bool explains(const GpuFault& fault, const Evidence& evidence) {
 void attribute_gpu_faults(std::span<Evidence> gathered, std::span<const GpuFault> faults) {
   for (Evidence& evidence : gathered) {
     if (!evidence.spawn_error && evidence.status.success()) continue;
-    const auto found = std::find_if(faults.begin(), faults.end(), [&](const GpuFault& fault) {
-      return explains(fault, evidence);
-    });
-    if (found != faults.end()) evidence.gpu_fault = *found;
+    for (const GpuFault& fault : faults) {
+      if (!explains(fault, evidence)) continue;
+      const bool better = !evidence.gpu_fault || (hardware::may_be_anothers(*evidence.gpu_fault) &&
+                                                  !hardware::may_be_anothers(fault));
+      if (better) evidence.gpu_fault = fault;
+    }
   }
 }
 

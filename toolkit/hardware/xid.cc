@@ -16,7 +16,7 @@ struct Row {
 constexpr Row kRows[] = {
     {13, {XidKind::kProgram, "met an exception in a kernel"}},
     {31, {XidKind::kProgram, "met an access to memory that is not mapped"}},
-    {32, {XidKind::kProgram, "got a broken stream of commands"}},
+    {32, {XidKind::kUnknown, "got a broken stream of commands"}},
     {43, {XidKind::kConsequence, "stopped a program's work"}},
     {45, {XidKind::kConsequence, "removed a program's work after an error"}},
     {46, {XidKind::kHardware, "stopped processing"}},
@@ -36,6 +36,10 @@ constexpr Row kRows[] = {
     {119, {XidKind::kHardware, "did not answer its driver in time"}},
     {120, {XidKind::kHardware, "had an error in its system processor"}},
     {140, {XidKind::kHardware, "had an unrecovered memory error"}},
+    {154, {XidKind::kConsequence, "needs something else now to recover"}},
+    {158, {XidKind::kHardware, "ran into a fatal timeout"}},
+    {171, {XidKind::kHardware, "found an uncorrectable error in its DRAM"}},
+    {172, {XidKind::kHardware, "found an uncorrectable error in its SRAM"}},
 };
 
 }  // namespace
@@ -64,6 +68,11 @@ std::string_view xid_kind_name(XidKind kind) {
 
 XidKind kind_of(const GpuFault& fault) {
   return fault.xid == GpuFault::kLost ? XidKind::kHardware : xid_meaning(fault.xid).kind;
+}
+
+bool may_be_anothers(const GpuFault& fault) {
+  constexpr int kNvLink = 74;
+  return fault.xid == kNvLink;
 }
 
 std::string describe(const GpuFault& fault) {

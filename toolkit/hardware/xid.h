@@ -9,7 +9,7 @@ namespace trainit::hardware {
 
 /// What an error that NVIDIA's driver reports by a number, an XID, says of whose fault it is.
 enum class XidKind {
-  kUnknown,      ///< a number that is not in our table
+  kUnknown,      ///< not in our table, or nobody can tell
   kProgram,      ///< usually the program's own: a bad address, an exception in a kernel
   kConsequence,  ///< the driver ends what an error before it has left behind
   kNotice,       ///< the hardware wears, and programs go on
@@ -36,6 +36,9 @@ struct GpuFault {
   sys::TimePoint at;
 };
 XidKind kind_of(const GpuFault& fault);
+/// Whether a GPU reports this also when it is its neighbour that has failed: the link between them
+/// is down then.
+bool may_be_anothers(const GpuFault& fault);
 /// "GPU 3 fell off the bus (XID 79)", "GPU 3 cannot be reached any more".
 std::string describe(const GpuFault& fault);
 

@@ -118,6 +118,13 @@ TEST_CASE("of several GPUs the first that failed counts, whoever printed first")
   CHECK(cause_of(gathered, {fault(1, 74, 8s), fault(0, 74, 9s)}).evidence->rank == 1);
 }
 
+TEST_CASE("an error on a link is a consequence of the GPU behind it that has failed") {
+  std::vector gathered{failed(0, 10s, kCuda), failed(1, 11s, kCuda), failed(2, 12s, kCuda)};
+  const FirstCause cause =
+      cause_of(gathered, {fault(0, 74, 7s), fault(1, 74, 8s), fault(1, 79, 8010ms)});
+  CHECK((cause.evidence->rank == 1 && cause.evidence->gpu_fault->xid == 79));
+}
+
 TEST_CASE("who waited in vain for a GPU until we stopped it is the cause of who missed it") {
   const Evidence waiting = stopped(failed(1, 605s, "", ExitStatus::killed(SIGTERM)), 601s);
   std::vector gathered{missing_a_peer(0, 600s), waiting};

@@ -2,11 +2,14 @@
 
 All of it but the compiler and the device is the real thing: its kernels' arithmetic, its ranks, how it stops and goes on."""
 
+import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from trainit_testing import cache
+from trainit_testing.processes import workers_of
 from trainit_testing.waiting import wait_until
 
 
@@ -132,11 +135,12 @@ def test_the_reason_of_the_rank_that_fails_is_the_failure_not_what_the_others_sa
 KILL_ITSELF = STOP_ITSELF.replace("-TERM", "-KILL")
 
 
-def test_a_rank_that_is_killed_while_they_learn_is_the_cause_and_not_what_the_others_say(train, digits_job, tmp_path):
+def test_a_rank_that_is_killed_while_they_learn_is_the_cause_and_not_what_the_others_say(train, digits_job):
     here = digits_job(epochs=100000)
-    running = train(here, 3, wrapper=["sh", "-c", KILL_ITSELF], STOP=str(tmp_path / "stop"))
+    running = train(here, 3)
     running.wait_for(r"^epoch 1 ")
-    (tmp_path / "stop").touch()
+    (rank_1,) = [pid for pid in workers_of(running.pid) if b"\0RANK=1\0" in Path(f"/proc/{pid}/environ").read_bytes()]
+    os.kill(rank_1, signal.SIGKILL)
     end = running.wait()
     assert end.code == 137, end
     assert "rank 1" in here.failure and "SIGKILL" in here.failure

@@ -199,8 +199,6 @@ def test_a_store_that_is_killed_fails_the_job_as_its_cause(trainit, start, job, 
     (ended,), stops = events_of(here, "store"), events_of(here, "stop")
     assert ended["signal"] == signal.Signals(number).name
     assert stops[0]["to"] == "workers"
-    said = next(line for line in end.ours if line.startswith("the rendezvous store was killed"))
-    assert said.endswith("stopping the workers") and end.ours.index(said) < end.ours.index(f"first cause: {cause}")
 
 
 def test_workers_are_given_their_grace_when_the_store_is_gone(trainit, start, job):
@@ -214,6 +212,9 @@ def test_workers_are_given_their_grace_when_the_store_is_gone(trainit, start, jo
     end = running.wait()
     assert end.out.count("saved") == 2
     assert end.code == 1 and not here.success and "rendezvous store" in here.failure
+    said = next(line for line in end.ours if line.startswith("the rendezvous store was killed"))
+    cause = f"first cause: {here.failure.splitlines()[0]}"
+    assert said.endswith("stopping the workers") and end.ours.index(said) < end.ours.index(cause)
 
 
 def test_a_store_that_floods_the_launcher_is_not_listened_to_and_serves_all_the_same(trainit, pid1, job):

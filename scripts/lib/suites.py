@@ -239,6 +239,9 @@ class Suite:
     lane: str = "main"
 
 
+WAITS = "waits much, and computes little"
+LEFT_OVER = "takes the CPU time that the others leave"
+
 SUITES = {
     "scripts": Suite([], "set-up and this sum themselves", lambda: pytest("scripts", ["scripts"], binary("release"))),
     "unit-dev": Suite(["dev"], "unit tests with AddressSanitizer and UndefinedBehaviorSanitizer",
@@ -248,13 +251,15 @@ SUITES = {
                           lambda: pytest("blackbox-dev", ["blackbox"], binary("dev"), namespace=OWN_PIDS)),
     "blackbox": Suite(["release"], "the static binary, as PID 1, from outside",
                       lambda: pytest("blackbox", ["blackbox"], binary("release"), namespace=OWN_PIDS),
-                      lane="waits much, computes little"),
+                      lane=WAITS),
     "fuzz": Suite(["fuzz"], "inputs that are made up, a minute a target, against what must always hold", fuzz,
-                  lane="takes what CPU time the others leave"),
-    "faults": Suite(["dev"], "each system call of small jobs fails, one run each, with sanitizers",
-                    lambda: pytest("faults", ["faults"], binary("dev"), namespace=OWN_PIDS)),
+                  lane=LEFT_OVER),
+    "faults-dev": Suite(["dev"], "each system call of jobs that succeed and fail fails, one run each, with sanitizers",
+                        lambda: pytest("faults-dev", ["faults"], binary("dev"), ["-k", "success or failure"], OWN_PIDS)),
+    "faults": Suite(["release"], "the same of more jobs, as the product is built",
+                    lambda: pytest("faults", ["faults"], binary("release"), namespace=OWN_PIDS), lane=WAITS),
     "crash": Suite(["release"], "killed at each system call of small jobs, one run each",
-                   lambda: pytest("crash", ["crash"], binary("release"), namespace=OWN_PIDS)),
+                   lambda: pytest("crash", ["crash"], binary("release"), namespace=OWN_PIDS), lane=WAITS),
     "conformance": Suite(["release"], "against real peers",
                          lambda: pytest("conformance", ["conformance"], binary("release"), [without(SDK)])),
     "roots": Suite(["release"], "in the root file systems of several distributions, and in an empty one",

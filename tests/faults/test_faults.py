@@ -96,6 +96,7 @@ UNREAD_FAILURE = re.compile(r"\S+ rank 1: ended with code 7 after \S+ s\n?")
 COMPANY = """(tail --pid=$$ --sleep-interval=0.02 --follow /dev/null; : > "$OUT/company") > /dev/null 2>&1 & exec "$@\""""
 PLACES = {"init": pid_namespace("/proc"), "child": [], "beside": ["sh", "-c", COMPANY, "sh"]}
 CHILD = "child/"
+OFTEN = 30
 STORES = 1  # forks before the first worker's
 # How a job fails that lost its store, or a worker's connection to it.
 THROUGH_STORE = re.compile("the rendezvous store ended with code 1 after|the store is lost")
@@ -313,9 +314,14 @@ def faults_once(calls):
 
 
 def faults_of_supervision(calls):
-    """Of these, those after what is the same in every job: from the supervisor's event loop on."""
+    """Of these, those after what is the same in every job: from the supervisor's event loop on. Looks at /proc are made
+    again and again until nobody is left: of the calls that come more than OFTEN times only a part is struck from then on.
+    """
     faults = list(faults_once(calls))
-    return faults[next(index for index, fault in enumerate(faults) if fault[0] == "epoll_create1"):]
+    begin = next(index for index, fault in enumerate(faults) if fault[0] == "epoll_create1")
+    before = Counter({call: number for call, number, _ in faults[:begin]})
+    return [(call, number, error) for call, number, error in faults[begin:]
+            if number - before[call] <= OFTEN or number % 10 == 0]
 
 
 def faults_of_spilling(calls):

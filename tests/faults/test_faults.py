@@ -305,10 +305,14 @@ def places_of(calls):
         yield call, counts[call], started
 
 
+def errors_of(call):
+    return ERRORS[call.removeprefix(CHILD)]
+
+
 def faults_once(calls):
     """Each call with each error that it may have; before the workers, with the first of these only."""
     for call, number, started in places_of(calls):
-        errors = ERRORS[call.removeprefix(CHILD)]
+        errors = errors_of(call)
         for error in errors if started else errors[:1]:
             yield call, number, error
 
@@ -328,7 +332,7 @@ def faults_of_spilling(calls):
     """Those around the first line that is spilled."""
     first = next(index for index, line in enumerate(calls) if "spilled.log" in line)
     places = list(places_of(calls))[first:first + 8]
-    yield from ((call, number, error) for call, number, _ in places for error in ERRORS[call])
+    yield from ((call, number, error) for call, number, _ in places for error in errors_of(call))
     numbers = {call: number for call, number, _ in reversed(places)}
     yield from ((call, f"{numbers[call]}+", error) for call, error in (("write", "ENOSPC"), ("openat", "EMFILE")))
 
@@ -338,7 +342,7 @@ def faults_between(calls, pattern):
     started = max(index for index, line in enumerate(calls) if line.startswith("fork "))
     indices = [index for index in range(started, len(calls)) if re.match(pattern, calls[index])]
     for call, number, _ in list(places_of(calls))[indices[0]:indices[-1] + 1]:
-        yield from ((call, number, error) for error in ERRORS[call])
+        yield from ((call, number, error) for error in errors_of(call))
 
 
 def faults_of_looking(calls):
@@ -346,7 +350,7 @@ def faults_of_looking(calls):
     readdir calls that it takes, a part."""
     faults = faults_between(calls, "openat /proc$|waitid")
     return [(call, number, error) for call, number, error in faults
-            if error == ERRORS[call][0] and (call != "readdir" or number % 10 == 0)]
+            if error == errors_of(call)[0] and (call != "readdir" or number % 10 == 0)]
 
 
 def faults_of_rotating(calls):

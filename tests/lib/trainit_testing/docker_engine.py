@@ -77,7 +77,8 @@ class Engine:
         if containers:
             self.docker("rm", "--force", "--volumes", *containers)
         self.docker("network", "prune", "--force")
-        self.docker("image", "prune", "--force")
+        # What a build has made on its way is what the next one begins with.
+        self.docker("image", "prune", "--force", "--filter", "until=3h")
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ start(argv)    the same, but returns at once: `.wait_for(regex, stream="out"|"er
 job(…)         lays out a job directory: hyperparameters=, raw_hyperparameters=, channels=, resources=,
                code=, config= (see tests/lib/trainit_testing/jobs.py); `.base`, `.model`, `.output`,
                `.success`, `.failure`, `.failure_reason`, `.write_config()`, `.write_code()`, `.env`
+digits_job(…)  a job with the handwritten digits as channels; code= and hyperparameters by name
 clean_env      the environment that both start with
 engine         a Docker engine of the tests' own (`.docker("run", …)`); skips where none can run
 trainit_image, pytorch_image, cpp_image, nccl_image    what docker/Dockerfile and docker/examples make
@@ -144,6 +145,15 @@ def job(tmp_path):
     def make(**parts):
         made.append(jobs.lay_out(tmp_path / f"job-{len(made) + 1}", **parts))
         return made[-1]
+
+    return make
+
+
+@pytest.fixture
+def digits_job(job):
+    def make(code=None, **hyperparameters):
+        channels = {name: cache.digits() / name for name in ("train", "test")}
+        return job(hyperparameters=hyperparameters, channels=channels, code=code)
 
     return make
 

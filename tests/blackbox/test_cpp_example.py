@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from trainit_testing import cache, package
+from trainit_testing import package
 
 pytestmark = pytest.mark.release_only
 
@@ -17,15 +17,6 @@ EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docker/examples/cpp"
 def trainer(installed_library, tmp_path_factory):
     directory = tmp_path_factory.mktemp("cpp-example")
     return package.build_project(EXAMPLE, directory, installed_library, STATIC="ON") / "train-digits"
-
-
-@pytest.fixture
-def digits_job(job):
-    def make(**hyperparameters):
-        channels = {name: cache.digits() / name for name in ("train", "test")}
-        return job(hyperparameters=hyperparameters, channels=channels)
-
-    return make
 
 
 def accuracy(end):

@@ -153,7 +153,7 @@ def our_shapes(text, base):
 
 
 @pytest.fixture
-def digits_job(job, tmp_path):
+def demo_job(job, tmp_path):
     """The job of scripts/demo; its Python is a shell script. /app/train.py need not be there."""
     def make(stand_in, **hyperparameters):
         python = tmp_path / "bin/python3"
@@ -189,8 +189,8 @@ while "rendezvous" not in open(os.environ["SM_OUTPUT_DATA_DIR"] + "/trainit/algo
 
 
 @pytest.mark.parametrize("page", [README, WALK_THROUGH], ids=name_of)
-def test_the_log_of_a_success_is_what_is_printed(trainit, pid1, digits_job, page):
-    here = digits_job(JOINS + "echo epoch 1 loss 2.17")
+def test_the_log_of_a_success_is_what_is_printed(trainit, pid1, demo_job, page):
+    here = demo_job(JOINS + "echo epoch 1 loss 2.17")
     end = pid1([trainit, *COMMAND], job=here, env=here.path)
     assert end.code == 0 and here.success
     (shown,) = blocks(page, "log of a success")
@@ -215,8 +215,8 @@ exec sleep 60
 
 
 @pytest.mark.parametrize("page", [README, WALK_THROUGH], ids=name_of)
-def test_the_log_of_a_failure_is_what_is_printed(trainit, pid1, digits_job, page):
-    here = digits_job(RAISES, **{"learning-rate": "-1"})
+def test_the_log_of_a_failure_is_what_is_printed(trainit, pid1, demo_job, page):
+    here = demo_job(RAISES, **{"learning-rate": "-1"})
     end = pid1([trainit, *COMMAND], job=here, env=here.path)
     assert end.code == 1
     (shown,) = blocks(page, "log of a failure")
@@ -233,8 +233,8 @@ while :; do sleep 0.01; done
 """
 
 
-def test_the_log_of_a_stop_is_what_is_printed(trainit, start, digits_job):
-    here = digits_job(OBEYS)
+def test_the_log_of_a_stop_is_what_is_printed(trainit, start, demo_job):
+    here = demo_job(OBEYS)
     running = start([trainit, *COMMAND], job=here, env=here.path)
     running.wait_for("epoch 5")
     running.signal(signal.SIGTERM)
@@ -259,9 +259,9 @@ esac
 
 
 @pytest.fixture
-def story(trainit, pid1, digits_job):
+def story(trainit, pid1, demo_job):
     """The job of the page on failures, with stand-ins: its log, and what `failure` and `explain` say of it."""
-    here = digits_job(RAISES_IN_THREE)
+    here = demo_job(RAISES_IN_THREE)
     os.mkfifo(Path(here.path["FIFOS"]) / "third")
     end = pid1([trainit, "--workers", "3", "--", "python3", "/opt/ml/code/train.py"], job=here, env=here.path)
     assert end.code == 1, end
@@ -294,8 +294,8 @@ def without_peers(text):
     return re.sub(r"\[127\.0\.0\.1\]:\d+", "PEER", text)
 
 
-def test_the_walk_through_shows_the_record_that_is_written(trainit, pid1, digits_job):
-    here = digits_job(JOINS)
+def test_the_walk_through_shows_the_record_that_is_written(trainit, pid1, demo_job):
+    here = demo_job(JOINS)
     assert pid1([trainit, *COMMAND], job=here, env=here.path).code == 0
     (shown,) = blocks(WALK_THROUGH, "record")
     record = [json.loads(line) for line in (here.output / "data/trainit/algo-1.jsonl").read_text().splitlines()]
@@ -372,8 +372,8 @@ def test_the_sentences_about_mistakes_are_what_is_printed(trainit, pid1, job, pa
 VARIES = {"MASTER_PORT", "SM_NUM_CPUS", "OMP_NUM_THREADS"}
 
 
-def test_the_walk_throughs_variables_are_those_of_its_job(trainit, pid1, digits_job):
-    here = digits_job("")
+def test_the_walk_throughs_variables_are_those_of_its_job(trainit, pid1, demo_job):
+    here = demo_job("")
     seen = worker_environment(trainit, pid1, here, "--workers", "2", "--args", "toolkit")
     lines = "".join(blocks(WALK_THROUGH, "environment")).splitlines()
     assert len(lines) > 20

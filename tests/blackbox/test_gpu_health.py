@@ -66,10 +66,12 @@ def watch_of(running):
     return processes.gpu_watch_of(running.pid)
 
 
+UNTIL_DONE = 'while [ ! -e "$DONE" ]; do sleep 0.05; done'
+
+
 def test_the_record_has_how_the_gpus_fare_and_what_changes_and_the_log_nothing(trainit, start, job, gpus):
     here = job()
-    running = start([trainit, *QUICKLY, *sh('while [ ! -e "$DONE" ]; do sleep 0.05; done')], job=here,
-                    env=gpus.env | {"DONE": str(here.base / "done")})
+    running = start([trainit, *QUICKLY, *sh(UNTIL_DONE)], job=here, env=gpus.env | {"DONE": str(here.base / "done")})
     wait_for_event(here, "gpu")
     gpus.happens("temperature 1 71")
     wait_for_event(here, "gpu", lambda event: event["gpus"][0].get("temperature") == 71)
@@ -90,8 +92,7 @@ def test_the_record_has_how_the_gpus_fare_and_what_changes_and_the_log_nothing(t
 
 def test_a_gpu_that_is_slowed_down_or_has_memory_errors_is_one_line_at_the_end(trainit, start, job, gpus):
     here = job()
-    running = start([trainit, *QUICKLY, *sh('while [ ! -e "$DONE" ]; do sleep 0.05; done')], job=here,
-                    env=gpus.env | {"DONE": str(here.base / "done")})
+    running = start([trainit, *QUICKLY, *sh(UNTIL_DONE)], job=here, env=gpus.env | {"DONE": str(here.base / "done")})
     wait_for_event(here, "gpu")
     gpus.happens("throttle 0 72\necc 1 2\nremap 1 1")
     wait_for_event(here, "gpu", lambda event: any(gpu.get("memory_errors") for gpu in event["gpus"]))

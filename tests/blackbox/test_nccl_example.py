@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from trainit_testing import cache
 from trainit_testing.processes import workers_of
 from trainit_testing.waiting import wait_until
 
@@ -29,15 +28,6 @@ def train(trainit, trainer, program, start, clean_env):
         return start([trainit, "--workers", str(workers), "--", *wrapper, trainer], job=here, env=environment)
 
     return begin
-
-
-@pytest.fixture
-def digits_job(job):
-    def make(**hyperparameters):
-        channels = {name: cache.digits() / name for name in ("train", "test")}
-        return job(hyperparameters=hyperparameters, channels=channels)
-
-    return make
 
 
 def numbers(here):

@@ -15,15 +15,6 @@ def python(request):
     return cache.peer("torch") if request.param == "peer" else Path("/usr/bin/python3")
 
 
-@pytest.fixture
-def digits_job(job):
-    def make(code=None, **hyperparameters):
-        channels = {name: cache.digits() / name for name in ("train", "test")}
-        return job(hyperparameters=hyperparameters, channels=channels, code=code)
-
-    return make
-
-
 def accuracy(output):
     return float(output.split("test_accuracy=")[1].split()[0])
 

@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from trainit_testing import cache
 
 pytestmark = pytest.mark.release_only
 
@@ -22,15 +21,6 @@ def run_image(engine):
                              *arguments, check=False)
 
     return run
-
-
-@pytest.fixture
-def digits_job(job):
-    def make(**hyperparameters):
-        channels = {name: cache.digits() / name for name in ("train", "test")}
-        return job(hyperparameters=hyperparameters, channels=channels)
-
-    return make
 
 
 def test_the_dockerfile_makes_an_image_with_one_static_file(engine, trainit_image, tmp_path):

@@ -52,12 +52,14 @@ the terminal, gets the signals that we get, and its exit code is ours. SIGTERM b
 A flag wins over a variable; there are no hyperparameters here.
 )";
 
-std::string row_text(const OptionRow& row) {
+std::string row_text(const OptionRow& row, bool exec) {
   const std::string left = row.flag() + (*row.value == '\0' ? "" : " ") + row.value;
   const std::string by_default =
       *row.by_default == '\0' ? "" : fmt::format(" [default: {}]", row.by_default);
-  return fmt::format("  {}\n      {}{}\n      hyperparameter {}, variable {}\n", left, row.help,
-                     by_default, row.hyperparameter(), row.variable());
+  const std::string hyperparameter =
+      exec ? "" : fmt::format("hyperparameter {}, ", row.hyperparameter());
+  return fmt::format("  {}\n      {}{}\n      {}variable {}\n", left, row.help, by_default,
+                     hyperparameter, row.variable());
 }
 
 }  // namespace
@@ -71,7 +73,7 @@ std::string help_text(std::string_view topic) {
     if (exec && !row.for_exec) continue;
     if (group != row.group) text += fmt::format("\n{}\n", row.group);
     group = row.group;
-    text += row_text(row);
+    text += row_text(row, exec);
   }
   return text;
 }

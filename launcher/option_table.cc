@@ -232,7 +232,7 @@ constexpr OptionRow kTable[] = {
     {"bind", "numa|none", "Workers", "none", "numa: bind each worker to the CPUs next to its GPU",
      [](Options& o, Text text) { return choose(o.binding, text, kBindings); }},
     {"user", "NAME|UID[:GROUP|GID]", "Workers", "",
-     "Run the workers as this user; the job's directories become theirs",
+     "Run the workers as this user; the directories of a job become theirs",
      [](Options& o, Text text) { return set_text(o.user, text); }, kForExecToo},
     {"python", "PROGRAM", "Code", "",
      "The interpreter of a script; default: SAGEMAKER_PYTHON, a venv or conda environment, python3",

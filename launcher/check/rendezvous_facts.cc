@@ -56,8 +56,6 @@ Result<std::string> serve(const sys::Listener& listener, int count, const sys::U
   store::ServerOptions options;
   options.world_size = count;
   options.allowed = sys::AddressRange::loopback();
-  options.joined = [](std::uint32_t) {};
-  options.complain = [](std::string_view) {};
   const auto server = TRAINIT_TRY(store::Server::start(loop, listener, std::move(options)));
   std::string told;
   bool over = false;

@@ -63,8 +63,6 @@ Result<int> run(const CommandLine& line, Logger& log) {
   store::ServerOptions serving;
   serving.world_size = line.store.world_size;
   serving.allowed = served_by_store(options);
-  serving.joined = [](std::uint32_t) {};
-  serving.joined_nameless = [](int) {};
   serving.complain = [&log](std::string_view sentence) { log.warning("{}", sentence); };
   const auto server = TRAINIT_TRY(store::Server::start(loop, listener, std::move(serving)));
   if (const int code = print(fmt::format("listening on {}\n", where(listener)), log)) return code;

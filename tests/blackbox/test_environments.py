@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import tempfile
 
@@ -57,10 +58,10 @@ def test_without_a_place_for_error_files_there_are_none(trainit, pid1, job):
                          ids=["no /tmp", "no /proc", "neither", "no devices"])
 @pytest.mark.parametrize("code", [0, 6])
 def test_a_job_runs_where_something_is_missing(trainit, pid1, tmp_path, missing, code):
-    # Not below /tmp, which may be hidden.
+    # Not below /tmp, which may be hidden, and the binary with it.
     with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
         here = jobs.lay_out(os.path.join(directory, "job"))
-        command = [trainit, "--workers", "2", "--", *two_workers(code)]
+        command = [shutil.copy2(trainit, directory), "--workers", "2", "--", *two_workers(code)]
         end = pid1([*in_mounts(missing), *command], job=here)
         assert end.code == code, end
         assert "rank 0\n" in end.out and "[rank 1] rank 1" in end.out

@@ -97,7 +97,9 @@ def test_an_option_that_exec_does_not_heed_is_refused(trainit, pid1, argv):
 
 
 def test_the_help_of_exec_lists_what_it_heeds(trainit, pid1):
-    listed = re.findall(r"^  (--[\w-]+)", pid1([trainit, "exec", "--help"]).out, re.MULTILINE)
+    text = pid1([trainit, "exec", "--help"]).out
+    assert "hyperparameter trainit_" not in text
+    listed = re.findall(r"^  (--[\w-]+)", text, re.MULTILINE)
     assert listed == ["--user", "--stop-budget", "--linger", "--sweep", "--rewrite", "--exit-map", "--log-level",
                       "--log-format"]
 

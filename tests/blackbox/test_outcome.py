@@ -1,7 +1,9 @@
 """Which worker is named as the cause, and what is kept out of what people read."""
 
 import json
+import os
 import re
+import shutil
 
 import pytest
 
@@ -252,12 +254,17 @@ def test_a_fifo_or_too_much_in_place_of_an_error_file_is_neither_waited_for_nor_
         assert end.code == 3 and "code 3" in here.failure_reason
 
 
+def copied(trainit, here):
+    """Its path where the job's directory is at /mnt: whatever else may be hidden."""
+    return f"/mnt/{os.path.basename(shutil.copy2(trainit, here.base))}"
+
+
 @pytest.mark.parametrize("place", ["", "/proc", "not/there"])
 def test_without_a_place_for_error_files_workers_are_told_of_none_and_that_is_said(trainit, pid1, job, place):
     here = job()
     script = ('mount --bind "$BASE" /mnt && for place in /tmp /dev/shm; do mount -t tmpfs -o ro none $place; done; '
               'cd /; exec "$@"')
-    end = pid1(["unshare", "--mount", "sh", "-c", script, "sh", trainit, "--", "sh", "-c", 'echo "${TORCHELASTIC_ERROR_FILE-none}"'],
+    end = pid1(["unshare", "--mount", "sh", "-c", script, "sh", copied(trainit, here), "--", "sh", "-c", 'echo "${TORCHELASTIC_ERROR_FILE-none}"'],
                env={"BASE": str(here.base), "SAGEMAKER_BASE_DIR": "/mnt", "TMPDIR": place})
     assert (end.code, end.out) == (0, "none\n"), end.err
     assert ("warning: no directory for error files can be made in TMPDIR, /tmp or /dev/shm: TORCHELASTIC_ERROR_FILE is not set"
@@ -269,7 +276,7 @@ def test_error_files_go_where_one_can_write_when_tmpdir_is_no_such_place(trainit
     here = job()
     script = (f'mount --bind "$BASE" /mnt && for place in {" ".join(read_only)}; do mount -t tmpfs -o ro none $place; done; '
               'cd /; exec "$@"')
-    end = pid1(["unshare", "--mount", "sh", "-c", script, "sh", trainit, "--", "sh", "-c", 'echo "$TORCHELASTIC_ERROR_FILE"'],
+    end = pid1(["unshare", "--mount", "sh", "-c", script, "sh", copied(trainit, here), "--", "sh", "-c", 'echo "$TORCHELASTIC_ERROR_FILE"'],
                env={"BASE": str(here.base), "SAGEMAKER_BASE_DIR": "/mnt", "TMPDIR": "/proc"})
     assert end.code == 0 and end.out.startswith(f"{found}trainit-errors-"), end
 

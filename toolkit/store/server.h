@@ -22,10 +22,10 @@ struct ServerOptions {
   int world_size = 0;                      ///< 0: not known (see KeySpaces)
   std::vector<sys::AddressRange> allowed;  ///< others are closed at once
   /// See SessionContext.
-  std::function<void(std::uint32_t pid)> joined;
-  std::function<void(int at_once)> joined_nameless;
+  std::function<void(std::uint32_t pid)> joined = [](std::uint32_t) {};
+  std::function<void(int at_once)> joined_nameless = [](int) {};
   /// One sentence for the log, the first time that such a thing happens.
-  std::function<void(std::string_view sentence)> complain;
+  std::function<void(std::string_view sentence)> complain = [](std::string_view) {};
 };
 
 /// Serves one round of PyTorch's TCPStore protocol from an event loop: one thread, all requests of

@@ -5,9 +5,9 @@
 //
 // "ncclCommInitRank" is measured from when each rank has the id, without the way of the id to it;
 // what the Communicator takes includes that the ranks meet and the id is handed out. The times are
-// those of the slowest rank, and of several the middle one. The bandwidth is that of the bus as
-// nccl-tests counts it, or with a single rank, which has no bus, that of the memory that is
-// reduced.
+// those of the slowest rank, and of several the middle one. The all-reduces are out of place: in
+// place, a single rank has nothing to do. The bandwidth is that of the bus as nccl-tests counts it,
+// or with a single rank, which has no bus and copies, that of the memory that is reduced.
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
 #include <trainit/nccl.h>
@@ -140,7 +140,7 @@ struct Memory {
 };
 
 struct Place {
-  void* data;
+  void *from, *to;
   std::size_t count;  // of floats
   cudaStream_t stream;
 };
@@ -163,14 +163,14 @@ Result<void> measure_all_reduce(StoreClient& store, ncclComm_t plain, Communicat
                                 int rounds, int megabytes) {
   const auto all_reduce = nccl<decltype(ncclAllReduce)>("ncclAllReduce");
   const std::size_t bytes = static_cast<std::size_t>(megabytes) << 20;
-  Memory memory;
-  Place place = {nullptr, bytes / sizeof(float), nullptr};
-  TRAINIT_TRY(cuda(cudaMalloc(&memory.data, bytes)));
-  place.data = memory.data;
+  Memory from, to;
+  TRAINIT_TRY(cuda(cudaMalloc(&from.data, bytes)));
+  TRAINIT_TRY(cuda(cudaMalloc(&to.data, bytes)));
+  Place place = {from.data, to.data, bytes / sizeof(float), nullptr};
   TRAINIT_TRY(cuda(cudaStreamCreateWithFlags(&place.stream, cudaStreamNonBlocking)));
-  TRAINIT_TRY(cuda(cudaMemsetAsync(place.data, 0, bytes, place.stream)));
+  TRAINIT_TRY(cuda(cudaMemsetAsync(place.from, 0, bytes, place.stream)));
   const auto by = [&](ncclComm_t comm, const Place& at) {
-    return all_reduce(at.data, at.data, at.count, ncclFloat, ncclSum, comm, at.stream);
+    return all_reduce(at.from, at.to, at.count, ncclFloat, ncclSum, comm, at.stream);
   };
   std::vector<double> plain_speeds, our_speeds;
   for (int i = 0; i < 3; ++i) {

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "coordination/clock_offset.h"
+#include "coordination/limits.h"
+#include "coordination/message.h"
+
+/// The leader's side of all hosts, as far as it is decided here: without a clock or a socket. Its
+/// own host's member is one of them.
+namespace trainit::coordination {
+
+namespace hub_action {
+struct Send {
+  int host;  ///< index among the job's hosts, which is its host rank
+  Message message;
+};
+struct Disconnect {
+  int host;
+};
+/// For the log and the record.
+struct Tell {
+  enum class Kind { kInfo, kWarning } kind;
+  std::string text;
+};
+/// Everybody has heard the outcome, or is gone. Nothing comes after it.
+struct Finish {};
+}  // namespace hub_action
+using HubAction =
+    std::variant<hub_action::Send, hub_action::Disconnect, hub_action::Tell, hub_action::Finish>;
+
+class Hub {
+ public:
+  struct Setup {
+    std::vector<std::string> hosts;  ///< in rank order; the first is the leader
+    /// What is the same for all: the endpoints, the run id, who serves the store.
+    environment::Agreement common;
+    Limits limits;
+  };
+  using Actions = std::vector<HubAction>;
+
+  Hub(Setup setup, sys::TimePoint now);
+
+  /// What is known of a host that has not come: "no address yet".
+  void note(int host, std::string what) { hosts_[static_cast<std::size_t>(host)].note = what; }
+  /// It has proved that it is this host. A second connection of a host takes the place of the
+  /// first until all have agreed; after that it is turned away: false.
+  bool may_connect(int host) const;
+  Actions connected(int host, sys::TimePoint now);
+  Actions received(int host, const Message& message, sys::TimePoint now);
+  Actions disconnected(int host, const std::string& how, sys::TimePoint now);
+
+  /// Call it every `limits.beat`.
+  Actions tick(sys::TimePoint now);
+
+  /// "2 of 12 hosts: algo-7 (no address yet), algo-11 (not heard from)"; empty: all are there.
+  std::string missing() const;
+  bool finished() const { return phase_ == Phase::kFinished; }
+
+ private:
+  enum class Phase { kMeeting, kTogether, kJudged, kFinished };
+  struct Host {
+    std::string note = "not heard from";
+    bool connected = false;
+    bool lost = false;
+    bool heard_outcome = false;
+    std::optional<message::Report> report;
+    std::optional<message::Ended> end;
+    sys::TimePoint heard_at;
+    std::int64_t echo = 0;
+    sys::TimePoint echo_came;
+    ClockOffset clock;
+  };
+
+  void handle(int host, const message::Heartbeat&, sys::TimePoint now, Actions& out);
+  void handle(int host, const message::Report&, sys::TimePoint now, Actions& out);
+  void handle(int host, const message::StopBegan&, sys::TimePoint now, Actions& out);
+  void handle(int host, const message::Ended&, sys::TimePoint now, Actions& out);
+  void handle(int host, const message::Heard&, sys::TimePoint now, Actions& out);
+  template <class Other>
+  void handle(int, const Other&, sys::TimePoint, Actions&) {}  // not for a hub
+  void agree(sys::TimePoint now, Actions& out);
+  void refuse(std::string why, Actions& out);
+  void lose(int host, const std::string& how, sys::TimePoint now, Actions& out);
+  void stop_all(const message::Stop& why, Actions& out);
+  void judge_when_all_ended(sys::TimePoint now, Actions& out);
+  void say_outcome(diagnose::Verdict verdict, sys::TimePoint now, Actions& out);
+  void finish_when_all_heard(Actions& out);
+  void send_all(const Message& message, Actions& out) const;
+  void beat(sys::TimePoint now, Actions& out) const;
+  std::string difference() const;
+
+  Setup setup_;
+  Phase phase_ = Phase::kMeeting;
+  std::vector<Host> hosts_;
+  std::vector<diagnose::LostHost> lost_;
+  bool stopping_ = false;
+  std::string told_missing_;
+  sys::TimePoint met_at_, last_tick_, judged_at_, opened_at_;
+};
+
+}  // namespace trainit::coordination

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <chrono>
+
+#include "sys/event_loop.h"
+
+namespace trainit::coordination {
+
+/// How long hosts wait for each other.
+struct Limits {
+  sys::Duration meet = std::chrono::minutes(15);  ///< until all are there
+  sys::Duration beat = std::chrono::seconds(1);   ///< between two signs of life
+  /// A host that was silent for so long is lost: longer than TCP needs to come through again after
+  /// a cut of 5 s.
+  sys::Duration lost = std::chrono::milliseconds(8500);
+  /// Who wakes up so late looks at what has come before it declares anybody lost.
+  sys::Duration late = std::chrono::seconds(1);
+  /// From the outcome until everybody has heard it.
+  sys::Duration last_word = std::chrono::seconds(5);
+};
+
+}  // namespace trainit::coordination

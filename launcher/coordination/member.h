@@ -1,0 +1,111 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "coordination/clock_offset.h"
+#include "coordination/limits.h"
+#include "coordination/message.h"
+
+/// One host among the others, as far as it is decided here: without a clock, a socket or a
+/// process. Every host has a member, the leader's too.
+namespace trainit::coordination {
+
+namespace member_action {
+/// To the hub.
+struct Send {
+  Message message;
+};
+/// All hosts are there: begin.
+struct Begin {
+  environment::Agreement agreement;
+};
+/// For the log, while not all are there.
+struct Wait {
+  std::string text;
+};
+/// The hosts do not come together: the job cannot begin. Nothing comes after it.
+struct GiveUp {
+  Error error;
+};
+/// Another host's part has come to its end, or is lost: stop the workers. Once at most.
+struct StopWorkers {
+  message::Stop why;
+};
+/// The job is over, and this is what is reported of it. Nothing comes after it.
+struct Conclude {
+  diagnose::Verdict verdict;
+};
+}  // namespace member_action
+using MemberAction =
+    std::variant<member_action::Send, member_action::Begin, member_action::Wait,
+                 member_action::GiveUp, member_action::StopWorkers, member_action::Conclude>;
+
+class Member {
+ public:
+  struct Setup {
+    std::string host, leader;
+    int host_rank = 0;
+    message::Report report;
+    Limits limits;
+  };
+  using Actions = std::vector<MemberAction>;
+
+  Member(Setup setup, sys::TimePoint now);
+
+  // The connection to the hub. It may be made anew until the hosts have agreed, and only until
+  // then.
+  Actions connected(sys::TimePoint now);
+  Actions received(const Message& message, sys::TimePoint now);
+  /// `how`: "its trainit ended without a word", to stand after the leader's name.
+  Actions disconnected(const std::string& how, sys::TimePoint now);
+
+  // What happens on this host.
+  Actions stop_began(StopCause cause, int signal, const std::string& text, sys::TimePoint now);
+  Actions ended(const message::Ended& end, sys::TimePoint now);
+  /// There is no time left to wait for the others.
+  Actions hurry(sys::TimePoint now);
+
+  /// Call it every `limits.beat`.
+  Actions tick(sys::TimePoint now);
+
+  bool over() const { return phase_ == Phase::kOver; }
+
+ private:
+  enum class Phase {
+    kJoining,   ///< not all hosts are there
+    kTogether,  ///< the workers run, or are being stopped
+    kEnded,     ///< ours have ended; the others' perhaps not
+    kKnown,     ///< the outcome has come
+    kOver,
+  };
+
+  void handle(const message::Heartbeat&, sys::TimePoint now, Actions& out);
+  void handle(const message::Waiting&, sys::TimePoint now, Actions& out);
+  void handle(const message::Agreed&, sys::TimePoint now, Actions& out);
+  void handle(const message::Stop&, sys::TimePoint now, Actions& out);
+  void handle(const message::Outcome&, sys::TimePoint now, Actions& out);
+  void handle(const message::Leave&, sys::TimePoint now, Actions& out);
+  template <class Other>
+  void handle(const Other&, sys::TimePoint, Actions&) {}  // not for a member
+  void lose_leader(const std::string& how, sys::TimePoint now, Actions& out);
+  void conclude_alone(sys::TimePoint now, Actions& out);
+  void conclude(diagnose::Verdict verdict, Actions& out);
+  void give_up(std::string why, int exit_code, Actions& out);
+
+  Setup setup_;
+  Phase phase_ = Phase::kJoining;
+  bool connected_ = false;
+  bool stopping_ = false;
+  sys::TimePoint joined_at_, last_tick_, heard_at_, began_at_;
+  std::int64_t echo_ = 0;     ///< the hub's clock, in its last heartbeat
+  sys::TimePoint echo_came_;  ///< when that came
+  std::string waiting_for_;
+  std::optional<diagnose::LostHost> lost_leader_;
+  std::optional<message::Ended> end_;
+  diagnose::Verdict verdict_;
+};
+
+}  // namespace trainit::coordination

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "diagnose/evidence.h"
+
+/// From how every host of a job ended to what is said of the job. Values only.
+namespace trainit::diagnose {
+
+/// The part of one host, when it is over: all of it that the outcome of the job depends on.
+struct HostEnd {
+  std::string host;
+  int host_rank = 0;
+  int workers = 1;
+  bool success = false;                  ///< they all ended with 0, and the store outlived them
+  int stop_signal = 0;                   ///< this host was asked to stop with it; 0: it was not
+  std::optional<sys::ExitStatus> store;  ///< the store's end, when workers still needed it
+  bool store_ended_first = false;        ///< and that is what stopped them
+  std::optional<std::int64_t> oom_kills;
+  sys::TimePoint started_at, ended_at;  ///< of the first worker, of the last one
+  sys::TimePoint stop_at;               ///< when stopping began; the epoch: it did not
+  /// Why it could start no workers, and the exit code that goes with that; empty: it could.
+  std::string trouble;
+  int trouble_code = 0;
+  /// The workers that did not end with 0; of many those that say most.
+  std::vector<Evidence> evidence;
+};
+
+/// A host that went without a word.
+struct LostHost {
+  std::string host;
+  int host_rank = 0;
+  std::string how;  ///< "was not heard from for 9 s", "its trainit ended without a word"
+  sys::TimePoint at;
+  sys::Duration after{};  ///< since the workers' start
+};
+
+/// What every host of the job reports.
+struct Verdict {
+  int exit_code = 0;
+  std::string failure;             ///< for the failure file; empty: success
+  std::vector<std::string> lines;  ///< for the log: the first cause, its consequences
+
+  bool success() const { return failure.empty() && exit_code == 0; }
+  bool operator==(const Verdict&) const = default;
+};
+
+/// The verdict, and in whose hands the first cause lies.
+struct Judgement {
+  Verdict verdict;
+  FirstCause cause;  ///< points into `ends`; without evidence when no worker is the cause
+};
+
+/// Success only when every host is there and ended with success. Else the first cause by the rules
+/// of `decide`; a host that was lost, or a store that ended, explains every error of communication,
+/// and whatever came after it. All times are by one clock; times of different hosts are known no
+/// better than `clock_error`, and where that leaves open who came first, both are named.
+/// Exit code: that of the first cause; 1 for a lost host.
+Judgement judge(std::span<const HostEnd> ends, std::span<const LostHost> lost = {},
+                sys::Duration clock_error = {});
+
+}  // namespace trainit::diagnose

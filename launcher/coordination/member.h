@@ -63,7 +63,7 @@ class Member {
   Actions disconnected(const std::string& how, sys::TimePoint now);
 
   // What happens on this host.
-  Actions stop_began(StopCause cause, int signal, const std::string& text, sys::TimePoint now);
+  Actions stop_began(StopReason reason, int signal, const std::string& text, sys::TimePoint now);
   Actions ended(const message::Ended& end, sys::TimePoint now);
   /// There is no time left to wait for the others.
   Actions hurry(sys::TimePoint now);

@@ -29,13 +29,7 @@ inline constexpr std::size_t kMostText = 16 << 10;
 /// Of the workers that a host tells of when they failed.
 inline constexpr std::size_t kMostEvidence = 8;
 
-/// Why all hosts are to stop their workers.
-enum class StopCause : std::uint8_t {
-  kPlatform,      ///< a host was asked to
-  kWorkerFailed,  ///< a worker failed
-  kStoreEnded,    ///< the store did
-  kHostLost,      ///< a host is gone
-};
+using diagnose::StopReason;
 
 namespace message {
 
@@ -92,7 +86,7 @@ struct Report {
 };
 /// Its workers are being stopped, and why: the others' are to stop too.
 struct StopBegan {
-  StopCause cause = StopCause::kWorkerFailed;
+  StopReason reason = StopReason::kWorkerFailed;
   int signal = 0;    ///< of kPlatform
   std::string text;  ///< "rank 5 (pid 32) ended with code 1 after 48 s"; empty with kPlatform
   std::int64_t clock = 0;
@@ -120,7 +114,7 @@ struct Agreed {
 };
 /// Stop the workers.
 struct Stop {
-  StopCause cause = StopCause::kWorkerFailed;
+  StopReason reason = StopReason::kWorkerFailed;
   std::string host;  ///< where it began, or that is lost
   int signal = 0;    ///< of kPlatform
   std::string text;  ///< what happened there

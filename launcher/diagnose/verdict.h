@@ -11,15 +11,25 @@
 /// From how every host of a job ended to what is said of the job. Values only.
 namespace trainit::diagnose {
 
+/// Why workers were told to stop.
+enum class StopReason : std::uint8_t {
+  kNone,
+  kPlatform,      ///< the platform asked for it
+  kWorkerFailed,  ///< one of them had failed
+  kStoreEnded,    ///< the store that they meet at is gone
+  kHostLost,      ///< a host of theirs is
+  kSetUpFailed,   ///< a host could not start its own
+};
+
 /// The part of one host, when it is over: all of it that the outcome of the job depends on.
 struct HostEnd {
   std::string host;
   int host_rank = 0;
   int workers = 1;
-  bool success = false;                  ///< they all ended with 0, and the store outlived them
-  int stop_signal = 0;                   ///< this host was asked to stop with it; 0: it was not
-  std::optional<sys::ExitStatus> store;  ///< the store's end, when workers still needed it
-  bool store_ended_first = false;        ///< and that is what stopped them
+  bool success = false;                   ///< they all ended with 0, and the store outlived them
+  StopReason reason = StopReason::kNone;  ///< why they were told to stop, on whatever host it began
+  int stop_signal = 0;                    ///< the platform's, on whatever host it came; 0: none did
+  std::optional<sys::ExitStatus> store;   ///< the store's end, when workers still needed it
   std::optional<std::int64_t> oom_kills;
   sys::TimePoint started_at, ended_at;  ///< of the first worker, of the last one
   sys::TimePoint stop_at;               ///< when stopping began; the epoch: it did not

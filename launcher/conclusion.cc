@@ -160,40 +160,6 @@ void add_oddities(const ConclusionInput& input, std::vector<std::string>& lines)
   if (stuck_after && input.stuck) lines.push_back(describe_stuck(*input.stuck, *stuck_after));
 }
 
-int exit_code_of(const Evidence& evidence) {
-  return evidence.spawn_error ? evidence.spawn_error->exit_code() : evidence.status.shell_code();
-}
-
-/// The code of the cause. A worker that had printed its error but was ended by our own signal has
-/// none of its own; then it is the code of the worker whose end made us stop the others.
-int code_of(const diagnose::FirstCause& cause, const std::vector<Evidence>& gathered) {
-  if (!cause.evidence->stopped_by_us) return exit_code_of(*cause.evidence);
-  for (const Evidence& evidence : gathered) {
-    if (!evidence.stopped_by_us && exit_code_of(evidence) != 0) return exit_code_of(evidence);
-  }
-  return exit_code_of(*cause.evidence);
-}
-
-void fail_with_cause(const diagnose::FirstCause& cause, const std::vector<Evidence>& gathered,
-                     Conclusion& conclusion) {
-  conclusion.exit_code = code_of(cause, gathered);
-  conclusion.failure = diagnose::failure_text(cause);
-  conclusion.lines.push_back("first cause: " + diagnose::summarize(*cause.evidence));
-  if (cause.evidence->error && !cause.evidence->error->frame.empty())
-    conclusion.lines.push_back("  " + cause.evidence->error->frame);
-  for (const Evidence* consequence : cause.consequences) {
-    conclusion.lines.push_back(diagnose::describe_consequence(*cause.evidence, *consequence));
-  }
-}
-
-/// A store that is gone explains whatever came after it, and every error of communication.
-bool store_is_cause(const supervise::JobEnd& end, const diagnose::FirstCause& cause) {
-  if (!end.store) return false;
-  if (end.reason == supervise::StopReason::kStoreEnded) return true;
-  return end.reason == supervise::StopReason::kWorkerFailed && cause.evidence != nullptr &&
-         cause.kind == diagnose::CauseClass::kCommunication;
-}
-
 /// What was wrong with the GPUs, be it with the job's failure or in spite of its success.
 void add_gpus(const ConclusionInput& input, Conclusion& conclusion) {
   if (input.gpu_watch == nullptr) return;
@@ -215,30 +181,14 @@ std::optional<std::int64_t> kills_of_workers(const ConclusionInput& input) {
   return std::max<std::int64_t>(kills, 0);
 }
 
-/// Whichever of them failed did so because of the store.
-void excuse_workers(diagnose::FirstCause& cause) {
-  if (cause.evidence != nullptr)
-    cause.consequences.insert(cause.consequences.begin(), cause.evidence);
-  cause.evidence = nullptr;
-}
-
-/// When the first worker was started. One that a stop forestalled has no start.
+/// When the first worker was started. One that a stop forestalled has no start; when none has,
+/// that is when the stop came.
 sys::TimePoint first_start(const supervise::JobEnd& end) {
   sys::TimePoint first = sys::TimePoint::max();
   for (const WorkerEnd& worker : end.workers) {
     if (worker.started_at != sys::TimePoint{}) first = std::min(first, worker.started_at);
   }
-  return first;
-}
-
-void fail_with_store(const ConclusionInput& input, const std::vector<Evidence>& gathered,
-                     Conclusion& conclusion) {
-  conclusion.exit_code = 1;
-  conclusion.failure =
-      diagnose::store_text(input.context.job.resources.current_host, *input.end.store,
-                           input.oom_kills, *input.end.stop_at - first_start(input.end), gathered);
-  conclusion.lines.push_back("first cause: " +
-                             conclusion.failure.substr(0, conclusion.failure.find('\n')));
+  return first != sys::TimePoint::max() ? first : end.stop_at.value_or(sys::TimePoint{});
 }
 
 /// A program that does not know that it is one of several may run as often as there are workers.
@@ -252,11 +202,10 @@ void add_rendezvous(const ConclusionInput& input, std::vector<std::string>& line
       count));
 }
 
-/// The time from the first worker's start to the last one's end.
-sys::Duration duration_of(const supervise::JobEnd& end) {
+sys::TimePoint last_end(const supervise::JobEnd& end) {
   sys::TimePoint last = sys::TimePoint::min();
   for (const WorkerEnd& worker : end.workers) last = std::max(last, worker.ended_at);
-  return last - first_start(end);
+  return last;
 }
 
 /// What is left here is all that the platform learns of the job, and what fails for want of a
@@ -301,44 +250,48 @@ Verdict leave_failure(Verdict verdict, const Paths& paths, bool markers, const L
 
 }  // namespace
 
-Conclusion conclude(const ConclusionInput& input) {
+diagnose::HostEnd host_end(const ConclusionInput& input) {
+  diagnose::HostEnd end;
+  end.host = input.context.job.resources.current_host;
+  end.workers = static_cast<int>(input.plan.workers.size());
+  end.success = input.end.success();
+  end.reason = input.end.reason;
+  end.stop_signal = input.end.stop_signal;
+  end.store = input.end.store;
+  end.oom_kills = input.oom_kills;
+  end.started_at = first_start(input.end);
+  end.ended_at = last_end(input.end);
+  if (input.end.stop_at) end.stop_at = *input.end.stop_at;
+  if (end.success) return end;
+  end.evidence.reserve(input.plan.workers.size());
+  for (std::size_t index = 0; index < input.plan.workers.size(); ++index)
+    end.evidence.push_back(evidence_of(input, index));
+  diagnose::attribute_oom_kills(end.evidence, kills_of_workers(input));
+  if (input.gpu_watch != nullptr)
+    diagnose::attribute_gpu_faults(end.evidence, input.gpu_watch->health().faults());
+  return end;
+}
+
+Conclusion conclude(const ConclusionInput& input, const diagnose::HostEnd& end,
+                    const diagnose::Judgement& judgement) {
   Conclusion conclusion;
   add_checkpoint_time(input, conclusion.lines);
   add_oom_kills(input, conclusion.lines);
   add_gpus(input, conclusion);
   add_oddities(input, conclusion.lines);
   for (std::string& remark : input.relay.remarks()) conclusion.lines.push_back(std::move(remark));
-  const std::size_t count = input.plan.workers.size();
-  if (input.end.success()) {
+  if (end.success) {
     add_rendezvous(input, conclusion.lines);
-    conclusion.lines.push_back(fmt::format(
-        "{} ended well after {}", count == 1 ? "the worker" : fmt::format("all {} workers", count),
-        human_seconds(in_seconds(duration_of(input.end)))));
-  } else {
-    std::vector<Evidence> gathered;
-    gathered.reserve(count);
-    for (std::size_t index = 0; index < count; ++index)
-      gathered.push_back(evidence_of(input, index));
-    diagnose::attribute_oom_kills(gathered, kills_of_workers(input));
-    if (input.gpu_watch != nullptr)
-      diagnose::attribute_gpu_faults(gathered, input.gpu_watch->health().faults());
-    diagnose::FirstCause cause = diagnose::decide(gathered);
-    const bool store_failed = store_is_cause(input.end, cause);
-    if (store_failed) excuse_workers(cause);
-    conclusion.evidence = evidence_events(gathered, cause, first_start(input.end));
-    if (store_failed) {
-      fail_with_store(input, gathered, conclusion);
-    } else if (cause.evidence != nullptr) {
-      fail_with_cause(cause, gathered, conclusion);
-    } else {
-      const Evidence* worst = diagnose::worst_after_stop(gathered, input.end.stop_signal);
-      conclusion.exit_code = worst == nullptr ? 1 : exit_code_of(*worst);
-      conclusion.failure =
-          diagnose::stop_text(input.context.job.resources.current_host, input.end.stop_signal,
-                              *input.end.stop_at - input.end.workers[0].started_at, gathered);
-      conclusion.lines.push_back(conclusion.failure.substr(0, conclusion.failure.find('\n')));
-    }
+    conclusion.lines.push_back(
+        fmt::format("{} ended well after {}",
+                    end.workers == 1 ? "the worker" : fmt::format("all {} workers", end.workers),
+                    human_seconds(in_seconds(end.ended_at - end.started_at))));
   }
+  conclusion.exit_code = judgement.verdict.exit_code;
+  conclusion.failure = judgement.verdict.failure;
+  conclusion.evidence = evidence_events(end.evidence, judgement.cause, end.started_at);
+  conclusion.lines.insert(conclusion.lines.end(), judgement.verdict.lines.begin(),
+                          judgement.verdict.lines.end());
   for (std::string& line : report::summary_lines(summaries_of(input)))
     conclusion.lines.push_back(std::move(line));
   return conclusion;

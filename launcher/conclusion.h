@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "diagnose/verdict.h"
 #include "error_directory.h"
 #include "logs/relay.h"
 #include "plan/launch_plan.h"
@@ -40,10 +41,15 @@ struct ConclusionInput {
   const supervise::GpuWatch* gpu_watch;     ///< null: nobody watched the GPUs
 };
 
-/// Gathers the evidence of every worker and decides. Success only when every worker ended with 0.
-/// No text in it shows a secret: the failure file goes to the platform's console, where more people
-/// look than into the job's own output.
-Conclusion conclude(const ConclusionInput& input);
+/// How this host's part ended, with the evidence of each worker. No text in it shows a secret: the
+/// failure file goes to the platform's console, where more people look than into the job's own
+/// output.
+diagnose::HostEnd host_end(const ConclusionInput& input);
+
+/// What is left behind here: `end` is this host's, `judgement` the job's, whose first cause points
+/// into `end` where it lies here.
+Conclusion conclude(const ConclusionInput& input, const diagnose::HostEnd& end,
+                    const diagnose::Judgement& judgement);
 
 /// What was left for the platform.
 struct Verdict {

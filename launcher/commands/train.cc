@@ -223,10 +223,20 @@ class Train {
     const Result<supervise::JobEnd> end = supervisor.run();
     int code = kSetUpFailed;
     if (end) {
-      const Conclusion conclusion =
-          conclude({log_, context_, plan, *end, supervisor.workers(), relay, preparation.hardware,
-                    supervisor.oom_kills(), supervisor.stuck(), errors,
-                    store ? &supervisor.rendezvous() : nullptr, gpu_watch.get()});
+      const ConclusionInput input{log_,
+                                  context_,
+                                  plan,
+                                  *end,
+                                  supervisor.workers(),
+                                  relay,
+                                  preparation.hardware,
+                                  supervisor.oom_kills(),
+                                  supervisor.stuck(),
+                                  errors,
+                                  store ? &supervisor.rendezvous() : nullptr,
+                                  gpu_watch.get()};
+      const diagnose::HostEnd own = host_end(input);
+      const Conclusion conclusion = conclude(input, own, diagnose::judge({&own, 1}));
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       const Verdict verdict = leave_marker(conclusion, context_.job.paths, markers, log_);

@@ -46,9 +46,9 @@ class Hub {
 
   /// What is known of a host that has not come: "no address yet".
   void note(int host, std::string what) { hosts_[static_cast<std::size_t>(host)].note = what; }
-  /// It has proved that it is this host. A second connection of a host takes the place of the
-  /// first until all have agreed; after that it is turned away: false.
-  bool may_connect(int host) const;
+  /// Whether a host may still come: until all have agreed, and then no more.
+  bool is_open() const { return phase_ == Phase::kMeeting; }
+  /// It has proved that it is this host. A new connection of a host takes the place of its last.
   Actions connected(int host, sys::TimePoint now);
   Actions received(int host, const Message& message, sys::TimePoint now);
   Actions disconnected(int host, const std::string& how, sys::TimePoint now);
@@ -83,7 +83,9 @@ class Hub {
   template <class Other>
   void handle(int, const Other&, sys::TimePoint, Actions&) {}  // not for a hub
   void agree(sys::TimePoint now, Actions& out);
-  void refuse(std::string why, Actions& out);
+  void refuse(std::string why, sys::TimePoint now, Actions& out);
+  void wait_on(sys::TimePoint now, Actions& out);
+  void give_up_on_deaf(Actions& out);
   void lose(int host, const std::string& how, sys::TimePoint now, Actions& out);
   void stop_all(const message::Stop& why, Actions& out);
   void judge_when_all_ended(sys::TimePoint now, Actions& out);

@@ -64,6 +64,8 @@ class Member {
 
   // What happens on this host.
   Actions stop_began(StopReason reason, int signal, const std::string& text, sys::TimePoint now);
+  /// Its part is over; before all have agreed, because something is wrong here. Once more, when
+  /// something has come to light after it.
   Actions ended(const message::Ended& end, sys::TimePoint now);
   /// There is no time left to wait for the others.
   Actions hurry(sys::TimePoint now);
@@ -100,8 +102,9 @@ class Member {
   bool connected_ = false;
   bool stopping_ = false;
   sys::TimePoint joined_at_, last_tick_, heard_at_, began_at_;
-  std::int64_t echo_ = 0;     ///< the hub's clock, in its last heartbeat
-  sys::TimePoint echo_came_;  ///< when that came
+  sys::Duration stood_still_{};  ///< this host, the longest time
+  std::int64_t echo_ = 0;        ///< the hub's clock, in its last heartbeat
+  sys::TimePoint echo_came_;     ///< when that came
   std::string waiting_for_;
   std::optional<diagnose::LostHost> lost_leader_;
   std::optional<message::Ended> end_;

@@ -53,6 +53,9 @@ struct FirstCause {
   const Evidence* evidence = nullptr;  ///< null when no worker is the cause
   CauseClass kind = CauseClass::kStopped;
   std::vector<const Evidence*> consequences;  ///< the others that failed, nearest first
+  /// One of them, on another host, that may have been first as well, as far as the clocks of the
+  /// two hosts are known; null: none.
+  const Evidence* rival = nullptr;
 };
 
 /// Ranks what was gathered: exec failure, OOM, a GPU that failed, foreign signal, exception, then
@@ -64,13 +67,15 @@ struct FirstCause {
 /// that failed: its last words were an error, and came before we told it to stop; or the kernel had
 /// taken memory back from it. And where only errors of communication are left, a worker whose GPU
 /// had failed, or that raised or crashed while it was being stopped, explains them better. Workers
-/// that ended with 0 are passed over.
+/// that ended with 0 are passed over. Times of different hosts are by one clock, but for
+/// `clock_error`.
+FirstCause decide(std::span<const Evidence* const> gathered, sys::Duration clock_error = {});
 FirstCause decide(std::span<const Evidence> gathered);
 
 /// Whose end counts when nobody is the cause because all were told to stop, with `stop_signal`: the
 /// first by rank that failed at it by itself and was not ended by a signal of ours, else the first
 /// that did not end with 0. Null when all did.
-const Evidence* worst_after_stop(std::span<const Evidence> gathered, int stop_signal);
+const Evidence* worst_after_stop(std::span<const Evidence* const> gathered, int stop_signal);
 
 /// Finds the workers that the kernel's OOM killer took a process of, and marks them; `kills` is how
 /// many it took while the job ran, or nothing when it does not count. A worker that SIGKILL ended
@@ -102,13 +107,18 @@ std::string failure_text(const FirstCause& cause);
 /// all end with 0: "algo-1: stopped by the platform with SIGTERM after 6 min 12 s", then who failed
 /// at it, and how the others ended. At most 1,024 bytes of UTF-8.
 std::string stop_text(std::string_view host, int signal, sys::Duration after,
-                      std::span<const Evidence> gathered);
+                      std::span<const Evidence* const> gathered);
 
 /// The same for a job whose rendezvous store ended while workers still needed it: "algo-1: the
 /// rendezvous store was killed by SIGSEGV after 3 s: …".
 /// `oom_kills` as for attribute_oom_kills.
 std::string store_text(std::string_view host, const sys::ExitStatus& status,
                        std::optional<std::int64_t> oom_kills, sys::Duration after,
-                       std::span<const Evidence> gathered);
+                       std::span<const Evidence* const> gathered);
+
+/// The same for a job of which a host was lost: "algo-3: lost: was not heard from for 9 s (after 6
+/// min 12 s)".
+std::string lost_text(std::string_view host, std::string_view how, sys::Duration after,
+                      std::span<const Evidence* const> gathered);
 
 }  // namespace trainit::diagnose

@@ -196,15 +196,15 @@ std::string fit_lines(const std::vector<std::string>& lines) {
 }
 
 /// A failure file about the whole job: its first line, then who failed, and how the others ended.
-std::string job_text(std::string first_line, std::span<const Evidence> gathered) {
+std::string job_text(std::string first_line, std::span<const Evidence* const> gathered) {
   std::vector<std::string> lines{std::move(first_line)};
   std::map<std::string, std::vector<int>> silent;  // ranks by how they ended
-  for (const Evidence& evidence : gathered) {
-    if (!evidence.spawn_error && evidence.status.success()) continue;
-    if (evidence.spawn_error || evidence.oom || leads_with_error(evidence)) {
-      lines.push_back(summarize(evidence));
+  for (const Evidence* evidence : gathered) {
+    if (!evidence->spawn_error && evidence->status.success()) continue;
+    if (evidence->spawn_error || evidence->oom || leads_with_error(*evidence)) {
+      lines.push_back(summarize(*evidence));
     } else {
-      silent[plain_end(evidence.status)].push_back(evidence.rank);
+      silent[plain_end(evidence->status)].push_back(evidence->rank);
     }
   }
   for (const auto& [end, ranks] : silent) lines.push_back(end + ": " + name_ranks(ranks));
@@ -253,11 +253,13 @@ std::string describe_consequence(const Evidence& cause, const Evidence& conseque
 
 std::string failure_text(const FirstCause& cause) {
   if (cause.evidence == nullptr) return "the job failed, but none of its workers did by itself";
-  return with_block(summarize(*cause.evidence), *cause.evidence);
+  std::string summary = summarize(*cause.evidence);
+  if (cause.rival != nullptr) summary += "\nor " + summarize(*cause.rival);
+  return with_block(std::move(summary), *cause.evidence);
 }
 
 std::string stop_text(std::string_view host, int signal, sys::Duration after,
-                      std::span<const Evidence> gathered) {
+                      std::span<const Evidence* const> gathered) {
   return job_text(
       at_host(host) + fmt::format("stopped by the platform with {} after {}",
                                   sys::signal_name(signal), human_seconds(sys::in_seconds(after))),
@@ -266,7 +268,7 @@ std::string stop_text(std::string_view host, int signal, sys::Duration after,
 
 std::string store_text(std::string_view host, const sys::ExitStatus& status,
                        std::optional<std::int64_t> oom_kills, sys::Duration after,
-                       std::span<const Evidence> gathered) {
+                       std::span<const Evidence* const> gathered) {
   std::string meaning;
   if (status.signal == SIGKILL && oom_kills != 0)
     meaning = oom_kills ? " (for want of memory)" : " (perhaps for want of memory)";
@@ -276,6 +278,13 @@ std::string store_text(std::string_view host, const sys::ExitStatus& status,
                       "other any more",
                       describe(status), meaning, human_seconds(sys::in_seconds(after))),
       gathered);
+}
+
+std::string lost_text(std::string_view host, std::string_view how, sys::Duration after,
+                      std::span<const Evidence* const> gathered) {
+  return job_text(at_host(host) + fmt::format("lost: {} (after {})", plain(how),
+                                              human_seconds(sys::in_seconds(after))),
+                  gathered);
 }
 
 }  // namespace trainit::diagnose

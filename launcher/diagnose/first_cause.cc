@@ -78,10 +78,10 @@ struct Ranked {
   bool operator<(const Ranked& other) const { return key() < other.key(); }
 };
 
-std::vector<Ranked> rank_failures(std::span<const Evidence> gathered) {
+std::vector<Ranked> rank_failures(std::span<const Evidence* const> gathered) {
   std::vector<Ranked> ranked;
-  for (const Evidence& evidence : gathered) {
-    if (failed(evidence)) ranked.push_back({class_of(evidence), &evidence});
+  for (const Evidence* evidence : gathered) {
+    if (failed(*evidence)) ranked.push_back({class_of(*evidence), evidence});
   }
   std::sort(ranked.begin(), ranked.end());
   return ranked;
@@ -100,25 +100,50 @@ void promote_stopped(std::vector<Ranked>& ranked) {
   std::sort(ranked.begin(), ranked.end());
 }
 
+/// Who is as near to the root as the first, on another host, and perhaps was earlier.
+const Evidence* rival_of_first(std::span<const Ranked> ranked, sys::Duration clock_error) {
+  const Ranked& first = ranked.front();
+  const auto rivals = [&](const Ranked& other) {
+    return other.kind == first.kind && other.by_link() == first.by_link() &&
+           other.evidence->host != first.evidence->host &&
+           other.moment() - first.moment() <= clock_error;
+  };
+  if (first.kind == CauseClass::kStopped || clock_error <= sys::Duration::zero()) return nullptr;
+  const auto found = std::find_if(ranked.begin() + 1, ranked.end(), rivals);
+  return found == ranked.end() ? nullptr : found->evidence;
+}
+
 }  // namespace
 
-const Evidence* worst_after_stop(std::span<const Evidence> gathered, int stop_signal) {
+const Evidence* worst_after_stop(std::span<const Evidence* const> gathered, int stop_signal) {
   const auto ended_by = [](const Evidence& evidence, int signal) {
     return evidence.status.shell_code() == sys::ExitStatus::killed(signal).shell_code();
   };
-  const auto failed_by_itself = [&](const Evidence& evidence) {
-    return failed(evidence) && !ended_by(evidence, stop_signal) && !ended_by(evidence, SIGTERM) &&
-           !ended_by(evidence, SIGKILL);
+  const auto failed_by_itself = [&](const Evidence* evidence) {
+    return failed(*evidence) && !ended_by(*evidence, stop_signal) &&
+           !ended_by(*evidence, SIGTERM) && !ended_by(*evidence, SIGKILL);
   };
   auto worst = std::find_if(gathered.begin(), gathered.end(), failed_by_itself);
-  if (worst == gathered.end()) worst = std::find_if(gathered.begin(), gathered.end(), failed);
-  return worst == gathered.end() ? nullptr : &*worst;
+  if (worst == gathered.end()) {
+    worst = std::find_if(gathered.begin(), gathered.end(),
+                         [](const Evidence* evidence) { return failed(*evidence); });
+  }
+  return worst == gathered.end() ? nullptr : *worst;
 }
 
 FirstCause decide(std::span<const Evidence> gathered) {
+  std::vector<const Evidence*> pointers;
+  pointers.reserve(gathered.size());
+  for (const Evidence& evidence : gathered) pointers.push_back(&evidence);
+  return decide(pointers);
+}
+
+FirstCause decide(std::span<const Evidence* const> gathered, sys::Duration clock_error) {
   std::vector<Ranked> ranked = rank_failures(gathered);
-  if (!ranked.empty() && ranked.front().kind == CauseClass::kCommunication) promote_stopped(ranked);
+  if (ranked.empty()) return {};
+  if (ranked.front().kind == CauseClass::kCommunication) promote_stopped(ranked);
   FirstCause cause;
+  cause.rival = rival_of_first(ranked, clock_error);
   for (const Ranked& one : ranked) {
     if (one.kind == CauseClass::kStopped) continue;
     if (cause.evidence == nullptr) {

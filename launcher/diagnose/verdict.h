@@ -54,10 +54,14 @@ struct Verdict {
   int exit_code = 0;
   std::string failure;             ///< for the failure file; empty: success
   std::vector<std::string> lines;  ///< for the log: the first cause, its consequences
+  int cause_rank = -1;             ///< of the worker that is the first cause; -1: none is
 
   bool success() const { return failure.empty() && exit_code == 0; }
   bool operator==(const Verdict&) const = default;
 };
+
+/// Of the workers that a host tells of, the `most` that say most about the cause.
+std::vector<Evidence> most_telling(std::vector<Evidence> gathered, std::size_t most);
 
 /// The verdict, and in whose hands the first cause lies.
 struct Judgement {

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace trainit::supervise {
 namespace {
@@ -80,7 +81,9 @@ void JobMachine::handle(const event::Exited& event, TimePoint now, Actions& out)
 
 void JobMachine::worker_down(WorkerEnd& ended, TimePoint now, Actions& out) {
   ended.ended_at = now;
-  if (phase_ == Phase::kRunning && !went_well(ended) && !all_ended()) {
+  const bool fails_job = phase_ == Phase::kRunning && !went_well(ended);
+  if (fails_job) out.push_back(action::TellPeers{StopReason::kWorkerFailed});
+  if (fails_job && !all_ended()) {
     begin_stop(StopReason::kWorkerFailed, SIGTERM, limits_.failure_grace, now, out);
   } else {
     look_for_survivors(now, out);
@@ -118,14 +121,36 @@ void JobMachine::handle(const event::TreeNotEmpty&, TimePoint now, Actions& out)
 }
 
 void JobMachine::handle(const event::StopRequested& event, TimePoint now, Actions& out) {
+  // The host that the first signal came to has told us of it; that our own comes later shortens
+  // nobody's time.
+  if (std::exchange(stop_travelled_, false)) {
+    end_.stop_asked_at = now;
+    return;
+  }
   if (end_.stop_signal != 0) return next_step(now, out);
   end_.stop_signal = event.signal;
   end_.stop_asked_at = now;
   if (phase_ == Phase::kRunning) {
+    out.push_back(action::TellPeers{StopReason::kPlatform});
     begin_stop(StopReason::kPlatform, event.signal, limits_.stop_leaders, now, out);
   } else {
     first_stop_signal(now, out);
   }
+}
+
+void JobMachine::handle(const event::PeersStop& event, TimePoint now, Actions& out) {
+  if (phase_ != Phase::kRunning && phase_ != Phase::kIdle) return;
+  const bool platform = event.reason == StopReason::kPlatform;
+  end_.elsewhere = true;
+  end_.stop_signal = platform ? event.signal : 0;
+  stop_travelled_ = platform;
+  if (phase_ == Phase::kIdle) {
+    end_.reason = event.reason;
+    end_.stop_at = now;
+    return finish(now, out);
+  }
+  begin_stop(event.reason, platform ? event.signal : SIGTERM,
+             platform ? limits_.stop_leaders : limits_.failure_grace, now, out);
 }
 
 /// A stop signal that finds the workers stopping or ended already. They need not be told again, and
@@ -160,8 +185,9 @@ void JobMachine::shorten(Duration limit, TimePoint now, Actions& out) {
 void JobMachine::handle(const event::StoreEnded& event, TimePoint now, Actions& out) {
   if (phase_ == Phase::kIdle || phase_ >= Phase::kLinger || leaders_down()) return;
   end_.store = event.status;
-  if (phase_ == Phase::kRunning)
-    begin_stop(StopReason::kStoreEnded, SIGTERM, limits_.failure_grace, now, out);
+  if (phase_ != Phase::kRunning) return;
+  out.push_back(action::TellPeers{StopReason::kStoreEnded});
+  begin_stop(StopReason::kStoreEnded, SIGTERM, limits_.failure_grace, now, out);
 }
 
 /// Another stop signal: whoever sent it will not wait any longer.

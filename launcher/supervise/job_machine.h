@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "diagnose/verdict.h"
 #include "sys/event_loop.h"
 #include "sys/exit_status.h"
 #include "sys/process.h"
@@ -13,6 +14,7 @@
 /// supervisor feeds events and carries out actions; nothing else decides.
 namespace trainit::supervise {
 
+using diagnose::StopReason;
 using sys::Duration;
 using sys::TimePoint;
 
@@ -44,6 +46,10 @@ struct StopRequested {
 struct StoreEnded {
   sys::ExitStatus status;
 };  ///< the process that serves the rendezvous store is gone
+struct PeersStop {
+  StopReason reason;
+  int signal;  ///< the platform's, with kPlatform
+};             ///< the workers of all hosts are stopped, for something that happened on another one
 struct TimerFired {
   Timer timer;
 };
@@ -51,12 +57,10 @@ struct TreeEmpty {};      ///< no process of this job is left
 struct TreeNotEmpty {};   ///< the answer to AwaitEmptyTree when some are
 struct OutputDrained {};  ///< every output pipe has reached its end
 }  // namespace event
-using Event = std::variant<event::Agreed, event::Spawned, event::SpawnFailed, event::Exited,
-                           event::StopRequested, event::StoreEnded, event::TimerFired,
-                           event::TreeEmpty, event::TreeNotEmpty, event::OutputDrained>;
-
-/// Why the workers were told to stop.
-enum class StopReason { kNone, kPlatform, kWorkerFailed, kStoreEnded };
+using Event =
+    std::variant<event::Agreed, event::Spawned, event::SpawnFailed, event::Exited,
+                 event::StopRequested, event::StoreEnded, event::PeersStop, event::TimerFired,
+                 event::TreeEmpty, event::TreeNotEmpty, event::OutputDrained>;
 
 /// How one worker's story ended.
 struct WorkerEnd {
@@ -71,6 +75,7 @@ struct WorkerEnd {
 /// All that the machine knows when it is finished.
 struct JobEnd {
   StopReason reason = StopReason::kNone;
+  bool elsewhere = false;                  ///< it happened on another host
   int stop_signal = 0;                     ///< what asked for the stop; 0: nothing did
   std::optional<TimePoint> stop_asked_at;  ///< when the first stop signal came
   std::optional<TimePoint> stop_at;        ///< when stopping began, be it for that or a failure
@@ -109,6 +114,10 @@ struct ArmTimer {
   Duration delay;
 };  ///< the one timer there is; replaces what was armed
 struct CancelTimer {};
+struct TellPeers {
+  StopReason reason;
+};  ///< this host's workers do not go on, and the reason lies here: the other hosts' are to stop
+    ///< too
 struct EndHelpers {
 };  ///< the last worker is gone: nobody needs the store, nor who watches the GPUs
 struct AwaitEmptyTree {};  ///< answer with TreeEmpty or TreeNotEmpty; then report TreeEmpty
@@ -117,8 +126,8 @@ struct Finish {};
 }  // namespace action
 using Action =
     std::variant<action::Spawn, action::SignalLeaders, action::SignalGroups, action::SignalTree,
-                 action::ArmTimer, action::CancelTimer, action::EndHelpers, action::AwaitEmptyTree,
-                 action::AwaitDrain, action::Finish>;
+                 action::ArmTimer, action::CancelTimer, action::TellPeers, action::EndHelpers,
+                 action::AwaitEmptyTree, action::AwaitDrain, action::Finish>;
 
 /// How long each step may take.
 struct Limits {
@@ -160,6 +169,7 @@ class JobMachine {
   void handle(const event::Exited&, TimePoint now, Actions& out);
   void handle(const event::StopRequested&, TimePoint now, Actions& out);
   void handle(const event::StoreEnded&, TimePoint now, Actions& out);
+  void handle(const event::PeersStop&, TimePoint now, Actions& out);
   void handle(const event::TimerFired&, TimePoint now, Actions& out);
   void handle(const event::TreeEmpty&, TimePoint now, Actions& out);
   void handle(const event::TreeNotEmpty&, TimePoint now, Actions& out);
@@ -186,8 +196,9 @@ class JobMachine {
   Limits limits_;
   int started_ = 0;  ///< workers whose turn to be spawned has come
   std::optional<Timer> armed_;
-  TimePoint due_;         ///< of the armed timer
-  TimePoint kill_until_;  ///< what is still there then is stuck
+  TimePoint due_;                ///< of the armed timer
+  bool stop_travelled_ = false;  ///< a stop came here from another host, and no signal after it
+  TimePoint kill_until_;         ///< what is still there then is stuck
   JobEnd end_;
 };
 

@@ -267,6 +267,10 @@ void Supervisor::perform(const action::CancelTimer&) {
   timer_.reset();
 }
 
+void Supervisor::perform(const action::TellPeers& action) {
+  if (parts_.tell_peers) parts_.tell_peers(action.reason, machine_.end().stop_signal);
+}
+
 void Supervisor::perform(const action::EndHelpers&) {
   const auto wait = gpu_fault_until_ - sys::Clock::now();
   if (parts_.gpu_watch != nullptr && parts_.gpu_watch->pid() > 0 && wait > 0s && !stop_came_) {

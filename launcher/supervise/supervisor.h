@@ -34,6 +34,8 @@ class Supervisor {
     const Logger& log;
     StoreProcess* store = nullptr;  ///< null: the workers meet without us
     GpuWatch* gpu_watch = nullptr;  ///< null: nobody watches the GPUs
+    /// Null: there are no other hosts.
+    std::function<void(StopReason reason, int signal)> tell_peers = nullptr;
   };
 
   Supervisor(const LaunchPlan& plan, Parts parts);
@@ -64,6 +66,7 @@ class Supervisor {
   void perform(const action::SignalTree& action);
   void perform(const action::ArmTimer& action);
   void perform(const action::CancelTimer& action);
+  void perform(const action::TellPeers& action);
   void perform(const action::EndHelpers& action);
   void perform(const action::AwaitEmptyTree& action);
   void perform(const action::AwaitDrain& action);

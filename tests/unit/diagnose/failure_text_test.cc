@@ -12,6 +12,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
+std::vector<const Evidence*> pointers_to(const std::vector<Evidence>& gathered) {
+  std::vector<const Evidence*> pointers;
+  for (const Evidence& evidence : gathered) pointers.push_back(&evidence);
+  return pointers;
+}
+
 Evidence evidence_of(ExitStatus status) {
   Evidence evidence;
   evidence.host = "algo-2";
@@ -288,7 +294,7 @@ TEST_CASE(
   gathered[5] = value_error();
   gathered[7].status = ExitStatus::exited(143);
   for (std::size_t i = 0; i < gathered.size(); ++i) gathered[i].rank = static_cast<int>(i);
-  CHECK(stop_text("algo-2", SIGTERM, 372s, gathered) ==
+  CHECK(stop_text("algo-2", SIGTERM, 372s, pointers_to(gathered)) ==
         "algo-2: stopped by the platform with SIGTERM after 6 min 12 s\n"
         "\n"
         "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
@@ -296,7 +302,8 @@ TEST_CASE(
         "ended with code 143: rank 7\n"
         "killed by SIGTERM: ranks 0–2, 4, 6 and 8");
   CHECK(stop_text("", SIGTERM, 2s, {}) == "stopped by the platform with SIGTERM after 2.0 s");
-  const std::string many = stop_text("algo-2", SIGTERM, 1s, std::vector(64, value_error()));
+  const std::vector<Evidence> crowd(64, value_error());
+  const std::string many = stop_text("algo-2", SIGTERM, 1s, pointers_to(crowd));
   CHECK(many.size() <= 1024);
   CHECK(many.ends_with("\n…"));
 }
@@ -306,18 +313,19 @@ TEST_CASE("a store that ended says how and when, who failed by it, and how the o
   gathered[2] = value_error();
   gathered[3].status = ExitStatus::exited(0);
   for (std::size_t i = 0; i < gathered.size(); ++i) gathered[i].rank = static_cast<int>(i);
-  CHECK(store_text("algo-2", ExitStatus::killed(SIGSEGV), std::nullopt, 3s, gathered) ==
-        "algo-2: the rendezvous store was killed by SIGSEGV (segmentation fault) after 3.0 s: the "
-        "workers cannot find each other any more\n"
-        "\n"
-        "algo-2 rank 2: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
-        "48 s)\n"
-        "killed by SIGTERM: ranks 0 and 1");
+  CHECK(
+      store_text("algo-2", ExitStatus::killed(SIGSEGV), std::nullopt, 3s, pointers_to(gathered)) ==
+      "algo-2: the rendezvous store was killed by SIGSEGV (segmentation fault) after 3.0 s: the "
+      "workers cannot find each other any more\n"
+      "\n"
+      "algo-2 rank 2: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
+      "48 s)\n"
+      "killed by SIGTERM: ranks 0 and 1");
   CHECK(store_text("", ExitStatus::exited(1), 0, 90s, {}) ==
         "the rendezvous store ended with code 1 after 1 min 30 s: the workers cannot find each "
         "other any more");
-  const std::string many =
-      store_text("algo-2", ExitStatus::exited(1), 0, 1s, std::vector(64, value_error()));
+  const std::vector<Evidence> crowd(64, value_error());
+  const std::string many = store_text("algo-2", ExitStatus::exited(1), 0, 1s, pointers_to(crowd));
   CHECK(many.size() <= 1024);
   CHECK(many.ends_with("\n…"));
 }

@@ -157,7 +157,9 @@ TEST_CASE("of workers that were told to stop the first that failed at it by itse
   const Evidence full_disk = stopped(ended(4, ExitStatus::exited(1), 1s), 10ms);
   const Evidence crashed = stopped(ended(5, ExitStatus::killed(SIGSEGV), 1s), 10ms);
   const auto worst = [](const std::vector<Evidence>& gathered, int signal) {
-    const Evidence* found = worst_after_stop(gathered, signal);
+    std::vector<const Evidence*> pointers;
+    for (const Evidence& evidence : gathered) pointers.push_back(&evidence);
+    const Evidence* found = worst_after_stop(pointers, signal);
     return found == nullptr ? -1 : found->rank;
   };
   CHECK(worst({well, terminated, killed, full_disk, crashed}, SIGTERM) == 4);

@@ -35,6 +35,7 @@ struct Namer {
     return name_of(what.timer) + " timer " + std::to_string(delay.count());
   }
   std::string operator()(const action::CancelTimer&) const { return "no timer"; }
+  std::string operator()(const action::TellPeers&) const { return "tell peers"; }
   std::string operator()(const action::EndHelpers&) const { return "end helpers"; }
   std::string operator()(const action::AwaitEmptyTree&) const { return "tree?"; }
   std::string operator()(const action::AwaitDrain&) const { return "drain?"; }
@@ -56,6 +57,9 @@ struct Namer {
   }
   std::string operator()(const event::StoreEnded& what) const {
     return "store " + describe(what.status);
+  }
+  std::string operator()(const event::PeersStop& what) const {
+    return "peers stop " + std::to_string(static_cast<int>(what.reason));
   }
   std::string operator()(const event::TimerFired& what) const {
     return name_of(what.timer) + " timer fired";

@@ -69,6 +69,7 @@ class SimulatedHost {
   void carry_out(const action::SignalTree& what);
   void carry_out(const action::ArmTimer& what);
   void carry_out(const action::CancelTimer&);
+  void carry_out(const action::TellPeers&) {}
   void carry_out(const action::EndHelpers&);
   void carry_out(const action::AwaitEmptyTree&);
   void carry_out(const action::AwaitDrain&);

@@ -1,0 +1,333 @@
+#include "coordination/hub.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+
+namespace trainit::coordination {
+namespace {
+
+using hub_action::Tell;
+
+std::int64_t microseconds_between(sys::TimePoint from, sys::TimePoint to) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
+}
+
+/// A host's own points in time by our clock.
+void set_clock(diagnose::HostEnd& end, const ClockOffset& clock) {
+  const auto convert = [&](sys::TimePoint& time) { time = clock.to_ours(time); };
+  convert(end.started_at);
+  convert(end.ended_at);
+  convert(end.stop_at);
+  for (diagnose::Evidence& evidence : end.evidence) {
+    evidence.host = end.host;
+    convert(evidence.told_at);
+    convert(evidence.first_error_at);
+    convert(evidence.exited_at);
+    if (evidence.gpu_fault) convert(evidence.gpu_fault->at);
+  }
+}
+
+const message::Fact* fact_named(const message::Report& report, const std::string& name) {
+  const auto found = std::find_if(report.facts.begin(), report.facts.end(),
+                                  [&](const message::Fact& fact) { return fact.name == name; });
+  return found == report.facts.end() ? nullptr : &*found;
+}
+
+std::string value_text(const message::Fact* fact) {
+  if (fact == nullptr) return "not there";
+  return fact->shown ? fact->value : "another value";
+}
+
+}  // namespace
+
+Hub::Hub(Setup setup, sys::TimePoint now)
+    : setup_(std::move(setup)), hosts_(setup_.hosts.size()), last_tick_(now), opened_at_(now) {}
+
+Hub::Actions Hub::connected(int host, sys::TimePoint now) {
+  Actions out;
+  Host& that = hosts_[static_cast<std::size_t>(host)];
+  that.connected = true;
+  that.report.reset();
+  that.heard_at = now;
+  that.echo = 0;
+  that.note = "heard from";
+  return out;
+}
+
+Hub::Actions Hub::received(int host, const Message& message, sys::TimePoint now) {
+  Actions out;
+  Host& that = hosts_[static_cast<std::size_t>(host)];
+  if (!that.connected) return out;
+  that.heard_at = now;
+  std::visit([&](const auto& what) { handle(host, what, now, out); }, message);
+  return out;
+}
+
+void Hub::handle(int host, const message::Heartbeat& beat, sys::TimePoint now, Actions&) {
+  Host& that = hosts_[static_cast<std::size_t>(host)];
+  that.echo = beat.clock;
+  that.echo_came = now;
+  that.clock.learn(beat.clock, beat.echo, beat.held, to_wire(now));
+}
+
+void Hub::handle(int host, const message::Report& report, sys::TimePoint now, Actions& out) {
+  if (phase_ != Phase::kMeeting) return;
+  hosts_[static_cast<std::size_t>(host)].report = report;
+  const std::string differs = difference();
+  if (!differs.empty()) return refuse(differs, now, out);
+  if (missing().empty()) return agree(now, out);
+}
+
+/// In what a host is not like the leader; empty: they are all alike, as far as they are there.
+std::string Hub::difference() const {
+  if (!hosts_.front().report) return {};
+  const message::Report& leader = *hosts_.front().report;
+  for (std::size_t index = 1; index < hosts_.size(); ++index) {
+    if (!hosts_[index].report) continue;
+    const message::Report& other = *hosts_[index].report;
+    std::set<std::string> names;
+    for (const message::Fact& fact : leader.facts) names.insert(fact.name);
+    for (const message::Fact& fact : other.facts) names.insert(fact.name);
+    for (const std::string& name : names) {
+      const message::Fact *here = fact_named(leader, name), *there = fact_named(other, name);
+      if (here != nullptr && there != nullptr && here->value == there->value) continue;
+      return fmt::format(
+          "the hosts of this job differ in {}: {} on {}, {} on {}; it has to be the "
+          "same on all of them",
+          name, here != nullptr && !here->shown ? "one value" : value_text(here), setup_.hosts[0],
+          value_text(there), setup_.hosts[index]);
+    }
+  }
+  return {};
+}
+
+void Hub::agree(sys::TimePoint now, Actions& out) {
+  phase_ = Phase::kTogether;
+  met_at_ = now;
+  environment::Agreement agreement = setup_.common;
+  agreement.host_count = static_cast<int>(hosts_.size());
+  agreement.world_size = 0;
+  for (const Host& host : hosts_) agreement.world_size += host.report->slots;
+  agreement.first_rank = 0;
+  for (std::size_t index = 0; index < hosts_.size(); ++index) {
+    agreement.host_rank = static_cast<int>(index);
+    out.push_back(hub_action::Send{agreement.host_rank, message::Agreed{agreement}});
+    agreement.first_rank += hosts_[index].report->slots;
+  }
+}
+
+void Hub::refuse(std::string why, sys::TimePoint now, Actions& out) {
+  diagnose::Verdict verdict;
+  verdict.exit_code = kSetUpFailed;
+  verdict.failure = std::move(why);
+  say_outcome(std::move(verdict), now, out);
+}
+
+void Hub::handle(int host, const message::StopBegan& began, sys::TimePoint, Actions& out) {
+  if (phase_ != Phase::kTogether) return;
+  message::Stop why;
+  why.reason = began.reason;
+  why.host = setup_.hosts[static_cast<std::size_t>(host)];
+  why.signal = began.signal;
+  why.text = began.text;
+  stop_all(why, out);
+}
+
+void Hub::stop_all(const message::Stop& why, Actions& out) {
+  if (std::exchange(stopping_, true)) return;
+  send_all(why, out);
+}
+
+void Hub::handle(int host, const message::Ended& ended, sys::TimePoint now, Actions& out) {
+  if (phase_ != Phase::kTogether && phase_ != Phase::kMeeting) return;
+  Host& that = hosts_[static_cast<std::size_t>(host)];
+  that.end = ended;
+  that.end->end.host = setup_.hosts[static_cast<std::size_t>(host)];
+  that.end->end.host_rank = host;
+  if (phase_ == Phase::kMeeting)
+    return say_outcome(diagnose::judge({&that.end->end, 1}).verdict, now, out);
+  if (host != 0) set_clock(that.end->end, that.clock);
+  if (!ended.end.success && !stopping_) {  // it had no time to say so first
+    message::Stop why;
+    why.reason = ended.end.trouble.empty() ? StopReason::kWorkerFailed : StopReason::kSetUpFailed;
+    why.host = that.end->end.host;
+    why.text = ended.end.trouble.empty() ? "its workers failed" : ended.end.trouble;
+    stop_all(why, out);
+  }
+  judge_when_all_ended(now, out);
+}
+
+void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
+  std::vector<diagnose::HostEnd> ends;
+  sys::Duration error{};
+  for (const Host& host : hosts_) {
+    if (!host.end && !host.lost) return;
+    if (!host.end) continue;
+    ends.push_back(host.end->end);
+    error = std::max(error, host.clock.error());
+  }
+  say_outcome(diagnose::judge(ends, lost_, 2 * error).verdict, now, out);
+}
+
+void Hub::say_outcome(diagnose::Verdict verdict, sys::TimePoint now, Actions& out) {
+  phase_ = Phase::kJudged;
+  judged_at_ = now;
+  send_all(message::Outcome{std::move(verdict)}, out);
+  finish_when_all_heard(out);
+}
+
+void Hub::handle(int host, const message::Heard&, sys::TimePoint, Actions& out) {
+  if (phase_ != Phase::kJudged) return;
+  hosts_[static_cast<std::size_t>(host)].heard_outcome = true;
+  finish_when_all_heard(out);
+}
+
+void Hub::finish_when_all_heard(Actions& out) {
+  const bool all = std::all_of(hosts_.begin(), hosts_.end(), [](const Host& host) {
+    return host.heard_outcome || !host.connected;
+  });
+  if (!all || phase_ != Phase::kJudged) return;
+  phase_ = Phase::kFinished;
+  send_all(message::Leave{}, out);
+  out.push_back(hub_action::Finish{});
+}
+
+Hub::Actions Hub::disconnected(int host, const std::string& how, sys::TimePoint now) {
+  Actions out;
+  Host& that = hosts_[static_cast<std::size_t>(host)];
+  if (!that.connected) return out;
+  that.connected = false;
+  switch (phase_) {
+    case Phase::kMeeting:
+      that.report.reset();
+      that.note = "came, and went again: " + how;
+      break;
+    case Phase::kTogether:
+      lose(host, how, now, out);
+      break;
+    case Phase::kJudged:
+      if (!that.heard_outcome) {
+        out.push_back(Tell{Tell::Kind::kWarning,
+                           fmt::format("{} {} before it had heard the outcome",
+                                       setup_.hosts[static_cast<std::size_t>(host)], how)});
+      }
+      finish_when_all_heard(out);
+      break;
+    case Phase::kFinished:
+      break;
+  }
+  return out;
+}
+
+/// A host whose part was over is not missed: how its workers ended is known.
+void Hub::lose(int host, const std::string& how, sys::TimePoint now, Actions& out) {
+  Host& that = hosts_[static_cast<std::size_t>(host)];
+  const std::string& name = setup_.hosts[static_cast<std::size_t>(host)];
+  if (that.end) {
+    out.push_back(
+        Tell{Tell::Kind::kWarning, fmt::format("{} {} after its part was over", name, how)});
+    return;
+  }
+  that.lost = true;
+  diagnose::LostHost lost;
+  lost.host = name;
+  lost.host_rank = host;
+  lost.how = how;
+  lost.at = that.heard_at;
+  lost.after = now - met_at_;
+  lost_.push_back(std::move(lost));
+  message::Stop why;
+  why.reason = StopReason::kHostLost;
+  why.host = name;
+  why.text = how;
+  stop_all(why, out);
+  judge_when_all_ended(now, out);
+}
+
+Hub::Actions Hub::tick(sys::TimePoint now) {
+  Actions out;
+  if (phase_ == Phase::kFinished) return out;
+  // What has come while we could not run is still to be read.
+  const sys::Duration late = now - last_tick_ - setup_.limits.beat;
+  last_tick_ = now;
+  for (std::size_t index = 0; index < hosts_.size(); ++index) {
+    Host& host = hosts_[index];
+    if (late > setup_.limits.late) host.heard_at += late;
+    if (!host.connected || now - host.heard_at <= setup_.limits.lost) continue;
+    const int number = static_cast<int>(index);
+    const std::string how = fmt::format("was not heard from for {}",
+                                        human_seconds(sys::in_seconds(now - host.heard_at)));
+    out.push_back(hub_action::Disconnect{number});
+    const Actions more = disconnected(number, how, now);
+    out.insert(out.end(), more.begin(), more.end());
+  }
+  if (phase_ == Phase::kMeeting) wait_on(now, out);
+  if (phase_ == Phase::kJudged && now - judged_at_ > setup_.limits.last_word) give_up_on_deaf(out);
+  if (phase_ != Phase::kFinished) beat(now, out);
+  return out;
+}
+
+void Hub::wait_on(sys::TimePoint now, Actions& out) {
+  const std::string text = missing();
+  if (now - opened_at_ > setup_.limits.meet) {
+    return refuse(fmt::format("the hosts of this job did not come together within {}: missing {}",
+                              human_seconds(sys::in_seconds(setup_.limits.meet)), text),
+                  now, out);
+  }
+  if (text == told_missing_) return;
+  told_missing_ = text;
+  send_all(message::Waiting{text}, out);
+}
+
+/// Who does not answer within its time, although it is there.
+void Hub::give_up_on_deaf(Actions& out) {
+  for (std::size_t index = 0; index < hosts_.size(); ++index) {
+    Host& host = hosts_[index];
+    if (!host.connected || host.heard_outcome) continue;
+    host.connected = false;
+    out.push_back(
+        Tell{Tell::Kind::kWarning,
+             fmt::format("{} does not say that it has heard the outcome", setup_.hosts[index])});
+    out.push_back(hub_action::Disconnect{static_cast<int>(index)});
+  }
+  finish_when_all_heard(out);
+}
+
+void Hub::beat(sys::TimePoint now, Actions& out) const {
+  for (std::size_t index = 0; index < hosts_.size(); ++index) {
+    const Host& host = hosts_[index];
+    if (!host.connected) continue;
+    out.push_back(hub_action::Send{
+        static_cast<int>(index),
+        message::Heartbeat{to_wire(now), host.echo,
+                           host.echo == 0 ? 0 : microseconds_between(host.echo_came, now)}});
+  }
+}
+
+void Hub::send_all(const Message& message, Actions& out) const {
+  for (std::size_t index = 0; index < hosts_.size(); ++index) {
+    if (hosts_[index].connected) out.push_back(hub_action::Send{static_cast<int>(index), message});
+  }
+}
+
+std::string Hub::missing() const {
+  constexpr std::size_t kMostNamed = 8;
+  std::vector<std::string> names;
+  std::size_t count = 0;
+  for (std::size_t index = 0; index < hosts_.size(); ++index) {
+    if (hosts_[index].report) continue;
+    if (++count <= kMostNamed)
+      names.push_back(fmt::format("{} ({})", setup_.hosts[index], hosts_[index].note));
+  }
+  if (count == 0) return {};
+  if (count > kMostNamed) names.push_back(fmt::format("and {} more", count - kMostNamed));
+  return fmt::format("{} of {} hosts: {}", count, hosts_.size(), join(names, ", "));
+}
+
+}  // namespace trainit::coordination

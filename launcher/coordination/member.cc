@@ -1,0 +1,213 @@
+#include "coordination/member.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+
+namespace trainit::coordination {
+namespace {
+
+std::int64_t microseconds_between(sys::TimePoint from, sys::TimePoint to) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
+}
+
+}  // namespace
+
+Member::Member(Setup setup, sys::TimePoint now)
+    : setup_(std::move(setup)), joined_at_(now), last_tick_(now), heard_at_(now) {}
+
+Member::Actions Member::connected(sys::TimePoint now) {
+  Actions out;
+  if (phase_ != Phase::kJoining) return out;
+  connected_ = true;
+  heard_at_ = now;
+  echo_ = 0;
+  out.push_back(member_action::Send{setup_.report});
+  return out;
+}
+
+Member::Actions Member::received(const Message& message, sys::TimePoint now) {
+  Actions out;
+  if (phase_ == Phase::kOver || !connected_) return out;
+  heard_at_ = now;
+  std::visit([&](const auto& what) { handle(what, now, out); }, message);
+  return out;
+}
+
+void Member::handle(const message::Heartbeat& beat, sys::TimePoint now, Actions&) {
+  echo_ = beat.clock;
+  echo_came_ = now;
+}
+
+void Member::handle(const message::Waiting& waiting, sys::TimePoint, Actions& out) {
+  if (phase_ != Phase::kJoining) return;
+  waiting_for_ = waiting.text;
+  out.push_back(member_action::Wait{waiting.text});
+}
+
+void Member::handle(const message::Agreed& agreed, sys::TimePoint now, Actions& out) {
+  if (phase_ != Phase::kJoining) return;
+  phase_ = Phase::kTogether;
+  began_at_ = now;
+  out.push_back(member_action::Begin{agreed.agreement});
+}
+
+void Member::handle(const message::Stop& stop, sys::TimePoint, Actions& out) {
+  if (phase_ != Phase::kTogether || stopping_) return;
+  stopping_ = true;
+  out.push_back(member_action::StopWorkers{stop});
+}
+
+void Member::handle(const message::Outcome& outcome, sys::TimePoint, Actions& out) {
+  if (phase_ == Phase::kJoining)
+    return give_up(outcome.verdict.failure, outcome.verdict.exit_code, out);
+  if (phase_ == Phase::kKnown) return;
+  phase_ = Phase::kKnown;
+  verdict_ = outcome.verdict;
+  out.push_back(member_action::Send{message::Heard{}});
+}
+
+void Member::handle(const message::Leave&, sys::TimePoint, Actions& out) {
+  if (phase_ == Phase::kKnown) conclude(verdict_, out);
+}
+
+Member::Actions Member::disconnected(const std::string& how, sys::TimePoint now) {
+  Actions out;
+  if (!connected_) return out;
+  connected_ = false;
+  switch (phase_) {
+    case Phase::kJoining:  // until all have agreed another connection may be made
+    case Phase::kOver:
+      break;
+    case Phase::kTogether:
+    case Phase::kEnded:
+      lose_leader(how, now, out);
+      break;
+    case Phase::kKnown: {
+      diagnose::Verdict verdict = verdict_;
+      verdict.lines.push_back(fmt::format(
+          "{} {} after it had told the outcome: whether all hosts have heard it is not known",
+          setup_.leader, how));
+      conclude(std::move(verdict), out);
+      break;
+    }
+  }
+  return out;
+}
+
+/// From here on this host is alone: it stops, and reports what it knows.
+void Member::lose_leader(const std::string& how, sys::TimePoint now, Actions& out) {
+  connected_ = false;
+  diagnose::LostHost lost;
+  lost.host = setup_.leader;
+  lost.how = how;
+  if (stood_still_ > setup_.limits.lost) {
+    lost.how += fmt::format(", after this host had stood still for {}",
+                            human_seconds(sys::in_seconds(stood_still_)));
+  }
+  lost.at = heard_at_;
+  lost.after = now - began_at_;
+  lost_leader_ = std::move(lost);
+  if (phase_ == Phase::kEnded) return conclude_alone(now, out);
+  if (stopping_) return;
+  stopping_ = true;
+  message::Stop why;
+  why.reason = StopReason::kHostLost;
+  why.host = setup_.leader;
+  why.text = how;
+  out.push_back(member_action::StopWorkers{why});
+}
+
+Member::Actions Member::stop_began(StopReason reason, int signal, const std::string& text,
+                                   sys::TimePoint now) {
+  Actions out;
+  const bool together = phase_ == Phase::kTogether || phase_ == Phase::kEnded;
+  if (!together || std::exchange(stopping_, true)) return out;
+  if (connected_)
+    out.push_back(member_action::Send{message::StopBegan{reason, signal, text, to_wire(now)}});
+  return out;
+}
+
+Member::Actions Member::ended(const message::Ended& end, sys::TimePoint now) {
+  Actions out;
+  if (phase_ == Phase::kKnown || phase_ == Phase::kOver) return out;
+  phase_ = Phase::kEnded;
+  end_ = end;
+  end_->end.host = setup_.host;
+  end_->end.host_rank = setup_.host_rank;
+  if (connected_) {
+    message::Ended sent = *end_;
+    sent.end.evidence = diagnose::most_telling(std::move(sent.end.evidence), kMostEvidence);
+    out.push_back(member_action::Send{std::move(sent)});
+  } else {
+    conclude_alone(now, out);
+  }
+  return out;
+}
+
+Member::Actions Member::hurry(sys::TimePoint now) {
+  Actions out;
+  if (phase_ == Phase::kKnown) conclude(verdict_, out);
+  if (phase_ == Phase::kEnded) conclude_alone(now, out);
+  return out;
+}
+
+/// Success is not for one host to say: the others may have failed.
+void Member::conclude_alone(sys::TimePoint, Actions& out) {
+  std::vector<diagnose::LostHost> lost;
+  if (lost_leader_) lost.push_back(*lost_leader_);
+  diagnose::Verdict verdict = diagnose::judge({&end_->end, 1}, lost).verdict;
+  if (verdict.success()) {
+    verdict.exit_code = 1;
+    verdict.failure = fmt::format(
+        "{}: its workers ended well, but it had to end before it could hear how the other hosts "
+        "did",
+        setup_.host);
+    verdict.lines.push_back(verdict.failure);
+  }
+  conclude(std::move(verdict), out);
+}
+
+void Member::conclude(diagnose::Verdict verdict, Actions& out) {
+  phase_ = Phase::kOver;
+  out.push_back(member_action::Conclude{std::move(verdict)});
+}
+
+void Member::give_up(std::string why, int exit_code, Actions& out) {
+  phase_ = Phase::kOver;
+  out.push_back(member_action::GiveUp{Error{std::move(why), exit_code}});
+}
+
+Member::Actions Member::tick(sys::TimePoint now) {
+  Actions out;
+  if (phase_ == Phase::kOver) return out;
+  // What has come while we could not run is still to be read.
+  const sys::Duration late = now - last_tick_ - setup_.limits.beat;
+  if (late > setup_.limits.late) heard_at_ += late;
+  stood_still_ = std::max(stood_still_, late);
+  last_tick_ = now;
+  // The leader has the same deadline, and more to say.
+  if (phase_ == Phase::kJoining && now - joined_at_ > setup_.limits.meet + setup_.limits.lost) {
+    give_up(fmt::format("the hosts of this job did not come together within {}: {}",
+                        human_seconds(sys::in_seconds(setup_.limits.meet)),
+                        connected_ && !waiting_for_.empty()
+                            ? waiting_for_
+                            : setup_.leader + ", which leads, was not reached"),
+            kSetUpFailed, out);
+    return out;
+  }
+  if (!connected_) return out;
+  if (now - heard_at_ > setup_.limits.lost) {
+    return disconnected(
+        fmt::format("was not heard from for {}", human_seconds(sys::in_seconds(now - heard_at_))),
+        now);
+  }
+  out.push_back(member_action::Send{message::Heartbeat{
+      to_wire(now), echo_, echo_ == 0 ? 0 : microseconds_between(echo_came_, now)}});
+  return out;
+}
+
+}  // namespace trainit::coordination

@@ -1,0 +1,204 @@
+#include "diagnose/verdict.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace trainit::diagnose {
+namespace {
+
+using Pointers = std::vector<const Evidence*>;
+
+Pointers evidence_of(std::span<const HostEnd> ends) {
+  Pointers all;
+  for (const HostEnd& end : ends) {
+    for (const Evidence& evidence : end.evidence) all.push_back(&evidence);
+  }
+  return all;
+}
+
+int exit_code_of(const Evidence& evidence) {
+  return evidence.spawn_error ? evidence.spawn_error->exit_code() : evidence.status.shell_code();
+}
+
+/// The code of the cause. A worker that had printed its error but was ended by our own signal has
+/// none of its own; then it is the code of the worker whose end made us stop the others.
+int code_of(const FirstCause& cause, const Pointers& gathered) {
+  if (!cause.evidence->stopped_by_us) return exit_code_of(*cause.evidence);
+  for (const Evidence* evidence : gathered) {
+    if (!evidence->stopped_by_us && exit_code_of(*evidence) != 0) return exit_code_of(*evidence);
+  }
+  return exit_code_of(*cause.evidence);
+}
+
+/// When the cause showed itself.
+sys::TimePoint moment_of(const FirstCause& cause) {
+  const Evidence& evidence = *cause.evidence;
+  if (cause.kind == CauseClass::kGpuFault) return evidence.gpu_fault->at;
+  return evidence.first_error_at != sys::TimePoint() ? evidence.first_error_at : evidence.exited_at;
+}
+
+/// Whichever of them failed did so because of something that is no worker.
+void excuse_workers(FirstCause& cause) {
+  if (cause.evidence != nullptr)
+    cause.consequences.insert(cause.consequences.begin(), cause.evidence);
+  cause.evidence = cause.rival = nullptr;
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+void name_first_cause(Verdict& verdict) {
+  verdict.lines.push_back("first cause: " + first_line(verdict.failure));
+}
+
+/// Makes the verdict of what is known, in the order of what explains most.
+class Judge {
+ public:
+  Judge(std::span<const HostEnd> ends, std::span<const LostHost> lost, sys::Duration clock_error)
+      : ends_(ends), lost_(lost), gathered_(evidence_of(ends)) {
+    judgement_.cause = decide(gathered_, clock_error);
+  }
+
+  Judgement judge() {
+    if (const HostEnd* end = in_trouble()) {
+      blame_set_up(*end);
+    } else if (const HostEnd* serving = with_lost_store()) {
+      blame_store(*serving);
+    } else if (const LostHost* host = first_lost()) {
+      blame_host(*host);
+    } else if (judgement_.cause.evidence != nullptr) {
+      blame_worker();
+    } else if (!all_well()) {
+      explain_stop();
+    }
+    return std::move(judgement_);
+  }
+
+ private:
+  bool all_well() const {
+    return lost_.empty() && !ends_.empty() &&
+           std::all_of(ends_.begin(), ends_.end(), [](const HostEnd& end) { return end.success; });
+  }
+
+  const HostEnd* in_trouble() const {
+    const auto found = std::find_if(ends_.begin(), ends_.end(),
+                                    [](const HostEnd& end) { return !end.trouble.empty(); });
+    return found == ends_.end() ? nullptr : &*found;
+  }
+
+  /// A store that is gone explains whatever came after it, and every error of communication.
+  const HostEnd* with_lost_store() const {
+    const auto found = std::find_if(ends_.begin(), ends_.end(),
+                                    [](const HostEnd& end) { return end.store.has_value(); });
+    if (found == ends_.end()) return nullptr;
+    if (found->reason == StopReason::kStoreEnded) return &*found;
+    const bool explains = found->reason == StopReason::kWorkerFailed &&
+                          judgement_.cause.evidence != nullptr &&
+                          judgement_.cause.kind == CauseClass::kCommunication;
+    return explains ? &*found : nullptr;
+  }
+
+  /// The same goes for a host.
+  const LostHost* first_lost() const {
+    const auto first = std::min_element(
+        lost_.begin(), lost_.end(),
+        [](const LostHost& one, const LostHost& other) { return one.at < other.at; });
+    if (first == lost_.end()) return nullptr;
+    const FirstCause& cause = judgement_.cause;
+    const bool was_before = cause.evidence != nullptr && cause.kind != CauseClass::kCommunication &&
+                            moment_of(cause) <= first->at;
+    return was_before ? nullptr : &*first;
+  }
+
+  void blame_set_up(const HostEnd& end) {
+    Verdict& verdict = judgement_.verdict;
+    excuse_workers(judgement_.cause);
+    verdict.exit_code = end.trouble_code;
+    verdict.failure = end.host + ": " + end.trouble;
+    name_first_cause(verdict);
+  }
+
+  void blame_store(const HostEnd& end) {
+    Verdict& verdict = judgement_.verdict;
+    excuse_workers(judgement_.cause);
+    verdict.exit_code = 1;
+    verdict.failure =
+        store_text(end.host, *end.store, end.oom_kills, end.stop_at - end.started_at, gathered_);
+    name_first_cause(verdict);
+  }
+
+  void blame_host(const LostHost& host) {
+    Verdict& verdict = judgement_.verdict;
+    excuse_workers(judgement_.cause);
+    verdict.exit_code = 1;
+    verdict.failure = lost_text(host.host, host.how, host.after, gathered_);
+    name_first_cause(verdict);
+    for (const LostHost& other : lost_) {
+      if (&other != &host) verdict.lines.push_back(other.host + ": lost: " + other.how);
+    }
+  }
+
+  void blame_worker() {
+    Verdict& verdict = judgement_.verdict;
+    const FirstCause& cause = judgement_.cause;
+    verdict.exit_code = code_of(cause, gathered_);
+    verdict.cause_rank = cause.evidence->rank;
+    verdict.failure = failure_text(cause);
+    verdict.lines.push_back("first cause: " + summarize(*cause.evidence));
+    if (cause.evidence->error && !cause.evidence->error->frame.empty())
+      verdict.lines.push_back("  " + cause.evidence->error->frame);
+    if (cause.rival != nullptr) {
+      verdict.lines.push_back("  or, as the hosts' clocks leave it open: " +
+                              summarize(*cause.rival));
+    }
+    constexpr std::size_t kMostConsequences = 64;
+    for (const Evidence* consequence : cause.consequences) {
+      if (consequence == cause.rival) continue;
+      if (verdict.lines.size() > kMostConsequences) break;
+      verdict.lines.push_back(describe_consequence(*cause.evidence, *consequence));
+    }
+  }
+
+  /// Nobody failed by himself. The host that was asked to stop speaks, of several the first.
+  void explain_stop() {
+    Verdict& verdict = judgement_.verdict;
+    const HostEnd* first = &ends_.front();
+    for (const HostEnd& end : ends_) {
+      if (end.stop_signal == 0) continue;
+      if (first->stop_signal == 0 || end.stop_at < first->stop_at) first = &end;
+    }
+    const Evidence* worst = worst_after_stop(gathered_, first->stop_signal);
+    verdict.exit_code = worst == nullptr ? 1 : exit_code_of(*worst);
+    verdict.failure =
+        stop_text(first->host, first->stop_signal, first->stop_at - first->started_at, gathered_);
+    verdict.lines.push_back(first_line(verdict.failure));
+  }
+
+  std::span<const HostEnd> ends_;
+  std::span<const LostHost> lost_;
+  Pointers gathered_;
+  Judgement judgement_;
+};
+
+}  // namespace
+
+std::vector<Evidence> most_telling(std::vector<Evidence> gathered, std::size_t most) {
+  if (gathered.size() <= most) return gathered;
+  const FirstCause cause = decide(gathered);
+  Pointers order;
+  if (cause.evidence != nullptr) order.push_back(cause.evidence);
+  order.insert(order.end(), cause.consequences.begin(), cause.consequences.end());
+  for (const Evidence& evidence : gathered) {
+    if (std::find(order.begin(), order.end(), &evidence) == order.end()) order.push_back(&evidence);
+  }
+  std::vector<Evidence> chosen;
+  for (std::size_t index = 0; index < most; ++index) chosen.push_back(*order[index]);
+  return chosen;
+}
+
+Judgement judge(std::span<const HostEnd> ends, std::span<const LostHost> lost,
+                sys::Duration clock_error) {
+  return Judge(ends, lost, clock_error).judge();
+}
+
+}  // namespace trainit::diagnose

@@ -1,0 +1,161 @@
+#include "coordination/door.h"
+
+#include <fmt/core.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "sys/files.h"
+#include "sys/posix.h"
+
+namespace trainit::coordination {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kAcceptsPerTurn = 64;
+
+/// Who have not proved who they are, at once. A host that is turned away comes again.
+constexpr std::size_t kMostGuests = 1024;
+
+/// How long a guest may take to answer.
+constexpr auto kAnswers = 10s;
+
+/// A name and two hashes.
+constexpr std::size_t kMostAnswer = 1024;
+
+/// How long nobody is accepted after the kernel had no descriptor or memory for one.
+constexpr auto kRest = 100ms;
+
+/// What a refused guest gets to read why.
+constexpr auto kReads = 1s;
+
+}  // namespace
+
+Result<std::unique_ptr<Door>> Door::open(sys::EventLoop& loop, Setup setup) {
+  std::unique_ptr<Door> door(new Door(loop, std::move(setup)));
+  for (const sys::UniqueFd& socket : door->setup_.listener.sockets()) {
+    const sys::BorrowedFd fd = socket.borrow();
+    TRAINIT_TRY(
+        loop.watch(fd, EPOLLIN, [self = door.get(), fd](std::uint32_t) { self->accept_from(fd); }));
+  }
+  return door;
+}
+
+Door::~Door() {
+  for (const sys::UniqueFd& socket : setup_.listener.sockets()) loop_.unwatch(socket.borrow());
+  for (const Guest& guest : guests_) loop_.cancel(guest.timer);
+  if (rest_timer_) loop_.cancel(*rest_timer_);
+}
+
+void Door::accept_from(sys::BorrowedFd listening) {
+  for (int accepted = 0; accepted < kAcceptsPerTurn; ++accepted) {
+    sockaddr_storage peer = {};
+    socklen_t size = sizeof peer;
+    sys::UniqueFd socket(posix::accept4(listening.get(), reinterpret_cast<sockaddr*>(&peer), &size,
+                                        SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket) {
+      let_in(std::move(socket), sys::Address::of(peer));
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      return rest();
+    }  // else this one connection was gone before it was accepted
+  }
+}
+
+/// A connection that cannot be accepted stays in the queue, and would keep us awake.
+void Door::rest() {
+  if (rest_timer_) return;
+  complain("room", fmt::format("the control port cannot accept connections now: {}",
+                               sys::errno_text(errno)));
+  const auto change_all = [this](std::uint32_t events) {
+    for (const sys::UniqueFd& socket : setup_.listener.sockets()) {
+      [[maybe_unused]] const Result<void> changed = loop_.change(socket.borrow(), events);
+    }
+  };
+  change_all(0);
+  rest_timer_ = loop_.after(kRest, [this, change_all] {
+    rest_timer_.reset();
+    change_all(EPOLLIN);
+  });
+}
+
+void Door::let_in(sys::UniqueFd socket, const sys::Address& address) {
+  if (!setup_.is_allowed(address)) {
+    return complain("foreign", fmt::format("the control port is closed to {}, which is no host of "
+                                           "this job as far as their names have addresses",
+                                           address.text()));
+  }
+  if (guests_.size() >= kMostGuests) {
+    complain("crowd", fmt::format("more than {} connections to the control port at once have not "
+                                  "said who they are: the oldest are closed",
+                                  kMostGuests));
+    show_out(guests_.begin());
+  }
+  prepare_socket(socket);
+  guests_.push_back(Guest{std::make_unique<Connection>(loop_, std::move(socket)),
+                          HubHandshake(setup_.key, random_nonce()), address});
+  const auto guest = std::prev(guests_.end());
+  guest->connection->limit(kMostAnswer);
+  guest->timer = loop_.after(kAnswers, [this, guest] {
+    complain("silent", fmt::format("{} connected to the control port and did not say who it is",
+                                   guest->address.text()));
+    show_out(guest);
+  });
+  const Result<void> listening = guest->connection->listen(
+      {.received = [this, guest](const Message& message) { hear(guest, message); },
+       .closed = [this, guest](const std::string&) { show_out(guest); }});
+  if (!listening) return show_out(guest);
+  guest->connection->send(guest->handshake.challenge());
+}
+
+void Door::hear(Guests::iterator guest, const Message& message) {
+  if (guest->leaving) return;
+  const auto* answer = std::get_if<message::Answer>(&message);
+  if (answer == nullptr) {
+    complain("odd", fmt::format("{} sent to the control port what is no answer to its challenge",
+                                guest->address.text()));
+    return show_out(guest);
+  }
+  const auto judged = guest->handshake.judge(
+      *answer, [this](std::string_view host) { return index_of(host) >= 0; });
+  if (const auto* refusal = std::get_if<message::Refusal>(&judged)) {
+    complain("refused", fmt::format("{} at {} is turned away from the control port: {}",
+                                    answer->host, guest->address.text(), refusal->why));
+    return refuse(guest, *refusal);
+  }
+  const std::string closed = setup_.why_closed();
+  if (!closed.empty()) return refuse(guest, {closed, true});
+  std::unique_ptr<Connection> connection = std::move(guest->connection);
+  loop_.cancel(guest->timer);
+  guests_.erase(guest);
+  connection->limit(kMostFrame);
+  connection->send(std::get<message::Welcome>(judged));
+  setup_.joined(index_of(answer->host), std::move(connection));
+}
+
+void Door::refuse(Guests::iterator guest, message::Refusal refusal) {
+  guest->leaving = true;
+  guest->connection->send(refusal);
+  loop_.cancel(guest->timer);
+  guest->timer = loop_.after(kReads, [this, guest] { show_out(guest); });
+}
+
+void Door::show_out(Guests::iterator guest) {
+  loop_.cancel(guest->timer);
+  guests_.erase(guest);
+}
+
+int Door::index_of(std::string_view host) const {
+  const auto found = std::find(setup_.hosts.begin(), setup_.hosts.end(), host);
+  return found == setup_.hosts.end() ? -1 : static_cast<int>(found - setup_.hosts.begin());
+}
+
+void Door::complain(const char* kind, const std::string& sentence) {
+  if (complained_.insert(kind).second) setup_.complain(sentence);
+}
+
+}  // namespace trainit::coordination

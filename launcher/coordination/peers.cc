@@ -1,0 +1,335 @@
+#include "coordination/peers.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+
+namespace trainit::coordination {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Names that are looked up at once, each by a socket of its own.
+constexpr std::size_t kMostLookUps = 128;
+constexpr auto kLookUp = 5s;
+/// Until a name that had no address is looked up again.
+constexpr auto kLookUpAgain = 1s;
+
+/// Waiting that is over sooner is not worth a line.
+constexpr auto kPatience = 2s;
+/// How long the leader stays for those that have not gone yet.
+constexpr auto kGoodbye = 2s;
+/// How often the loop wakes up to see whether the launcher was told to stop.
+constexpr auto kGlance = 100ms;
+
+Member::Setup member_setup(const Peers::Setup& setup) {
+  return {.host = setup.hosts[static_cast<std::size_t>(setup.host_rank)],
+          .leader = setup.hosts.front(),
+          .host_rank = setup.host_rank,
+          .report = setup.report,
+          .limits = setup.limits};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Peers>> Peers::open(sys::EventLoop& loop, Setup setup, Say say) {
+  std::unique_ptr<Peers> peers(new Peers(loop, std::move(setup), std::move(say)));
+  TRAINIT_TRY(peers->begin());
+  return peers;
+}
+
+Peers::Peers(sys::EventLoop& loop, Setup setup, Say say)
+    : loop_(loop),
+      setup_(std::move(setup)),
+      say_(std::move(say)),
+      resolver_(loop),
+      member_(member_setup(setup_), sys::Clock::now()),
+      began_at_(sys::Clock::now()) {}
+
+Peers::~Peers() {
+  for (const auto& timer : {beat_timer_, look_up_timer_, goodbye_timer_}) {
+    if (timer) loop_.cancel(*timer);
+  }
+}
+
+Result<void> Peers::begin() {
+  beat_timer_ = loop_.after(setup_.limits.beat, [this] { tick(); });
+  if (setup_.host_rank == 0) return begin_as_leader();
+  begin_as_follower();
+  return {};
+}
+
+Result<void> Peers::begin_as_leader() {
+  const sys::TimePoint now = sys::Clock::now();
+  hub_.emplace(Hub::Setup{setup_.hosts, setup_.common, setup_.limits}, now);
+  members_.resize(setup_.hosts.size());
+  addresses_.resize(setup_.hosts.size());
+  asked_.resize(setup_.hosts.size());
+  door_ = TRAINIT_TRY(Door::open(
+      loop_, {.listener = *setup_.listener,
+              .key = setup_.key,
+              .hosts = setup_.hosts,
+              .is_allowed = [this](const sys::Address& address) { return is_allowed(address); },
+              .why_closed =
+                  [this] {
+                    return hub_->is_open() ? std::string()
+                                           : std::string(
+                                                 "the job has begun already without this host, or "
+                                                 "with another of its name");
+                  },
+              .joined =
+                  [this](int host, std::unique_ptr<Connection> connection) {
+                    member_joined(host, std::move(connection));
+                  },
+              .complain = [this](const std::string& sentence) { say_.warning(sentence); }}));
+  act(hub_->connected(0, now));
+  act(member_.connected(now));
+  look_up_hosts();
+  return {};
+}
+
+void Peers::begin_as_follower() {
+  dialer_ = std::make_unique<Dialer>(
+      loop_, Dialer::Setup{
+                 .leader = setup_.leader,
+                 .port = setup_.control_port,
+                 .key = setup_.key,
+                 .host = setup_.hosts[static_cast<std::size_t>(setup_.host_rank)],
+                 .joined =
+                     [this](std::unique_ptr<Connection> connection, const sys::Address& address) {
+                       hub_joined(std::move(connection), address);
+                     },
+                 .waiting = [this](const std::string& what) { say_waiting(what); },
+                 .refused = [this](const std::string& why) { gave_up_ = Error{why}; }});
+  dialer_->dial();
+}
+
+/// All names at once, as many as that is at a time; those that have no address yet again and again.
+void Peers::look_up_hosts() {
+  if (!setup_.named || !hub_->is_open()) return;
+  bool missing = false;
+  for (std::size_t host = 0; host < setup_.hosts.size(); ++host) {
+    if (!addresses_[host].empty()) continue;
+    missing = true;
+    if (asked_[host] || looking_up_ >= kMostLookUps) continue;
+    asked_[host] = true;
+    ++looking_up_;
+    resolver_.look_up(setup_.hosts[host], kLookUp,
+                      [this, host](const auto& found) { looked_up(host, found); });
+  }
+  if (!missing) return;
+  if (look_up_timer_) loop_.cancel(*look_up_timer_);
+  look_up_timer_ = loop_.after(kLookUpAgain, [this] {
+    look_up_timer_.reset();
+    asked_.assign(asked_.size(), false);
+    look_up_hosts();
+  });
+}
+
+void Peers::looked_up(std::size_t host, const Result<std::vector<sys::Address>>& found) {
+  --looking_up_;
+  if (found) addresses_[host] = *found;
+  if (members_[host] == nullptr)
+    hub_->note(static_cast<int>(host), found ? "not heard from" : "no address yet");
+  look_up_hosts();
+}
+
+bool Peers::is_allowed(const sys::Address& address) const {
+  if (!setup_.named || address.is_loopback()) return true;
+  return std::any_of(addresses_.begin(), addresses_.end(), [&](const auto& of_host) {
+    return std::find(of_host.begin(), of_host.end(), address) != of_host.end();
+  });
+}
+
+std::vector<sys::Address> Peers::addresses() const {
+  std::vector<sys::Address> all;
+  for (const auto& of_host : addresses_) all.insert(all.end(), of_host.begin(), of_host.end());
+  if (leader_address_) all.push_back(*leader_address_);
+  return all;
+}
+
+void Peers::member_joined(int host, std::unique_ptr<Connection> connection) {
+  const auto index = static_cast<std::size_t>(host);
+  if (host == 0) return;  // that is this host itself
+  const sys::TimePoint now = sys::Clock::now();
+  if (members_[index] != nullptr) {
+    closed_.push_back(std::move(members_[index]));
+    act(hub_->disconnected(host, "came anew", now));
+  }
+  members_[index] = std::move(connection);
+  const Result<void> listening =
+      members_[index]->listen({.received =
+                                   [this, host](const Message& message) {
+                                     act(hub_->received(host, message, sys::Clock::now()));
+                                   },
+                               .closed =
+                                   [this, host, index](const std::string& how) {
+                                     closed_.push_back(std::move(members_[index]));
+                                     act(hub_->disconnected(host, how, sys::Clock::now()));
+                                   }});
+  if (!listening) return members_[index].reset();
+  act(hub_->connected(host, now));
+}
+
+void Peers::hub_joined(std::unique_ptr<Connection> connection, const sys::Address& address) {
+  leader_address_ = address;
+  to_hub_ = std::move(connection);
+  const Result<void> listening = to_hub_->listen(
+      {.received =
+           [this](const Message& message) { act(member_.received(message, sys::Clock::now())); },
+       .closed =
+           [this](const std::string& how) {
+             closed_.push_back(std::move(to_hub_));
+             act(member_.disconnected(how, sys::Clock::now()));
+             if (!agreement_ && !gave_up_) dialer_->dial();
+           }});
+  if (!listening) {
+    gave_up_ = listening.error();
+    return;
+  }
+  act(member_.connected(sys::Clock::now()));
+}
+
+/// Not a regular timer: who wakes up late has to see that it is late.
+void Peers::tick() {
+  const sys::TimePoint now = sys::Clock::now();
+  beat_timer_ = loop_.after(setup_.limits.beat, [this] { tick(); });
+  closed_.clear();
+  if (hub_) act(hub_->tick(now));
+  act(member_.tick(now));
+}
+
+void Peers::act(Member::Actions actions) {
+  for (MemberAction& action : actions) {
+    work_.push_back([this, action = std::move(action)] {
+      std::visit([this](const auto& what) { perform(what); }, action);
+    });
+  }
+  work();
+}
+
+void Peers::act(Hub::Actions actions) {
+  for (HubAction& action : actions) {
+    work_.push_back([this, action = std::move(action)] {
+      std::visit([this](const auto& what) { perform(what); }, action);
+    });
+  }
+  work();
+}
+
+void Peers::work() {
+  if (std::exchange(working_, true)) return;
+  while (!work_.empty()) {
+    const auto next = std::move(work_.front());
+    work_.pop_front();
+    next();
+  }
+  working_ = false;
+}
+
+void Peers::perform(const member_action::Send& action) {
+  if (hub_) return act(hub_->received(0, action.message, sys::Clock::now()));
+  if (to_hub_ != nullptr) to_hub_->send(action.message);
+}
+
+void Peers::perform(const member_action::Begin& action) {
+  agreement_ = action.agreement;
+  // The address at which the leader was reached needs no other look-up.
+  if (leader_address_) {
+    for (environment::Endpoint* endpoint :
+         {&agreement_->store, &agreement_->jax, &agreement_->nccl}) {
+      if (endpoint->port != 0) endpoint->address = leader_address_->text();
+    }
+  }
+  if (waited_) {
+    say_.info(fmt::format("all {} hosts are there after {}", setup_.hosts.size(),
+                          human_seconds(sys::in_seconds(sys::Clock::now() - began_at_))));
+  }
+}
+
+void Peers::perform(const member_action::Wait& action) { say_waiting(action.text); }
+
+void Peers::say_waiting(const std::string& for_what) { waiting_for_ = for_what; }
+
+void Peers::perform(const member_action::GiveUp& action) { gave_up_ = action.error; }
+
+void Peers::perform(const member_action::StopWorkers& action) {
+  stop_ = action.why;
+  if (on_stop_) on_stop_(*stop_);
+}
+
+void Peers::perform(const member_action::Conclude& action) { verdict_ = action.verdict; }
+
+void Peers::perform(const hub_action::Send& action) {
+  if (action.host == 0) return act(member_.received(action.message, sys::Clock::now()));
+  const auto& connection = members_[static_cast<std::size_t>(action.host)];
+  if (connection != nullptr) connection->send(action.message);
+}
+
+void Peers::perform(const hub_action::Disconnect& action) {
+  if (action.host == 0) return;
+  closed_.push_back(std::move(members_[static_cast<std::size_t>(action.host)]));
+}
+
+void Peers::perform(const hub_action::Tell& action) {
+  if (action.kind == hub_action::Tell::Kind::kWarning) return say_.warning(action.text);
+  say_.info(action.text);
+}
+
+/// Who closes a connection in which something came that it has not read may take back what it said
+/// last: so the others close first.
+void Peers::perform(const hub_action::Finish&) {
+  goodbye_timer_ = loop_.after(kGoodbye, [this] { goodbye_timer_.reset(); });
+}
+
+bool Peers::done() const {
+  if (!verdict_ && !gave_up_) return false;
+  if (!hub_ || !goodbye_timer_) return !hub_ || hub_->finished();
+  return std::all_of(members_.begin(), members_.end(),
+                     [](const auto& connection) { return connection == nullptr; });
+}
+
+Result<environment::Agreement> Peers::meet(
+    const std::function<std::optional<Error>()>& interrupted) {
+  std::optional<Error> stopped;
+  while (!agreement_ && !gave_up_) {
+    if (!stopped && (stopped = interrupted())) {
+      message::Ended end;
+      end.end.trouble = stopped->message;
+      end.end.trouble_code = stopped->exit_code;
+      act(member_.ended(end, sys::Clock::now()));
+      break;
+    }
+    const sys::TimePoint now = sys::Clock::now();
+    if (!waiting_for_.empty() && now - began_at_ > kPatience) {
+      waited_ = true;
+      say_.info("waiting for " + std::exchange(waiting_for_, {}));
+    }
+    const auto glance = loop_.after(kGlance, [] {});
+    loop_.run_once();
+    loop_.cancel(glance);
+  }
+  if (stopped) return tl::unexpected(*stopped);
+  if (agreement_) return *agreement_;
+  // The leader knows why, and the others should hear it.
+  while (hub_ && !done()) loop_.run_once();
+  return tl::unexpected(*gave_up_);
+}
+
+void Peers::on_stop(std::function<void(const message::Stop& why)> stop) {
+  on_stop_ = std::move(stop);
+  if (stop_) on_stop_(*stop_);
+}
+
+void Peers::stop_began(StopReason reason, int signal, const std::string& text) {
+  act(member_.stop_began(reason, signal, text, sys::Clock::now()));
+}
+
+void Peers::ended(message::Ended end) { act(member_.ended(end, sys::Clock::now())); }
+
+void Peers::hurry() { act(member_.hurry(sys::Clock::now())); }
+
+}  // namespace trainit::coordination

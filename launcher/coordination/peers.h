@@ -1,0 +1,126 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coordination/dialer.h"
+#include "coordination/door.h"
+#include "coordination/hub.h"
+#include "coordination/member.h"
+#include "sys/listener.h"
+#include "sys/resolver.h"
+
+namespace trainit::coordination {
+
+/// The other hosts of the job, as the launcher of one sees them: carries out what its member and,
+/// on the leader, the hub decide.
+class Peers {
+ public:
+  struct Setup {
+    std::vector<std::string> hosts;  ///< in rank order; the first leads
+    int host_rank = 0;
+    std::string leader;      ///< where to find it: its name, or an address
+    bool named = true;       ///< the hosts' names can be looked up, and only they are let in
+    message::Report report;  ///< of this host
+    JobKey key;
+    int control_port = 0;
+    Limits limits;
+    /// On the leader: what all will agree on, and where to listen.
+    environment::Agreement common;
+    const sys::Listener* listener = nullptr;  ///< outlives this
+  };
+  /// For the log.
+  struct Say {
+    std::function<void(const std::string&sentence)> info, warning;
+  };
+
+  /// Begins to look for the others. `loop` outlives this. Error: the kernel refuses what is needed.
+  static Result<std::unique_ptr<Peers>> open(sys::EventLoop& loop, Setup setup, Say say);
+  ~Peers();
+  Peers(const Peers&) = delete;
+  Peers& operator=(const Peers&) = delete;
+
+  /// Runs the loop until all hosts are there. `interrupted` is asked again and again; what it
+  /// returns is told to the others and comes back. Error: why the hosts do not begin.
+  Result<environment::Agreement> meet(const std::function<std::optional<Error>()>& interrupted);
+  /// The addresses of all hosts, as far as they are known: of the leader alone on the others.
+  std::vector<sys::Address> addresses() const;
+
+  /// From now on `stop` is called once when the workers of this host are to stop because of
+  /// another; at once, if that has come already.
+  void on_stop(std::function<void(const message::Stop& why)> stop);
+  void stop_began(StopReason reason, int signal, const std::string& text);
+  void ended(message::Ended end);
+  /// What is to be reported; nothing: it is not known yet.
+  const std::optional<diagnose::Verdict>& verdict() const { return verdict_; }
+  /// Makes do with what is known here, because there is no time left.
+  void hurry();
+  /// Whether nobody needs this host any more.
+  bool done() const;
+
+ private:
+  Peers(sys::EventLoop& loop, Setup setup, Say say);
+  Result<void> begin();
+  Result<void> begin_as_leader();
+  void begin_as_follower();
+  bool leads() const { return hub_.has_value(); }
+  void look_up_hosts();
+  void looked_up(std::size_t host, const Result<std::vector<sys::Address>>& found);
+  bool is_allowed(const sys::Address& address) const;
+  void member_joined(int host, std::unique_ptr<Connection> connection);
+  void hub_joined(std::unique_ptr<Connection> connection, const sys::Address& address);
+  void tick();
+
+  void act(Member::Actions actions);
+  void act(Hub::Actions actions);
+  void work();
+  void perform(const member_action::Send& action);
+  void perform(const member_action::Begin& action);
+  void perform(const member_action::Wait& action);
+  void perform(const member_action::GiveUp& action);
+  void perform(const member_action::StopWorkers& action);
+  void perform(const member_action::Conclude& action);
+  void perform(const hub_action::Send& action);
+  void perform(const hub_action::Disconnect& action);
+  void perform(const hub_action::Tell& action);
+  void perform(const hub_action::Finish&);
+  void say_waiting(const std::string& for_what);
+
+  sys::EventLoop& loop_;
+  Setup setup_;
+  Say say_;
+  sys::Resolver resolver_;
+  Member member_;
+  std::unique_ptr<Dialer> dialer_;
+  std::unique_ptr<Connection> to_hub_;
+
+  // On the leader.
+  std::optional<Hub> hub_;
+  std::unique_ptr<Door> door_;
+  std::vector<std::unique_ptr<Connection>> members_;  ///< by host rank; none of our own
+  std::vector<std::vector<sys::Address>> addresses_;  ///< too
+  std::vector<bool> asked_;                           ///< whose name is being looked up
+  std::size_t looking_up_ = 0;
+
+  // What is decided may lead to more of it: that waits here, in order.
+  std::deque<std::function<void()>> work_;
+  bool working_ = false;
+
+  std::optional<sys::EventLoop::TimerId> beat_timer_, look_up_timer_, goodbye_timer_;
+  std::vector<std::unique_ptr<Connection>> closed_;  ///< until nobody is in them
+  sys::TimePoint began_at_;
+  std::string waiting_for_;
+  bool waited_ = false;
+  std::optional<environment::Agreement> agreement_;
+  std::optional<sys::Address> leader_address_;
+  std::optional<Error> gave_up_;
+  std::optional<message::Stop> stop_;
+  std::function<void(const message::Stop& why)> on_stop_;
+  std::optional<diagnose::Verdict> verdict_;
+};
+
+}  // namespace trainit::coordination

@@ -1,6 +1,7 @@
 // The options as data: each row says what an option is called, and which field it fills.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
@@ -124,6 +125,30 @@ Result<void> set_port(int& field, std::string_view text) {
   if (!number || *number < 0 || *number > 65535)
     return fail("expected a port from 1 to 65535, or 0 for a free one");
   field = *number;
+  return {};
+}
+
+Result<void> set_control_port(int& field, std::string_view text) {
+  const auto number = parse_number<int>(text);
+  if (!number || *number < 1 || *number > 65535)
+    return fail("expected a port from 1 to 65535, the same on all hosts");
+  field = *number;
+  return {};
+}
+
+Result<void> set_count(int& field, std::string_view text, int least) {
+  const auto number = parse_number<int>(text);
+  if (!number || *number < least)
+    return fail(fmt::format("expected a whole number from {} on", least));
+  field = *number;
+  return {};
+}
+
+Result<void> set_platform(std::string& field, std::string_view text) {
+  const std::vector<std::string> names = cluster::platform_names();
+  if (text != "auto" && std::find(names.begin(), names.end(), text) == names.end())
+    return fail("expected one of auto, " + join(names, ", "));
+  field = text == "auto" ? "" : text;
   return {};
 }
 
@@ -259,6 +284,29 @@ constexpr OptionRow kTable[] = {
     {"late-after", "DURATION", "Rendezvous", "60 s",
      "From when the log names workers that have not reached init_process_group; 0: never",
      [](Options& o, Text text) { return set_duration(o.late_after, text); }},
+    {"platform", "auto|sagemaker|none", "Hosts", "auto", "Who says which hosts take part",
+     [](Options& o, Text text) { return set_platform(o.cluster.platform, text); }},
+    {"nnodes", "N", "Hosts", "", "So many hosts take part; with --node-rank and --leader",
+     [](Options& o, Text text) { return set_count(o.cluster.nodes, text, 1); }},
+    {"node-rank", "RANK", "Hosts", "", "This host's place among them, from 0; 0 leads",
+     [](Options& o, Text text) { return set_count(o.cluster.node_rank, text, 0); }},
+    {"leader", "HOST", "Hosts", "the first of the hosts, by number",
+     "The host that leads and has rank 0; with --nnodes its name or address",
+     [](Options& o, Text text) { return set_text(o.cluster.leader, text); }},
+    {"control-port", "PORT", "Hosts", "29400",
+     "Where the leader's trainit listens for those of the other hosts",
+     [](Options& o, Text text) { return set_control_port(o.control_port, text); }},
+    {"meet-timeout", "DURATION", "Hosts", "15 min", "How long hosts wait until all are there",
+     [](Options& o, Text text) { return set_duration(o.meet_timeout, text); }},
+    {"job-key-file", "PATH", "Hosts", "",
+     "A secret of the job, the same on all hosts, that keeps others out; or TRAINIT_JOB_KEY",
+     [](Options& o, Text text) { return set_text(o.job_key_file, text); }},
+    {"host-outcome", "", "Hosts", "false",
+     "Report how this host's workers ended, whatever the others did",
+     [](Options& o, Text text) { return set_switch(o.host_outcome, text); }},
+    {"alone", "", "Hosts", "false",
+     "The hosts of this job do not meet; each runs its part for itself, with a store of rank 0",
+     [](Options& o, Text text) { return set_switch(o.alone, text); }},
     {"stop-budget", "DURATION", "Stop",
      "120 s on SageMaker; 30 s on Kubernetes, Batch, Slurm; else 10 s",
      "From a stop signal until everything has ended",

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "cluster/platforms.h"
 #include "environment/host_environment.h"
 #include "sys/address.h"
 
@@ -47,6 +48,13 @@ struct Options {
   int master_port = 0;                         ///< 0: a free one
   bool nccl_comm_id = false;
   std::chrono::milliseconds late_after{60'000};  ///< from when workers that have not come are told
+  // hosts
+  cluster::Choice cluster;
+  bool alone = false;        ///< the hosts do not meet
+  int control_port = 29400;  ///< the leader's, for the other hosts' launchers
+  std::chrono::milliseconds meet_timeout{15 * 60'000};
+  std::string job_key_file;
+  bool host_outcome = false;  ///< report this host's own end instead of the job's
   // stop
   std::optional<std::chrono::milliseconds> stop_budget;  ///< unset: by platform
   std::chrono::milliseconds failure_grace{20'000};

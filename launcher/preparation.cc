@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "hardware/describe.h"
 #include "store_access.h"
+#include "sys/interface.h"
 
 namespace trainit {
 namespace {
@@ -36,6 +37,15 @@ std::string describe_inputs(const JobContext& context) {
   return fmt::format("channels: {} · hyperparameters: {}",
                      channels.empty() ? "none" : join(channels, ", "),
                      hyperparameters.empty() ? "none" : join(hyperparameters, " "));
+}
+
+/// "3 hosts, by resourceconfig.json: algo-1 leads, this is rank 1"
+std::string describe_cluster(const cluster::Found& found) {
+  const Cluster& cluster = found.cluster;
+  std::string text =
+      fmt::format("{} hosts, by {}: {} leads", cluster.host_count(), found.by, cluster.leader);
+  if (cluster.host_rank < 0) return text + ", and this host takes no part in what they do together";
+  return text + fmt::format(", this is host {} of them, from 0", cluster.host_rank);
 }
 
 void warn_of_hardware(const Hardware& hardware, const std::string& instance_type,
@@ -70,42 +80,81 @@ Result<int> meeting_port(int wanted, bool for_workers, Preparation& preparation)
   return number;
 }
 
+/// A port that all hosts are told, or that nobody but us may have, is said with what to do about
+/// it.
+Result<sys::Listener> listen_at(const std::vector<sys::Address>& addresses, int port,
+                                const char* remedy) {
+  auto listener = sys::Listener::open(addresses, port);
+  if (!listener) return fail(fmt::format("{}: {}", listener.error().message, remedy));
+  return listener;
+}
+
+/// Whether the hosts of this job are to meet. In SageMaker Studio's local mode its toolkit does not
+/// wait for them either.
+bool hosts_meet(const JobContext& context, const Cluster& cluster) {
+  if (cluster.host_count() <= 1 || cluster.host_rank < 0 || context.options.alone) return false;
+  return !equals_ignoring_case(context.inherited.get_or("SM_STUDIO_LOCAL_MODE", ""), "true");
+}
+
 /// Our own store listens from here on: whoever comes early waits in the kernel's queue.
 Result<void> open_store(const Options& options, Preparation& preparation) {
-  auto listener = sys::Listener::open(store_addresses(options), options.master_port);
-  if (!listener) {
-    return fail(fmt::format("{}: choose another with --master-port, or 0 for a free one",
-                            listener.error().message));
-  }
-  preparation.store = std::move(*listener);
+  const bool for_hosts = preparation.together && options.store_allow.empty();
+  preparation.store = TRAINIT_TRY(listen_at(
+      for_hosts ? addresses_for_hosts(preparation.cluster.interface) : store_addresses(options),
+      options.master_port, "choose another with --master-port, or 0 for a free one"));
   return {};
+}
+
+/// Where workers meet, as this host knows or guesses it.
+Result<void> make_endpoints(const JobContext& context, bool for_workers, Preparation& preparation,
+                            environment::Agreement& agreement) {
+  const Options& options = context.options;
+  // What the leader keeps, the others are told when all have met.
+  const bool keeps = for_workers && (!preparation.together || preparation.cluster.host_rank == 0);
+  const bool serves = agreement.launcher_serves_store;
+  if (serves && keeps) {
+    TRAINIT_TRY(open_store(options, preparation));
+    agreement.store.port = preparation.store->port();
+  } else if (!serves || !for_workers) {
+    agreement.store.port = TRAINIT_TRY(meeting_port(options.master_port, keeps, preparation));
+  }
+  agreement.jax.port = TRAINIT_TRY(meeting_port(0, keeps, preparation));
+  // A port is kept only where its number will be told.
+  if (options.nccl_comm_id && !context.inherited.has("NCCL_COMM_ID")) {
+    agreement.nccl.address = agreement.store.address;
+    agreement.nccl.port = TRAINIT_TRY(meeting_port(0, keeps, preparation));
+  }
+  return {};
+}
+
+/// The address at which the other hosts find the leader: that of the interface between them.
+std::string own_address(const Cluster& cluster) {
+  const auto addresses = sys::addresses_of_interface(cluster.interface);
+  return addresses.empty() ? cluster.leader : addresses.front().text();
 }
 
 /// What is known of the ranks before the hosts have met.
 Result<void> make_agreement(const JobContext& context, bool for_workers, Preparation& preparation) {
   const Cluster& cluster = preparation.cluster;
+  preparation.together = hosts_meet(context, cluster);
   const bool with_others = preparation.ranks && cluster.host_rank >= 0 && cluster.host_count() > 1;
-  const std::string address = with_others ? cluster.leader : "127.0.0.1";
-  environment::Endpoint store{address, 0}, jax{address, 0};
-  const bool serves = preparation.ranks && !with_others && !context.options.worker_store;
-  if (serves && for_workers) {
-    TRAINIT_TRY(open_store(context.options, preparation));
-    store.port = preparation.store->port();
-  } else if (preparation.ranks) {
-    store.port = TRAINIT_TRY(meeting_port(context.options.master_port, for_workers, preparation));
-  }
-  if (preparation.ranks) {
-    jax.port = TRAINIT_TRY(meeting_port(0, for_workers, preparation));
-  }
-  preparation.agreement = environment::Agreement::alike(
+  const std::string address = !with_others ? "127.0.0.1"
+                              : preparation.together && cluster.host_rank == 0 && for_workers
+                                  ? own_address(cluster)
+                                  : cluster.leader;
+  environment::Agreement agreement = environment::Agreement::alike(
       with_others ? cluster.host_rank : 0, with_others ? cluster.host_count() : 1,
-      preparation.workers, store, jax, context.job.name.empty() ? "none" : context.job.name);
-  // A port is kept only where its number will be told.
-  if (preparation.ranks && context.options.nccl_comm_id && !context.inherited.has("NCCL_COMM_ID")) {
-    const int port = TRAINIT_TRY(meeting_port(0, for_workers, preparation));
-    preparation.agreement.nccl = {address, port};
+      preparation.workers, {address, 0}, {address, 0},
+      context.job.name.empty() ? "none" : context.job.name);
+  agreement.launcher_serves_store =
+      preparation.ranks && !context.options.worker_store && (!with_others || preparation.together);
+  if (preparation.ranks) TRAINIT_TRY(make_endpoints(context, for_workers, preparation, agreement));
+  preparation.agreement = std::move(agreement);
+  if (preparation.together && for_workers && cluster.host_rank == 0) {
+    preparation.control =
+        TRAINIT_TRY(listen_at(addresses_for_hosts(cluster.interface), context.options.control_port,
+                              "choose another with --control-port, the same on all hosts"));
   }
-  preparation.agreement.launcher_serves_store = serves;
   return {};
 }
 
@@ -183,7 +232,10 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
   log.info("{}", describe_inputs(context));
   preparation.command = TRAINIT_TRY(job_command(line, context, log, need_command));
   for (const std::string& warning : preparation.command.warnings) log.warning("{}", warning);
-  preparation.cluster = Cluster::of(job.resources, job.hyperparameters);
+  const cluster::Found found =
+      TRAINIT_TRY(cluster::find_cluster({.job = job, .choice = context.options.cluster}));
+  preparation.cluster = found.cluster;
+  if (found.cluster.host_count() > 1) log.info("{}", describe_cluster(found));
   preparation.workers =
       TRAINIT_TRY(worker_count(context.options, preparation.hardware, preparation.command));
   preparation.ranks = wants_ranks(context.options, preparation.command, preparation.workers);
@@ -197,15 +249,6 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
         name);
   }
   return preparation;
-}
-
-Result<void> check_hosts(const Preparation& preparation) {
-  if (preparation.agreement.host_count <= 1) return {};
-  return fail(
-      fmt::format("this job's workers are to form one group over {} hosts ({}), and this trainit "
-                  "runs a group on one host: use one host, or --rank-env never for independent "
-                  "workers on each",
-                  preparation.agreement.host_count, join(preparation.cluster.hosts, ", ")));
 }
 
 PlanInput plan_input(const JobContext& context, const Preparation& preparation) {

@@ -53,6 +53,9 @@ struct Preparation {
   environment::Agreement agreement;      ///< of several hosts: with each like this one
   std::vector<sys::ReservedPort> ports;  ///< held for workers that meet, as long as this lives
   std::optional<sys::Listener> store;    ///< where our store listens; nothing: rank 0 serves one
+  bool together = false;  ///< the hosts are to meet; until then the agreement is what the leader
+                          ///< brings, or on the others a guess
+  std::optional<sys::Listener> control;  ///< where the leader listens for the others
 };
 
 /// `need_command`: workers are to be started, so it is an error when there is nothing to run, and
@@ -64,10 +67,6 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
 /// command without words.
 Result<Command> job_command(const CommandLine& line, const JobContext& context, const Logger& log,
                             bool need_command);
-
-/// Error: what was prepared can be shown, but not be started, because its group of workers spans
-/// several hosts.
-Result<void> check_hosts(const Preparation& preparation);
 
 /// The plan's view of it all.
 PlanInput plan_input(const JobContext& context, const Preparation& preparation);

@@ -26,6 +26,7 @@
 #include "supervise/supervisor.h"
 #include "sys/files.h"
 #include "sys/users.h"
+#include "together.h"
 #include "trainit/outcome.h"
 
 namespace trainit::commands {
@@ -72,9 +73,10 @@ void log_plan(const JobContext& context, const LaunchPlan& plan, const Preparati
   const std::size_t count = plan.workers.size();
   const std::string command = join(context.secrets.mask_arguments(plan.workers[0].argv), " ");
   if (preparation.ranks) {
+    const int first = plan.workers[0].rank, last = plan.workers.back().rank;
     log.info("{} worker{}, rank{} of {}: {}", count, count == 1 ? "" : "s",
-             count == 1 ? " 0" : fmt::format("s 0–{}", count - 1), preparation.agreement.world_size,
-             command);
+             count == 1 ? fmt::format(" {}", first) : fmt::format("s {}–{}", first, last),
+             preparation.agreement.world_size, command);
   } else {
     log.info("{} worker{}: {}", count, count == 1 ? "" : "s", command);
   }
@@ -105,10 +107,12 @@ void warn_of_empty_model(const Paths& paths, const Logger& log) {
 
 /// The store that the workers meet at, when we are to serve it.
 std::unique_ptr<supervise::StoreProcess> store_of(const Options& options,
-                                                  const Preparation& preparation) {
+                                                  const Preparation& preparation,
+                                                  const coordination::Peers* peers) {
   if (!preparation.store) return nullptr;
+  const auto hosts = peers == nullptr ? std::vector<sys::Address>() : peers->addresses();
   return std::make_unique<supervise::StoreProcess>(supervise::StoreProcess::Setup{
-      *preparation.store, preparation.agreement.world_size, served_by_store(options)});
+      *preparation.store, preparation.agreement.world_size, served_by_store(options, hosts)});
 }
 
 /// Who watches the GPUs' health while the workers run. Only the driver itself can tell of it, so
@@ -171,26 +175,21 @@ class Train {
       : line_(line), inheritance_(std::move(inheritance)), context_(context), log_(log) {}
 
   Result<int> run() {
-    const bool markers = TRAINIT_TRY(prepare_places(context_.job, log_));
+    markers_ = TRAINIT_TRY(prepare_places(context_.job, log_));
     TRAINIT_TRY(prepare_log_directories(context_.options));
-    const Preparation preparation = TRAINIT_TRY(prepare(line_, context_, log_, true));
-    TRAINIT_TRY(check_hosts(preparation));
-    const auto user = TRAINIT_TRY(find_worker_user(context_));
-    const ErrorDirectory errors(context_.inherited, user);
-    if (errors.path().empty()) {
-      log_.warning(
-          "no directory for error files can be made in TMPDIR, /tmp or /dev/shm: "
-          "TORCHELASTIC_ERROR_FILE is not set");
-    }
-    PlanInput input = plan_input(context_, preparation);
-    input.user = user;
-    input.terminal = has_terminal();
-    input.error_directory = errors.path();
-    const LaunchPlan plan = TRAINIT_TRY(make_plan(input));
-    log_plan(context_, plan, preparation, log_);
+    Preparation preparation = TRAINIT_TRY(prepare(line_, context_, log_, true));
+    user_ = TRAINIT_TRY(find_worker_user(context_));
     TRAINIT_TRY(look_first(preparation));
     if (const auto stopped = stopped_early(context_.options)) return tl::unexpected(*stopped);
-    return supervise(plan, preparation, errors, markers);
+    loop_ = TRAINIT_TRY(sys::EventLoop::create());
+    if (!preparation.together) return run_workers(preparation);
+    peers_ = TRAINIT_TRY(open_peers(*loop_, context_, preparation, log_));
+    const auto agreement =
+        TRAINIT_TRY(peers_->meet([this] { return stopped_early(context_.options); }));
+    if (preparation.ranks) preparation.agreement = agreement;
+    Result<int> code = run_workers(preparation);
+    if (!code) tell_trouble(code.error());
+    return code;
   }
 
   /// What --preflight saw; nothing: it was off, or the job failed before it.
@@ -207,19 +206,91 @@ class Train {
     return judge_preflight(*preflight_, log_);
   }
 
+  /// Plans, and goes through with it. Error: no worker was started.
+  Result<int> run_workers(const Preparation& preparation) {
+    const ErrorDirectory errors(context_.inherited, user_);
+    if (errors.path().empty()) {
+      log_.warning(
+          "no directory for error files can be made in TMPDIR, /tmp or /dev/shm: "
+          "TORCHELASTIC_ERROR_FILE is not set");
+    }
+    PlanInput input = plan_input(context_, preparation);
+    input.user = user_;
+    input.terminal = has_terminal();
+    input.error_directory = errors.path();
+    const LaunchPlan plan = TRAINIT_TRY(make_plan(input));
+    log_plan(context_, plan, preparation, log_);
+    if (const auto stopped = stopped_early(context_.options)) return tl::unexpected(*stopped);
+    return supervise(plan, preparation, errors);
+  }
+
+  /// The other hosts are not to wait for this one.
+  void tell_trouble(const Error& error) {
+    coordination::message::Ended end;
+    end.end.trouble = log_.masked(error.message);
+    end.end.trouble_code = error.exit_code;
+    peers_->ended(std::move(end));
+    while (!peers_->done()) loop_->run_once();
+  }
+
+  supervise::Supervisor::Peers peers_of_supervisor() {
+    if (peers_ == nullptr) return {};
+    return {.tell = [this](diagnose::StopReason reason, int signal,
+                           const std::string& text) { peers_->stop_began(reason, signal, text); },
+            .hurry = [this] { peers_->hurry(); },
+            .lost_store =
+                [this](const sys::ExitStatus& status) {
+                  own_.store = status;
+                  own_.success = false;
+                  own_.reason = diagnose::StopReason::kStoreEnded;
+                  own_.stop_at = sys::Clock::now();
+                  peers_->stop_began(own_.reason, 0,
+                                     "the rendezvous store " + sys::describe(status));
+                  peers_->ended({own_, {}});
+                }};
+  }
+
+  void stop_for_peers(const coordination::message::Stop& why, supervise::Supervisor& supervisor) {
+    const bool lost = why.reason == diagnose::StopReason::kHostLost;
+    if (why.reason == diagnose::StopReason::kPlatform) {
+      log_.info("{} was asked to stop with {}: stopping the workers here too", why.host,
+                sys::signal_name(why.signal));
+    } else {
+      log_.info("{}{} {}: stopping the workers here too", why.host, lost ? " is lost: it" : ":",
+                why.text);
+    }
+    supervisor.stop_for_peers(why.reason, why.signal);
+  }
+
+  /// What all hosts report, when their parts are over.
+  diagnose::Judgement agree_on_end(supervise::Supervisor& supervisor) {
+    if (peers_ == nullptr) return diagnose::judge({&own_, 1});
+    peers_->ended({own_, model_files(context_.job.paths)});
+    if (!peers_->verdict()) log_.info("waiting for the other hosts' end");
+    supervisor.attend_peers([this] { return peers_->done(); });
+    if (context_.options.host_outcome) return diagnose::judge({&own_, 1});
+    return judgement_of(*peers_->verdict(), own_);
+  }
+
   Result<int> supervise(const LaunchPlan& plan, const Preparation& preparation,
-                        const ErrorDirectory& errors, bool markers) {
-    sys::EventLoop loop = TRAINIT_TRY(sys::EventLoop::create());
+                        const ErrorDirectory& errors) {
+    sys::EventLoop& loop = *loop_;
+    const bool markers = markers_;
     report::RunRecord record = open_record(context_, log_);
     record_start(context_, record);
     if (preflight_) record_check(*preflight_, record);
     record_plan(context_, plan, record);
     logs::Relay relay(loop, static_cast<int>(plan.workers.size()), relay_options(context_, plan));
     std::optional<RelayedLog> relayed(std::in_place, log_, relay);
-    const auto store = store_of(context_.options, preparation);
+    const auto store = store_of(context_.options, preparation, peers_.get());
     const auto gpu_watch = gpu_watch_of(context_, preparation, record, log_);
-    supervise::Supervisor supervisor(
-        plan, {loop, inheritance_, relay, record, log_, store.get(), gpu_watch.get()});
+    supervise::Supervisor supervisor(plan, {loop, inheritance_, relay, record, log_, store.get(),
+                                            gpu_watch.get(), peers_of_supervisor()});
+    if (peers_ != nullptr) {
+      peers_->on_stop([this, &supervisor](const coordination::message::Stop& why) {
+        stop_for_peers(why, supervisor);
+      });
+    }
     const Result<supervise::JobEnd> end = supervisor.run();
     int code = kSetUpFailed;
     if (end) {
@@ -233,10 +304,10 @@ class Train {
                                   supervisor.oom_kills(),
                                   supervisor.stuck(),
                                   errors,
-                                  store ? &supervisor.rendezvous() : nullptr,
+                                  store && peers_ == nullptr ? &supervisor.rendezvous() : nullptr,
                                   gpu_watch.get()};
-      const diagnose::HostEnd own = host_end(input);
-      const Conclusion conclusion = conclude(input, own, diagnose::judge({&own, 1}));
+      own_ = host_end(input);
+      const Conclusion conclusion = conclude(input, own_, agree_on_end(supervisor));
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       const Verdict verdict = leave_marker(conclusion, context_.job.paths, markers, log_);
@@ -259,6 +330,11 @@ class Train {
   const JobContext& context_;
   Logger& log_;
   std::optional<check::Report> preflight_;
+  bool markers_ = false;
+  std::optional<sys::Credentials> user_;
+  std::optional<sys::EventLoop> loop_;
+  std::unique_ptr<coordination::Peers> peers_;  ///< null: this host is alone
+  diagnose::HostEnd own_;                       ///< how this host's part ended
 };
 
 }  // namespace

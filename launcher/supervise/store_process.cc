@@ -134,7 +134,8 @@ void StoreProcess::end() {
 
 void StoreProcess::retire() {
   end();
-  for (const sys::UniqueFd& socket : setup_.listener.sockets()) posix::shutdown(socket.get(), SHUT_RDWR);
+  for (const sys::UniqueFd& socket : setup_.listener.sockets())
+    posix::shutdown(socket.get(), SHUT_RDWR);
 }
 
 void StoreProcess::forget() {

@@ -119,7 +119,7 @@ Result<JobEnd> Supervisor::run() {
   started_at_ = sys::Clock::now();
   post(event::Agreed{});
   handle_events();
-  if (parts_.store != nullptr && plan_.workers.size() > 1 && plan_.late_after.count() > 0)
+  if (senses_rendezvous() && plan_.workers.size() > 1 && plan_.late_after.count() > 0)
     late_timer_ = parts_.loop.after(plan_.late_after, [this] { look_for_late_workers(); });
   parts_.inheritance.descriptors.clear();
   [[maybe_unused]] const int moved =
@@ -132,14 +132,43 @@ Result<JobEnd> Supervisor::run() {
     if (!machine_.finished()) parts_.loop.run_once();
   }
   if (gpu_fault_timer_) end_gpu_watch();
-  parts_.loop.unwatch(signal_fd_.borrow());
+  ended_ = true;
+  if (!has_peers()) parts_.loop.unwatch(signal_fd_.borrow());
   if (reap_timer_) parts_.loop.cancel(*reap_timer_);
   if (late_timer_) parts_.loop.cancel(*late_timer_);
   if (store_timer_) parts_.loop.cancel(*store_timer_);
   if (gpu_fault_timer_) parts_.loop.cancel(*gpu_fault_timer_);
   if (gpu_watch_timer_) parts_.loop.cancel(*gpu_watch_timer_);
-  if (parts_.store != nullptr && !rendezvous_.complete()) record_rendezvous();
+  if (senses_rendezvous() && !rendezvous_.complete()) record_rendezvous();
   return machine_.end();
+}
+
+void Supervisor::stop_for_peers(StopReason reason, int signal) {
+  post(event::PeersStop{reason, signal});
+}
+
+/// What is left of the time until we are killed goes to the failure file.
+void Supervisor::hurry_in_time() {
+  constexpr auto kForTheFile = 150ms;
+  if (hurry_timer_ || !stop_came_at_) return;
+  hurry_timer_ = parts_.loop.at(*stop_came_at_ + plan_.stop.total - kForTheFile, [this] {
+    hurry_timer_.reset();
+    parts_.peers.hurry();
+  });
+}
+
+void Supervisor::attend_peers(const std::function<bool()>& done) {
+  if (lost_store_) parts_.peers.lost_store(*lost_store_);
+  hurry_in_time();
+  while (!done()) {
+    events_.clear();  // the machine has finished
+    parts_.loop.run_once();
+  }
+  retire_store();
+  while (store_timer_) parts_.loop.run_once();
+  if (hurry_timer_) parts_.loop.cancel(*hurry_timer_);
+  if (reap_timer_) parts_.loop.cancel(*reap_timer_);
+  parts_.loop.unwatch(signal_fd_.borrow());
 }
 
 void Supervisor::handle_events() {
@@ -198,25 +227,25 @@ void Supervisor::perform(const action::Spawn& action) {
   post(event::Spawned{action.worker});
 }
 
-/// Says whose end stops the workers.
-void Supervisor::say_who_failed() const {
+/// Whose end stops the workers; empty: no one's.
+std::string Supervisor::who_failed() const {
   const JobEnd& end = machine_.end();
-  if (end.reason == StopReason::kStoreEnded) {
-    return parts_.log.info("the rendezvous store {} after {}: stopping the workers",
-                           sys::describe(*end.store),
-                           human_seconds(sys::in_seconds(*end.stop_at - started_at_)));
+  if (end.elsewhere) return {};
+  if (end.store && end.reason != StopReason::kWorkerFailed) {
+    return fmt::format("the rendezvous store {} after {}", sys::describe(*end.store),
+                       human_seconds(sys::in_seconds(sys::Clock::now() - started_at_)));
   }
-  if (end.reason != StopReason::kWorkerFailed) return;
+  if (end.reason != StopReason::kWorkerFailed && end.reason != StopReason::kNone) return {};
   for (std::size_t index = 0; index < workers_.size(); ++index) {
     const WorkerEnd& worker = end.workers[index];
     if (!worker.status || (worker.status->success() && !worker.spawn_error)) continue;
     const int rank = plan_.workers[index].rank;
-    if (workers_[index].last_pid < 0)
-      return parts_.log.info("rank {} could not be started: stopping the others", rank);
-    return parts_.log.info("rank {} (pid {}) {} after {}: stopping the others", rank,
-                           workers_[index].last_pid, sys::describe(*worker.status),
-                           human_seconds(sys::in_seconds(worker.ended_at - worker.started_at)));
+    if (workers_[index].last_pid < 0) return fmt::format("rank {} could not be started", rank);
+    return fmt::format("rank {} (pid {}) {} after {}", rank, workers_[index].last_pid,
+                       sys::describe(*worker.status),
+                       human_seconds(sys::in_seconds(worker.ended_at - worker.started_at)));
   }
+  return {};
 }
 
 void Supervisor::perform(const action::SignalLeaders& action) {
@@ -226,7 +255,10 @@ void Supervisor::perform(const action::SignalLeaders& action) {
     family_.signal_leader(worker, SIGCONT);  // a stopped process would not see the signal
   }
   if (suspended_) resume();  // they may need their children for a checkpoint
-  say_who_failed();
+  if (const std::string who = who_failed(); !who.empty()) {
+    const bool store = machine_.end().reason == StopReason::kStoreEnded;
+    parts_.log.info("{}: stopping the {}", who, store ? "workers" : "others");
+  }
   parts_.record.write("stop",
                       {{"signal", Json(sys::signal_name(action.signal))}, {"to", Json("workers")}});
 }
@@ -268,7 +300,8 @@ void Supervisor::perform(const action::CancelTimer&) {
 }
 
 void Supervisor::perform(const action::TellPeers& action) {
-  if (parts_.tell_peers) parts_.tell_peers(action.reason, machine_.end().stop_signal);
+  if (!has_peers()) return;
+  parts_.peers.tell(action.reason, machine_.end().stop_signal, who_failed());
 }
 
 void Supervisor::perform(const action::EndHelpers&) {
@@ -282,6 +315,11 @@ void Supervisor::perform(const action::EndHelpers&) {
   } else {
     end_gpu_watch();
   }
+  // The other hosts' workers may need it longer than ours.
+  if (!has_peers()) retire_store();
+}
+
+void Supervisor::retire_store() {
   if (parts_.store == nullptr || parts_.store->pid() < 0) return;
   parts_.store->retire();
   store_timer_ = parts_.loop.after(kStoreGoes, [this] {
@@ -355,6 +393,7 @@ long Supervisor::live_workers() const {
 
 void Supervisor::stop(int signal, pid_t sender) {
   const bool again = std::exchange(stop_came_, true);
+  if (!again) stop_came_at_ = sys::Clock::now();
   const long live = live_workers();
   const std::string then = live == 0 ? "no worker runs any more, and the job is ending"
                            : again   ? "no more waiting for " + worker_text(live)
@@ -362,6 +401,11 @@ void Supervisor::stop(int signal, pid_t sender) {
   parts_.log.info("{} came{}: {}", sys::signal_name(signal), again ? " again" : "", then);
   parts_.record.write("signal", {{"signal", Json(sys::signal_name(signal))},
                                  {"sender", Json(static_cast<int>(sender))}});
+  if (ended_ && again) return parts_.peers.hurry();
+  if (ended_) {
+    parts_.peers.tell(StopReason::kPlatform, signal, {});
+    return hurry_in_time();
+  }
   post(event::StopRequested{signal});
 }
 
@@ -455,12 +499,12 @@ int Supervisor::worker_behind(pid_t process) const {
 /// A worker may have come to init_process_group in a process that its own one started. A process
 /// that is none of ours, say a check from outside, is no worker that has come.
 void Supervisor::on_joined(pid_t process) {
-  if (rendezvous_.complete()) return;
+  if (!senses_rendezvous() || rendezvous_.complete()) return;
   if (const int index = worker_behind(process); index >= 0) note_join(rendezvous_.join(index));
 }
 
 void Supervisor::note_join(bool news) {
-  if (!news || !rendezvous_.complete()) return;
+  if (!senses_rendezvous() || !news || !rendezvous_.complete()) return;
   record_rendezvous();
   if (!late_told_) return;
   parts_.log.info("all {} workers have reached init_process_group after {}", plan_.workers.size(),
@@ -496,8 +540,13 @@ void Supervisor::on_store_ended(const sys::ExitStatus& status) {
   family_.forget(parts_.store->pid());
   parts_.store->forget();
   if (!store_timer_) record_store_end(status);
+  const bool retired = store_timer_.has_value();
   if (store_timer_) parts_.loop.cancel(*store_timer_);
   store_timer_.reset();
+  if (!retired && machine_.end().leaders_down_at) {
+    lost_store_ = status;
+    if (ended_ && has_peers()) parts_.peers.lost_store(status);
+  }
   post(event::StoreEnded{status});
 }
 

@@ -26,6 +26,15 @@ namespace trainit::supervise {
 /// cannot be done is logged, and the job goes on.
 class Supervisor {
  public:
+  /// The other hosts of the job; all empty: there are none.
+  struct Peers {
+    /// This host's workers stop, and `text` says what happened to whom.
+    std::function<void(StopReason reason, int signal, const std::string& text)> tell;
+    /// Nobody waits any longer for what the others do.
+    std::function<void()> hurry;
+    /// The store ended when this host's workers did not need it any more.
+    std::function<void(const sys::ExitStatus& status)> lost_store;
+  };
   struct Parts {
     sys::EventLoop& loop;
     sys::Inheritance& inheritance;
@@ -34,8 +43,7 @@ class Supervisor {
     const Logger& log;
     StoreProcess* store = nullptr;  ///< null: the workers meet without us
     GpuWatch* gpu_watch = nullptr;  ///< null: nobody watches the GPUs
-    /// Null: there are no other hosts.
-    std::function<void(StopReason reason, int signal)> tell_peers = nullptr;
+    Peers peers = {};
   };
 
   Supervisor(const LaunchPlan& plan, Parts parts);
@@ -43,6 +51,11 @@ class Supervisor {
   /// Starts the workers and returns when the job is finished: no process of it is left, its output
   /// is written. Error: the kernel refuses what a supervisor needs (before any worker).
   Result<JobEnd> run();
+  /// Another host's end, or a stop there: this host's workers are to stop.
+  void stop_for_peers(StopReason reason, int signal);
+  /// After `run`: serves the store and reaps, until `done`. A stop signal makes us hurry when its
+  /// time is over, a second one at once.
+  void attend_peers(const std::function<bool()>& done);
 
   const std::vector<WorkerProcess>& workers() const { return workers_; }
   /// How many processes the kernel has killed for want of memory since the job began; nothing where
@@ -81,7 +94,12 @@ class Supervisor {
   void suspend();
   void resume();
   long live_workers() const;
-  void say_who_failed() const;
+  std::string who_failed() const;
+  bool has_peers() const { return static_cast<bool>(parts_.peers.tell); }
+  /// A process of another host may have the number of one of ours.
+  bool senses_rendezvous() const { return parts_.store != nullptr && !has_peers(); }
+  void retire_store();
+  void hurry_in_time();
   int worker_behind(pid_t process) const;
   void on_joined(pid_t process);
   void note_join(bool news);
@@ -112,8 +130,8 @@ class Supervisor {
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   std::optional<std::int64_t> oom_kills_before_;
-  std::optional<sys::EventLoop::TimerId> timer_, reap_timer_, late_timer_, store_timer_,
-      gpu_fault_timer_, gpu_watch_timer_;
+  std::optional<sys::EventLoop::TimerId> timer_, hurry_timer_, reap_timer_, late_timer_,
+      store_timer_, gpu_fault_timer_, gpu_watch_timer_;
   sys::TimePoint started_at_;
   std::vector<int> failed_ranks_;   ///< before the workers were told to stop
   sys::TimePoint gpu_fault_until_;  ///< until then a GPU may tell of what ended them
@@ -126,6 +144,9 @@ class Supervisor {
   bool stop_came_ = false;          ///< a stop signal did
   bool leaders_signalled_ = false;  ///< the workers were told to stop
   int tree_signal_ = 0;             ///< the last that the tree was sent
+  bool ended_ = false;              ///< `run` is over
+  std::optional<sys::TimePoint> stop_came_at_;
+  std::optional<sys::ExitStatus> lost_store_;  ///< when our workers did not need it any more
   bool awaits_empty_tree_ = false;
   int looks_before_answer_ = 0;  ///< that may still fail until TreeNotEmpty; 0: nobody waits for it
   bool awaits_drain_ = false;

@@ -14,9 +14,10 @@ struct Cluster {
   std::string current_host;
   /// That take part, in rank order (numeric: algo-2 before algo-10); never empty.
   std::vector<std::string> hosts;
-  std::string leader;     ///< hosts[0]
+  std::string leader;     ///< hosts[0], or where to find it when its name is not known
   int host_rank = 0;      ///< index of current_host in hosts; -1: it takes no part
   std::string interface;  ///< the platform's network interface, which may not exist
+  bool named = true;      ///< the hosts' names can be looked up; else they only number them
 
   int host_count() const { return static_cast<int>(hosts.size()); }
 

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/log.h"
+#include "coordination/peers.h"
+#include "preparation.h"
+#include "sys/event_loop.h"
+
+/// What this job brings to the meeting of its hosts, and takes from it.
+namespace trainit {
+
+/// What has to be the same on all hosts, and how many workers this one has.
+coordination::message::Report host_report(const JobContext& context,
+                                          const Preparation& preparation);
+
+/// Begins to look for the other hosts of this job. Error: the key cannot be read, or the kernel
+/// refuses what is needed.
+Result<std::unique_ptr<coordination::Peers>> open_peers(sys::EventLoop& loop,
+                                                        const JobContext& context,
+                                                        const Preparation& preparation,
+                                                        const Logger& log);
+
+/// What is reported of the job here: the verdict of all hosts, with the first cause where it lies
+/// on this one.
+diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnose::HostEnd& own);
+
+/// The files of the model directory, relative to it; not all of very many.
+std::vector<std::string> model_files(const Paths& paths);
+
+}  // namespace trainit

@@ -1,0 +1,42 @@
+// SageMaker: resourceconfig.json names the hosts, and the interface between them. Of a job with
+// instance groups only the distribution groups take part.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cluster/platforms.h"
+
+namespace trainit::cluster {
+namespace {
+
+/// The leader has rank 0; the others keep their order.
+Result<void> choose_leader(const std::string& leader, Cluster& cluster) {
+  const auto chosen = std::find(cluster.hosts.begin(), cluster.hosts.end(), leader);
+  if (chosen == cluster.hosts.end()) {
+    return fail(fmt::format("--leader {}: expected one of the hosts that take part ({})", leader,
+                            join(cluster.hosts, ", ")));
+  }
+  std::rotate(cluster.hosts.begin(), chosen, chosen + 1);
+  cluster.leader = leader;
+  if (cluster.host_rank < 0) return {};
+  const auto here = std::find(cluster.hosts.begin(), cluster.hosts.end(), cluster.current_host);
+  cluster.host_rank = static_cast<int>(here - cluster.hosts.begin());
+  return {};
+}
+
+Result<Found> find(const Question& question) {
+  Found found{Cluster::of(question.job.resources, question.job.hyperparameters),
+              "resourceconfig.json"};
+  if (!question.choice.leader.empty())
+    TRAINIT_TRY(choose_leader(question.choice.leader, found.cluster));
+  return found;
+}
+
+}  // namespace
+
+const Platform kSageMaker = {
+    "sagemaker", [](const Question& question) { return question.job.resources.from_platform; },
+    find};
+
+}  // namespace trainit::cluster

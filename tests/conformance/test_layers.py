@@ -23,6 +23,7 @@ LAYERS = {
     "code": ["options"],
     "plan": ["code"],
     "diagnose": ["hardware"],
+    "names": ["sys"],
     "logs": ["sys"],
     "report": ["sys"],
     "supervise": ["plan", "logs", "report", "store"],

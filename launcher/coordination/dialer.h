@@ -8,9 +8,9 @@
 
 #include "coordination/connection.h"
 #include "coordination/handshake.h"
+#include "names/resolver.h"
 #include "sys/address.h"
 #include "sys/event_loop.h"
-#include "sys/resolver.h"
 
 namespace trainit::coordination {
 
@@ -52,7 +52,7 @@ class Dialer {
 
   sys::EventLoop& loop_;
   Setup setup_;
-  sys::Resolver resolver_;
+  names::Resolver resolver_;
   std::vector<sys::Address> addresses_;  ///< still to be tried, last first
   std::optional<sys::Address> address_;
   sys::UniqueFd socket_;  ///< that is being connected

@@ -15,14 +15,17 @@
 /// How the launchers of a job talk to each other: each host's, a member, with the leader host's,
 /// the hub. This is the codec: pure, without sockets.
 ///
-/// A frame is a length (4 bytes, of what follows), a kind (1 byte) and the fields of that kind in
-/// the order of its struct. Numbers are big-endian, texts have their length (4 bytes) before them,
-/// lists their count. Points in time are microseconds of the sender's steady clock.
+/// A frame is a length (4 bytes, of what follows), a kind (1 byte: its place in `Message`, from 1
+/// on) and the fields of that kind in the order of its struct. Numbers are big-endian: of 4 bytes,
+/// as their types are, or of 8. Texts have their length (4 bytes) before them, lists their count (4
+/// bytes). A truth value is one byte, 0 or 1, and a choice is one; what may be missing has a truth
+/// value before it. Points in time are microseconds of the sender's steady clock, and durations
+/// microseconds (8 bytes). A reader takes nothing else, and no byte more.
 namespace trainit::coordination {
 
 /// Of the protocol; hosts of another one are told so in the handshake, which stays as it is.
 inline constexpr int kProtocolVersion = 1;
-/// No frame is longer; whoever announces a longer one is no launcher.
+/// No frame is longer, its length with it; whoever announces a longer one is no launcher.
 inline constexpr std::size_t kMostFrame = 256 << 10;
 /// Of one text in a message; what is longer is cut by who sends it.
 inline constexpr std::size_t kMostText = 16 << 10;
@@ -94,7 +97,8 @@ struct StopBegan {
 };
 /// Its part is over: no process of it is left.
 struct Ended {
-  diagnose::HostEnd end;           ///< `host` and `host_rank` are not sent: the connection's
+  /// `host` and `host_rank`, and the `host` of its evidence, are not sent: the connection's.
+  diagnose::HostEnd end;
   std::vector<std::string> model;  ///< files of its model directory, relative; not all of too many
 };
 /// The verdict is known here.
@@ -137,24 +141,38 @@ using Message = std::variant<message::Challenge, message::Answer, message::Welco
                              message::StopBegan, message::Ended, message::Heard, message::Waiting,
                              message::Agreed, message::Stop, message::Outcome, message::Leave>;
 
-/// The frame of a message. Texts and lists that are over the limits are cut, at a character.
+/// The frame of a message, which a FrameReader lets in whatever the message holds: of texts and
+/// lists that are over the limits (wire_limits.h) the beginning is kept, up to a whole character or
+/// item, of the detail of an error text its end, and numbers that nobody can mean take the nearest
+/// value. Where all of that is too much for a frame, details give way.
 std::string encode(const Message& message);
 
-/// Takes frames out of the bytes of a connection, which may be cut anywhere.
+/// Takes frames out of the bytes of a connection, which may be cut anywhere. However
+/// small the pieces are, the time grows with the bytes alone. Its memory is bounded by the longest
+/// frame that is let in, when `next` is called after each `feed` until there is nothing.
 class FrameReader {
  public:
   /// `most`: the longest frame that is let in; before a peer has proved who it is, a short one.
   explicit FrameReader(std::size_t most = kMostFrame) : most_(most) {}
   void limit(std::size_t most) { most_ = most; }
 
-  void feed(std::string_view bytes) { buffer_ += bytes; }
+  void feed(std::string_view bytes);
   /// The next message; nothing: more bytes are needed. Error: what comes is no frame of this
-  /// protocol, and nothing after it can be read.
+  /// protocol, and nothing after it can be read: "a frame of 70000 bytes, where 4096 are the most",
+  /// to stand after "sent".
   Result<std::optional<Message>> next();
 
+  /// Bytes of memory that it holds.
+  std::size_t memory() const { return buffer_.capacity(); }
+
  private:
+  void start_over();
+  tl::unexpected<Error> give_up(std::string problem);
+
   std::size_t most_;
   std::string buffer_;
+  std::size_t begin_ = 0;  ///< what is before it has been read
+  std::optional<Error> broken_;
 };
 
 }  // namespace trainit::coordination

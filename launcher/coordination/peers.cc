@@ -12,8 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Names that are looked up at once, each by a socket of its own.
-constexpr std::size_t kMostLookUps = 128;
 constexpr auto kLookUp = 5s;
 /// Until a name that had no address is looked up again.
 constexpr auto kLookUpAgain = 1s;

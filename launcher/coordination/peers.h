@@ -11,8 +11,8 @@
 #include "coordination/door.h"
 #include "coordination/hub.h"
 #include "coordination/member.h"
+#include "names/resolver.h"
 #include "sys/listener.h"
-#include "sys/resolver.h"
 
 namespace trainit::coordination {
 
@@ -93,7 +93,7 @@ class Peers {
   sys::EventLoop& loop_;
   Setup setup_;
   Say say_;
-  sys::Resolver resolver_;
+  names::Resolver resolver_;
   Member member_;
   std::unique_ptr<Dialer> dialer_;
   std::unique_ptr<Connection> to_hub_;

@@ -24,9 +24,10 @@ LAYERS = {
     "plan": ["code"],
     "diagnose": ["hardware"],
     "names": ["sys"],
+    "coordination": ["diagnose", "environment", "names"],
     "logs": ["sys"],
     "report": ["sys"],
-    "supervise": ["plan", "logs", "report", "store"],
+    "supervise": ["plan", "coordination", "logs", "report", "store"],
     "check": ["plan", "store"],
     "launcher": ["supervise", "check", "diagnose"],
 }
@@ -130,6 +131,10 @@ def test_what_runs_beside_workers_makes_system_calls_where_tests_can_make_them_f
 
 def test_what_explains_a_failure_knows_values_only():
     assert below("diagnose").isdisjoint({"logs", "supervise", "report", "plan"})
+
+
+def test_what_hosts_say_to_each_other_knows_nothing_of_how_workers_are_run():
+    assert below("coordination").isdisjoint({"logs", "supervise", "report", "plan", "store"})
 
 
 def test_what_loads_libraries_is_no_part_of_the_launcher():

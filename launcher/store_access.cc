@@ -8,7 +8,7 @@ std::vector<sys::AddressRange> served_by_store(const Options& options,
                                                const std::vector<sys::Address>& hosts) {
   std::vector<sys::AddressRange> served = sys::AddressRange::loopback();
   served.insert(served.end(), options.store_allow.begin(), options.store_allow.end());
-  served.insert(served.end(), hosts.begin(), hosts.end());
+  for (const sys::Address& host : hosts) served.emplace_back(host);
   return served;
 }
 

@@ -105,34 +105,27 @@ void Peers::begin_as_follower() {
   dialer_->dial();
 }
 
-/// All names at once, as many as that is at a time; those that have no address yet again and again.
+/// All names that have no address yet, at once, again and again.
 void Peers::look_up_hosts() {
+  look_up_timer_.reset();
   if (!setup_.named || !hub_->is_open()) return;
   bool missing = false;
   for (std::size_t host = 0; host < setup_.hosts.size(); ++host) {
     if (!addresses_[host].empty()) continue;
     missing = true;
-    if (asked_[host] || looking_up_ >= kMostLookUps) continue;
+    if (asked_[host]) continue;
     asked_[host] = true;
-    ++looking_up_;
     resolver_.look_up(setup_.hosts[host], kLookUp,
                       [this, host](const auto& found) { looked_up(host, found); });
   }
-  if (!missing) return;
-  if (look_up_timer_) loop_.cancel(*look_up_timer_);
-  look_up_timer_ = loop_.after(kLookUpAgain, [this] {
-    look_up_timer_.reset();
-    asked_.assign(asked_.size(), false);
-    look_up_hosts();
-  });
+  if (missing) look_up_timer_ = loop_.after(kLookUpAgain, [this] { look_up_hosts(); });
 }
 
 void Peers::looked_up(std::size_t host, const Result<std::vector<sys::Address>>& found) {
-  --looking_up_;
+  asked_[host] = false;
   if (found) addresses_[host] = *found;
-  if (members_[host] == nullptr)
+  if (members_[host] == nullptr && host != 0)
     hub_->note(static_cast<int>(host), found ? "not heard from" : "no address yet");
-  look_up_hosts();
 }
 
 bool Peers::is_allowed(const sys::Address& address) const {

@@ -104,7 +104,6 @@ class Peers {
   std::vector<std::unique_ptr<Connection>> members_;  ///< by host rank; none of our own
   std::vector<std::vector<sys::Address>> addresses_;  ///< too
   std::vector<bool> asked_;                           ///< whose name is being looked up
-  std::size_t looking_up_ = 0;
 
   // What is decided may lead to more of it: that waits here, in order.
   std::deque<std::function<void()>> work_;

@@ -1,5 +1,6 @@
 """Programs as PID 1 of their own pid namespace, and what became of them."""
 
+import contextlib
 import os
 import pty
 import re
@@ -68,10 +69,11 @@ class _Reader(threading.Thread):
 class Running:
     """A program that was started. End it with `wait`, or leave it to the fixture."""
 
-    def __init__(self, argv, *, env, cwd, stdin, namespace, mount_proc, tty, pass_fds):
-        wrapper = pid_namespace(mount_proc) if namespace else []
+    def __init__(self, argv, *, env, cwd, stdin, namespace, mount_proc, tty, pass_fds, wrapper):
+        if wrapper is None:
+            wrapper = pid_namespace(mount_proc) if namespace else []
         self.argv = [*wrapper, *map(os.fspath, argv)]
-        self.namespace = namespace
+        self.wrapped = bool(wrapper)
         self.changed = threading.Condition()
         self.started = time.monotonic()
         self.terminal = None
@@ -103,12 +105,12 @@ class Running:
     @property
     def pid(self):
         """The program's pid as this side sees it (in its namespace it is 1)."""
-        if not self.namespace and self.terminal is None:
+        if not self.wrapped and self.terminal is None:
             return self.process.pid
         pid = self.process.pid
         while True:
             name = Path(f"/proc/{pid}/comm").read_text().strip()
-            if name not in ("unshare", "setsid"):
+            if name not in ("nsenter", "unshare", "setsid"):
                 return pid
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             if children:
@@ -116,7 +118,7 @@ class Running:
             elif self.process.poll() is not None:
                 raise ProcessLookupError(f"{self.argv} has ended: {self.output()}")
             else:
-                time.sleep(0.001)  # unshare has not forked yet, and nothing tells when it does
+                time.sleep(0.001)  # it has not forked yet, and nothing tells when it does
 
     def signal(self, number):
         os.kill(self.pid, number)
@@ -167,19 +169,20 @@ class Running:
     def end(self):
         """Ends it by force. With a namespace of its own everything in it goes too."""
         if self.process.poll() is None:
-            try:
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 os.kill(self.pid, signal.SIGKILL)
-            except (ProcessLookupError, FileNotFoundError):
-                pass
+            if self.wrapped:  # who waits for it takes it away, and ends
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(10)
             self.process.kill()
             self.process.wait()
 
 
 def start(argv, *, env=None, cwd=None, stdin=subprocess.DEVNULL, namespace=True,
-          mount_proc="/proc", tty=False, pass_fds=()):
-    """Starts a program; see `Running`."""
+          mount_proc="/proc", tty=False, pass_fds=(), wrapper=None):
+    """Starts a program; see `Running`. `wrapper`: commands that lead into other namespaces than a new one of pids."""
     return Running(argv, env=env, cwd=cwd, stdin=stdin, namespace=namespace, mount_proc=mount_proc, tty=tty,
-                   pass_fds=pass_fds)
+                   pass_fds=pass_fds, wrapper=wrapper)
 
 
 def state_of(pid):

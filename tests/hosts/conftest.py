@@ -4,6 +4,8 @@
 
 cluster(3, …)    three hosts (see `Hosts` for what else it takes), with the job's files for each
 launch(host, …)  starts trainit there: `launch(host, "--workers", "2", "--", "sh", "-c", "…")`; env=, pid1=
+begin(hosts, SCRIPT, …)    starts a shell script (trainit_testing.host_scripts) as two workers on each of these hosts;
+                 after it come options of trainit; workers=, env=, pid1=
 """
 
 import contextlib
@@ -35,5 +37,14 @@ def launch(trainit, clean_env):
     def start(host, *words, env=None, pid1=True):
         environment = {**clean_env, "TRAINIT_GPU_PROBE": "never", "TRAINING_JOB_NAME": "digits", **(env or {})}
         return host.start([trainit, *words], env=environment, pid1=pid1)
+
+    return start
+
+
+@pytest.fixture
+def begin(launch):
+    def start(hosts, script, *options, workers=2, **more):
+        for host in hosts:
+            launch(host, "--workers", str(workers), *options, "--", "sh", "-c", script, **more)
 
     return start

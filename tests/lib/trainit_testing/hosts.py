@@ -353,10 +353,10 @@ class Hosts:
         for host in self.hosts:
             host.know(hosts)
 
-    def wait(self, timeout=60):
-        """Waits so long for all programs that `run` is; what became of each (processes.Finished)."""
+    def wait(self, timeout=60, hosts=None):
+        """Waits so long for what `run` is on these hosts (on all); what became of each (processes.Finished)."""
         deadline = timeout and time.monotonic() + timeout
-        return [host.run.wait(deadline and max(0.1, deadline - time.monotonic())) for host in self.hosts]
+        return [host.run.wait(deadline and max(0.1, deadline - time.monotonic())) for host in hosts or self.hosts]
 
     def left(self):
         """What still runs, by host."""

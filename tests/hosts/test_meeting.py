@@ -1,0 +1,269 @@
+"""How hosts find each other, who gets which ranks, and what happens when they do not come together."""
+
+import contextlib
+import re
+import signal
+import socket
+import time
+
+import pytest
+from trainit_testing.host_ends import LOST, SET_UP_FAILED, TOLD, assert_failed, assert_nothing_left, assert_well
+from trainit_testing.host_scripts import GO, STAY, UP, let_go, wait_until_up
+
+CONTROL_PORT = 29400
+MET = 30  # three hosts have met, on a machine that has much to do
+
+SHOW = """python3 -S -c '
+import os, socket
+socket.create_connection((os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])), 10)
+names = "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE"
+print("ranks", *(os.environ[name] for name in names), "at", os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"])'"""
+
+
+def ranks_of(end):
+    """What the workers of a host showed, in order of their ranks; and where all of them meet."""
+    shown = re.findall(r"ranks ([\d ]+) at (\S+) (\d+)$", end.out, re.MULTILINE)
+    return sorted(tuple(map(int, numbers.split())) for numbers, *_ in shown), {tuple(place) for _, *place in shown}
+
+
+# ---- ranks
+
+def test_ranks_are_contiguous_also_when_hosts_have_different_numbers_of_workers(cluster, launch):
+    hosts = cluster(3)
+    for host, workers in zip(hosts, (1, 3, 2)):
+        launch(host, "--", "sh", "-c", SHOW, env={"TRAINIT_WORKERS": str(workers)})
+    shown = [ranks_of(end) for end in assert_well(hosts, within=MET).values()]
+    assert [ranks for ranks, _ in shown] == [
+        [(0, 0, 6, 1, 0, 3)],
+        [(1, 0, 6, 3, 1, 3), (2, 1, 6, 3, 1, 3), (3, 2, 6, 3, 1, 3)],
+        [(4, 0, 6, 2, 2, 3), (5, 1, 6, 2, 2, 3)]]
+    assert len({place for _, places in shown for place in places}) == 1  # all meet at one place
+
+
+def test_hosts_are_ranked_by_their_numbers(cluster, begin):
+    hosts = cluster(names=["algo-10", "algo-2", "algo-1"])
+    begin(hosts, SHOW, workers=1)
+    ends = assert_well(hosts, within=MET)
+    assert {name: ranks_of(end)[0][0][0] for name, end in ends.items()} == {"algo-1": 0, "algo-2": 1, "algo-10": 2}
+
+
+@pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
+def test_three_hosts_form_one_group(cluster, begin, ipv6):
+    hosts = cluster(3, ipv6=ipv6)
+    begin(hosts, SHOW)
+    ends = assert_well(hosts, within=MET)
+    assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
+    for name, end in ends.items():
+        assert re.search(rf"job digits · host {name} \({name[-1]} of 3\)", end.err), end
+
+
+def test_a_job_on_one_host_opens_no_control_port(cluster, begin):
+    hosts = cluster(1)
+    with hosts[0].listen(CONTROL_PORT):
+        begin(hosts, SHOW)
+        assert_well(hosts, within=MET)
+
+
+def test_script_mode_without_ranks_ends_together_too(cluster, launch):
+    hosts = cluster(3, lay_out=False)
+    script = ('import os, sys, time\nprint("up 0", flush=True)\n'
+              'while not os.path.exists(os.environ["SM_MODEL_DIR"] + "/go"): time.sleep(0.05)\n'
+              'sys.exit(5 if os.environ["SM_CURRENT_HOST"] == "algo-2" else "RANK" in os.environ)')
+    for host in hosts:
+        host.lay_out(hyperparameters={"sagemaker_program": "train.py"}, code={"train.py": script})
+        launch(host, "train")
+    wait_until_up(hosts, workers=1)
+    let_go(hosts["algo-1"], hosts["algo-3"])
+    time.sleep(1)
+    assert all(host.run.process.poll() is None for host in hosts)
+    let_go(hosts["algo-2"])
+    assert_failed(hosts, 5, "^algo-2.*exit code 5", within=TOLD)
+
+
+# ---- late, or never
+
+def test_names_that_come_20_s_late_are_waited_for(cluster, begin):
+    hosts = cluster(3, known=False)
+    begin(hosts, SHOW)
+    hosts["algo-1"].run.wait_for(r"waiting for 2 of 3 hosts: algo-2 \(no address yet\), algo-3 \(no address yet\)", stream="err")
+    for name in ("algo-2", "algo-3"):
+        hosts[name].run.wait_for(r"waiting for .*algo-1.*no address yet", stream="err")
+    time.sleep(20)
+    assert all(host.run.process.poll() is None for host in hosts)
+    hosts.announce(*hosts)
+    ends = assert_well(hosts, within=MET)
+    assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_host_that_starts_late_is_waited_for(cluster, begin):
+    hosts = cluster(3)
+    begin([hosts["algo-1"], hosts["algo-3"]], SHOW)
+    for name in ("algo-1", "algo-3"):
+        hosts[name].run.wait_for(r"waiting for 1 of 3 hosts: algo-2 \(not heard from\)", stream="err")
+    begin([hosts["algo-2"]], SHOW)
+    assert_well(hosts, within=MET)
+
+
+def test_a_leader_that_starts_late_is_waited_for(cluster, begin):
+    hosts = cluster(3)
+    followers = [hosts["algo-2"], hosts["algo-3"]]
+    begin(followers, SHOW)
+    for host in followers:
+        host.run.wait_for(rf"algo-1.*{CONTROL_PORT}", stream="err")  # which refuses that port
+    begin([hosts["algo-1"]], SHOW)
+    assert_well(hosts, within=MET)
+
+
+@pytest.mark.parametrize("missing", ["algo-1", "algo-3"], ids=["leader", "follower"])
+def test_a_host_that_never_comes_is_named_when_the_time_to_meet_is_over(cluster, begin, missing):
+    hosts = cluster(3)
+    there = [host for host in hosts if host.name != missing]
+    begin(there, STAY, "--meet-timeout", "4s")
+    ends = assert_failed(hosts, SET_UP_FAILED, missing, within=4 + LOST, names=[host.name for host in there])
+    assert not any("up" in end.out for end in ends.values())
+    assert_nothing_left(hosts)
+
+
+def test_a_stop_while_hosts_are_waited_for_ends_at_once(cluster, begin):
+    hosts = cluster(3)
+    there = [hosts["algo-1"], hosts["algo-2"]]
+    begin(there, STAY)
+    hosts["algo-2"].run.wait_for("waiting for", stream="err")
+    hosts["algo-1"].run.wait_for("waiting for", stream="err")
+    for host in there:
+        host.run.signal(signal.SIGTERM)
+    assert_failed(hosts, 143, "SIGTERM", within=TOLD, names=["algo-1", "algo-2"])
+    assert_nothing_left(hosts)
+
+
+def test_a_host_that_is_killed_while_others_are_waited_for_may_come_again(cluster, begin):
+    hosts = cluster(3)
+    there = [hosts["algo-1"], hosts["algo-2"]]
+    begin(there, SHOW)
+    hosts["algo-1"].run.wait_for(r"waiting for 1 of 3 hosts: algo-3", stream="err")
+    hosts["algo-2"].run.signal(signal.SIGKILL)
+    hosts["algo-1"].run.wait_for(r"waiting for 2 of 3 hosts: algo-2", stream="err")
+    begin([hosts["algo-2"], hosts["algo-3"]], SHOW)
+    assert_well(hosts, within=MET)
+
+
+# ---- what does not fit
+
+def test_different_hyperparameters_are_found_before_any_worker_starts(cluster, begin):
+    hosts = cluster(3, lay_out=False)
+    for host in hosts:
+        host.lay_out(hyperparameters={"epochs": 3, "lr": 0.2 if host.name == "algo-3" else 0.1})
+    begin(hosts, STAY)
+    ends = assert_failed(hosts, SET_UP_FAILED, r"algo-3", r"\blr\b", r"0\.1", r"0\.2", within=MET)
+    assert not any("up" in end.out for end in ends.values())
+
+
+def test_different_commands_are_found_before_any_worker_starts(cluster, launch):
+    hosts = cluster(3)
+    for host in hosts:
+        launch(host, "--workers", "2", "--", "sh", "-c", STAY if host.name != "algo-2" else UP + "exec sleep 299")
+    ends = assert_failed(hosts, SET_UP_FAILED, r"algo-2", within=MET)
+    assert not any("up" in end.out for end in ends.values())
+
+
+def test_a_secret_that_differs_is_named_without_its_value(cluster, begin):
+    hosts = cluster(3, lay_out=False)
+    for host in hosts:
+        host.lay_out(hyperparameters={"api_key": f"hunter-swordfish-{host.name}"})
+    begin(hosts, STAY)
+    ends = assert_failed(hosts, SET_UP_FAILED, "api_key", within=MET)
+    for name, end in ends.items():
+        assert "swordfish" not in end.err + hosts[name].job.failure, end
+
+
+def test_set_up_that_fails_on_one_host_is_the_failure_of_all(cluster, launch):
+    hosts = cluster(3)
+    hosts["algo-2"].job.write_config("hyperparameters.json", "{broken")
+    for host in hosts:
+        launch(host, "--workers", "2", "--meet-timeout", "20s", "--", "sh", "-c", STAY)
+    ends = assert_failed(hosts, SET_UP_FAILED, "algo-2|hyperparameters.json", within=20 + LOST)
+    assert not any("up" in end.out for end in ends.values())
+
+
+# ---- the control port
+
+def test_a_taken_control_port_is_named_on_all_hosts(cluster, begin):
+    hosts = cluster(3)
+    with hosts["algo-1"].listen(CONTROL_PORT):
+        begin(hosts, STAY, "--meet-timeout", "4s")
+        assert_failed(hosts, SET_UP_FAILED, str(CONTROL_PORT), within=TOLD, names=["algo-1"])
+        assert "in use" in hosts["algo-1"].job.failure
+        assert_failed(hosts, SET_UP_FAILED, "algo-1", within=4 + LOST, names=["algo-2", "algo-3"])
+    assert_nothing_left(hosts)
+
+
+def test_another_control_port_can_be_chosen(cluster, begin):
+    hosts = cluster(3)
+    with hosts["algo-1"].listen(CONTROL_PORT):
+        begin(hosts, SHOW, "--control-port", "29555")
+        assert_well(hosts, within=MET)
+
+
+def test_a_job_key_lets_in_who_has_it(cluster, launch):
+    hosts = cluster(3)
+    for host in hosts:
+        launch(host, "--", "sh", "-c", SHOW, env={"TRAINIT_JOB_KEY": "an excellent secret of many bytes"})
+    for end in assert_well(hosts, within=MET).values():
+        assert "excellent" not in end.err
+
+
+def test_a_host_with_another_job_key_is_kept_out(cluster, launch):
+    hosts = cluster(3)
+    for host in hosts:
+        key = "quite another secret, also long" if host.name == "algo-3" else "an excellent secret of many bytes"
+        launch(host, "--meet-timeout", "4s", "--", "sh", "-c", STAY, env={"TRAINIT_JOB_KEY": key})
+    ends = assert_failed(hosts, SET_UP_FAILED, "", within=4 + LOST)
+    assert not any("up" in end.out for end in ends.values())
+    assert re.search(r"algo-3.*key|key.*algo-3", ends["algo-1"].err)
+    assert "algo-3" in hosts["algo-2"].job.failure
+
+
+def test_a_host_of_another_job_is_kept_out(cluster, launch):
+    hosts = cluster(3)
+    for host in hosts:
+        name = "digits-again" if host.name == "algo-3" else "digits"
+        launch(host, "--meet-timeout", "4s", "--", "sh", "-c", STAY, env={"TRAINING_JOB_NAME": name})
+    ends = assert_failed(hosts, SET_UP_FAILED, "", within=4 + LOST)
+    assert not any("up" in end.out for end in ends.values())
+
+
+GARBAGE = [b"", b"GET / HTTP/1.1\r\nHost: algo-1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+           b"\xff" * 4096, b"\x00\x00\x00\x01", b"\x00\x00\x00\x00", b"\x00\x03\xff\xff\x01abc", bytes(range(256))]
+
+
+def molest(network, address, port):
+    """All kinds of connections from there: the ones that are left open."""
+    kept = []
+    for _ in range(25):
+        for garbage in GARBAGE:
+            with contextlib.suppress(OSError):
+                connection = network.connect(address, port)
+                connection.sendall(garbage)
+                kept.append(connection)
+    for connection in kept[::2]:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset it
+        connection.close()
+    return kept[1::2]
+
+
+@pytest.mark.parametrize("who", ["a stranger", "a host of the job"])
+def test_garbage_at_the_control_port_disturbs_no_job(cluster, begin, who):
+    hosts = cluster(3)
+    network = hosts.switch if who == "a stranger" else hosts["algo-3"]
+    begin([hosts["algo-1"], hosts["algo-2"]], GO)
+    hosts["algo-1"].run.wait_for("waiting for 1 of 3", stream="err")
+    kept = molest(network, hosts["algo-1"].address, CONTROL_PORT)
+    begin([hosts["algo-3"]], GO)
+    wait_until_up(hosts)
+    kept += molest(network, hosts["algo-1"].address, CONTROL_PORT)
+    let_go(*hosts)
+    ends = assert_well(hosts, within=TOLD)
+    for connection in kept:
+        connection.close()
+    address = re.escape(network.address)
+    assert 1 <= len(re.findall(rf"^trainit: .*{address}", ends["algo-1"].err, re.MULTILINE)) <= 5, ends["algo-1"]

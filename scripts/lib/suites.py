@@ -260,6 +260,8 @@ SUITES = {
                     lambda: pytest("faults", ["faults"], binary("release"), namespace=OWN_PIDS), lane=WAITS),
     "crash": Suite(["release"], "killed at each system call of small jobs, one run each",
                    lambda: pytest("crash", ["crash"], binary("release"), namespace=OWN_PIDS), lane=WAITS),
+    "hosts": Suite(["release"], "jobs over several hosts, each in namespaces of its own, and what can befall them",
+                   lambda: pytest("hosts", ["hosts"], binary("release"), ["-n", "6"], OWN_PIDS), lane=WAITS),
     "conformance": Suite(["release"], "against real peers",
                          lambda: pytest("conformance", ["conformance"], binary("release"), [without(SDK)])),
     "roots": Suite(["release"], "in the root file systems of several distributions, and in an empty one",

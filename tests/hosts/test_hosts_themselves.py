@@ -60,13 +60,16 @@ def test_hosts_reach_each_other_by_name(cluster, ipv6):
         assert "10.77" not in output(hosts[0], "ip address; cat /etc/hosts")
 
 
-def test_a_name_is_known_from_its_announcement_on(cluster):
-    hosts = cluster(2, known=False)
+@pytest.mark.parametrize("dns", [False, True], ids=["hosts file", "name server"])
+@pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
+def test_a_name_is_known_from_its_announcement_on(cluster, dns, ipv6):
+    hosts = cluster(2, known=False, dns=dns, ipv6=ipv6)
     asking = hosts[0].start(["sh", "-c", "getent hosts algo-2 || echo none; until getent hosts algo-2; do sleep 0.05; done"],
                             env=os.environ)
     asking.wait_for("^none$")
     hosts.announce(hosts[1])
     assert asking.wait().out == f"none\n{hosts[1].address:15} algo-2\n"
+    assert dns != ("algo-2" in output(hosts[0], "cat /etc/hosts"))
 
 
 def test_a_cut_host_hears_nothing_until_it_is_mended_and_is_told_nothing(cluster):

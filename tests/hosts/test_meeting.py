@@ -82,8 +82,9 @@ def test_script_mode_without_ranks_ends_together_too(cluster, launch):
 
 # ---- late, or never
 
-def test_names_that_come_20_s_late_are_waited_for(cluster, begin):
-    hosts = cluster(3, known=False)
+@pytest.mark.parametrize("dns", [False, True], ids=["hosts file", "name server"])
+def test_names_that_come_20_s_late_are_waited_for(cluster, begin, dns):
+    hosts = cluster(3, known=False, dns=dns)
     begin(hosts, SHOW)
     hosts["algo-1"].run.wait_for(r"waiting for 2 of 3 hosts: algo-2 \(no address yet\), algo-3 \(no address yet\)", stream="err")
     for name in ("algo-2", "algo-3"):

@@ -36,6 +36,7 @@ import time
 from pathlib import Path
 
 from trainit_testing import cache, jobs, processes
+from trainit_testing.name_server import NameServer
 from trainit_testing.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -150,8 +151,9 @@ class Host(_InNetwork):
         self.directory = hosts.directory / name
         (self.directory / "ml").mkdir(parents=True)
         (self.directory / "hosts").touch()
-        # Nobody answers there, which a resolver is told at once.
-        (self.directory / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+        # Else nobody answers there, which a resolver is told at once.
+        server = hosts.switch.address if hosts.name_server else "127.0.0.1"
+        (self.directory / "resolv.conf").write_text(f"nameserver {server}\n")
 
         visible = [path for path in self.hosts.visible if Path("/tmp") in path.parents]
         self.holder = _Holder("unshare", "--net", "--uts", "--mount", "--ipc", "--pid", "--fork", "--kill-child",
@@ -251,11 +253,16 @@ link set lo up
 
         Stopped processes can be killed, unlike those of a frozen control group, so that nothing can be left behind.
         """
+        told = set()
+
         def frozen():
-            awake = [pid for pid in self.processes() if processes.state_of(pid) not in ("T", "Z", "")]
+            # Who waits for a child that has not called exec yet (vfork) cannot stop, nor go on.
+            awake = [pid for pid in self.processes()
+                     if processes.state_of(pid) not in (("T", "D", "Z", "") if pid in told else ("T", "Z", ""))]
             for pid in awake:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
+            told.update(awake)
             return not awake
 
         wait_until(frozen, f"{self.name} is frozen")
@@ -263,8 +270,9 @@ link set lo up
     def thaw(self):
         def awake():
             # nsenter stops with what it has started.
-            stopped = [pid for pid in self._all() if processes.state_of(pid) == "T"]
-            for pid in sorted(stopped, reverse=True):
+            everybody = list(self._all())
+            stopped = [pid for pid in everybody if processes.state_of(pid) == "T"]
+            for pid in sorted(everybody, reverse=True):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
             return not stopped
@@ -286,6 +294,7 @@ link set lo up
 
     def limit_output(self):
         """Gives it a small file system for /opt/ml/output. Before what is to see it is started."""
+        (self.root / "opt/ml/output").mkdir(exist_ok=True)
         self._enter("mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=200", "none", "/opt/ml/output")
         (self.root / "opt/ml/output/data").mkdir()
 
@@ -307,12 +316,14 @@ class Hosts:
     directory  for what the hosts have on disk
     ipv6       they have no address of IPv4
     known      whether they know each other's names from the start; see `announce`
+    dns        a name server tells them the names, and not /etc/hosts
     visible    directories that the hosts' programs need and that may be below /tmp, which is each host's own
     """
 
-    def __init__(self, directory, count=3, *, names=None, ipv6=False, known=True, visible=()):
+    def __init__(self, directory, count=3, *, names=None, ipv6=False, known=True, dns=False, visible=()):
         self.directory = Path(directory).resolve()
-        self.ipv6, self.known = ipv6, known
+        self.ipv6, self.known, self.dns = ipv6, known, dns
+        self.name_server = None
         self.prefix = 64 if ipv6 else 24
         self.names = list(names or (f"algo-{number}" for number in range(1, count + 1)))
         self.visible = [self.directory, REPOSITORY, cache.CACHE.resolve(), *(Path(path).resolve() for path in visible)]
@@ -327,6 +338,8 @@ class Hosts:
         with self.stack:
             self.switch = Switch("fd77::fe" if self.ipv6 else "10.77.0.254", self.prefix)
             self.stack.callback(self.switch.holder.end)
+            if self.dns:
+                self._serve_names()
             for index, name in enumerate(self.names):
                 host = Host(self, index, name)
                 self.stack.callback(host.end)
@@ -335,6 +348,13 @@ class Hosts:
             self.announce(*(self.hosts if self.known else ()))
             self.stack = self.stack.pop_all()
         return self
+
+    def _serve_names(self):
+        family = socket.AF_INET6 if self.ipv6 else socket.AF_INET
+        listening = self.switch.inside(socket.socket, family, socket.SOCK_DGRAM)
+        listening.bind((self.switch.address, 53))
+        self.name_server = NameServer(listening)
+        self.stack.callback(self.name_server.end)
 
     def __exit__(self, *exception):
         self.stack.close()
@@ -350,8 +370,10 @@ class Hosts:
 
     def announce(self, *hosts):
         """From now on all hosts know these by name, and only these."""
+        if self.name_server:
+            self.name_server.names = {host.name: host.address for host in hosts}
         for host in self.hosts:
-            host.know(hosts)
+            host.know(() if self.name_server else hosts)
 
     def wait(self, timeout=60, hosts=None):
         """Waits so long for what `run` is on these hosts (on all); what became of each (processes.Finished)."""

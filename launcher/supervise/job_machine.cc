@@ -82,12 +82,12 @@ void JobMachine::handle(const event::Exited& event, TimePoint now, Actions& out)
 void JobMachine::worker_down(WorkerEnd& ended, TimePoint now, Actions& out) {
   ended.ended_at = now;
   const bool fails_job = phase_ == Phase::kRunning && !went_well(ended);
-  if (fails_job) out.push_back(action::TellPeers{StopReason::kWorkerFailed});
   if (fails_job && !all_ended()) {
     begin_stop(StopReason::kWorkerFailed, SIGTERM, limits_.failure_grace, now, out);
   } else {
     look_for_survivors(now, out);
   }
+  if (fails_job) tell_peers(StopReason::kWorkerFailed, out);
 }
 
 void JobMachine::begin_stop(StopReason reason, int signal, Duration grace, TimePoint now,
@@ -131,11 +131,17 @@ void JobMachine::handle(const event::StopRequested& event, TimePoint now, Action
   end_.stop_signal = event.signal;
   end_.stop_asked_at = now;
   if (phase_ == Phase::kRunning) {
-    out.push_back(action::TellPeers{StopReason::kPlatform});
     begin_stop(StopReason::kPlatform, event.signal, limits_.stop_leaders, now, out);
+    tell_peers(StopReason::kPlatform, out);
   } else {
     first_stop_signal(now, out);
   }
+}
+
+/// Our own workers come first: they are told by a system call, and peers over a network.
+void JobMachine::tell_peers(StopReason reason, Actions& out) {
+  if (!end_.elsewhere && !std::exchange(peers_told_, true))
+    out.push_back(action::TellPeers{reason});
 }
 
 void JobMachine::handle(const event::PeersStop& event, TimePoint now, Actions& out) {
@@ -160,20 +166,25 @@ void JobMachine::first_stop_signal(TimePoint now, Actions& out) {
     case Phase::kIdle:
       end_.reason = StopReason::kPlatform;
       end_.stop_at = now;
+      tell_peers(StopReason::kPlatform, out);
       return finish(now, out);
     case Phase::kLeaders:
     case Phase::kLinger:
-      return shorten(limits_.stop_leaders, now, out);
+      shorten(limits_.stop_leaders, now, out);
+      break;
     case Phase::kKill:
       kill_until_ = std::min(kill_until_, now + limits_.stop_kill);
-      return;
+      break;
     case Phase::kDrain:
-      return shorten(limits_.stop_drain, now, out);
+      shorten(limits_.stop_drain, now, out);
+      break;
     case Phase::kRunning:
     case Phase::kGroups:
     case Phase::kFinished:
-      return;
+      break;
   }
+  // Workers that have ended well here need not be all: those of other hosts may still run.
+  tell_peers(StopReason::kPlatform, out);
 }
 
 void JobMachine::shorten(Duration limit, TimePoint now, Actions& out) {
@@ -186,8 +197,8 @@ void JobMachine::handle(const event::StoreEnded& event, TimePoint now, Actions& 
   if (phase_ == Phase::kIdle || phase_ >= Phase::kLinger || leaders_down()) return;
   end_.store = event.status;
   if (phase_ != Phase::kRunning) return;
-  out.push_back(action::TellPeers{StopReason::kStoreEnded});
   begin_stop(StopReason::kStoreEnded, SIGTERM, limits_.failure_grace, now, out);
+  tell_peers(StopReason::kStoreEnded, out);
 }
 
 /// Another stop signal: whoever sent it will not wait any longer.

@@ -117,7 +117,7 @@ struct CancelTimer {};
 struct TellPeers {
   StopReason reason;
 };  ///< this host's workers do not go on, and the reason lies here: the other hosts' are to stop
-    ///< too
+    ///< too; once at most
 struct EndHelpers {
 };  ///< the last worker is gone: nobody needs the store, nor who watches the GPUs
 struct AwaitEmptyTree {};  ///< answer with TreeEmpty or TreeNotEmpty; then report TreeEmpty
@@ -180,6 +180,7 @@ class JobMachine {
   void look_for_survivors(TimePoint now, Actions& out);
   void begin_stop(StopReason reason, int signal, Duration grace, TimePoint now, Actions& out);
   void first_stop_signal(TimePoint now, Actions& out);
+  void tell_peers(StopReason reason, Actions& out);
   void shorten(Duration limit, TimePoint now, Actions& out);
   void next_step(TimePoint now, Actions& out);
   void end_groups(TimePoint now, Actions& out);
@@ -196,7 +197,8 @@ class JobMachine {
   Limits limits_;
   int started_ = 0;  ///< workers whose turn to be spawned has come
   std::optional<Timer> armed_;
-  TimePoint due_;                ///< of the armed timer
+  TimePoint due_;  ///< of the armed timer
+  bool peers_told_ = false;
   bool stop_travelled_ = false;  ///< a stop came here from another host, and no signal after it
   TimePoint kill_until_;         ///< what is still there then is stuck
   JobEnd end_;

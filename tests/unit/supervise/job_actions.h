@@ -17,6 +17,12 @@ inline std::string name_of(Timer timer) {
   return kNames[static_cast<int>(timer)];
 }
 
+inline std::string name_of(StopReason reason) {
+  constexpr const char* kNames[] = {"none",  "platform",  "worker failed",
+                                    "store", "host lost", "set-up failed"};
+  return kNames[static_cast<int>(reason)];
+}
+
 struct Namer {
   std::string operator()(const action::Spawn& what) const {
     return "spawn " + std::to_string(what.worker);
@@ -35,7 +41,9 @@ struct Namer {
     return name_of(what.timer) + " timer " + std::to_string(delay.count());
   }
   std::string operator()(const action::CancelTimer&) const { return "no timer"; }
-  std::string operator()(const action::TellPeers&) const { return "tell peers"; }
+  std::string operator()(const action::TellPeers& what) const {
+    return "tell peers: " + name_of(what.reason);
+  }
   std::string operator()(const action::EndHelpers&) const { return "end helpers"; }
   std::string operator()(const action::AwaitEmptyTree&) const { return "tree?"; }
   std::string operator()(const action::AwaitDrain&) const { return "drain?"; }
@@ -59,7 +67,7 @@ struct Namer {
     return "store " + describe(what.status);
   }
   std::string operator()(const event::PeersStop& what) const {
-    return "peers stop " + std::to_string(static_cast<int>(what.reason));
+    return "peers stop: " + name_of(what.reason);
   }
   std::string operator()(const event::TimerFired& what) const {
     return name_of(what.timer) + " timer fired";

@@ -47,6 +47,9 @@ class Job {
   }
   std::string stop(int signal = SIGTERM) { return on(event::StopRequested{signal}); }
   std::string store_killed(int signal) { return on(event::StoreEnded{ExitStatus::killed(signal)}); }
+  std::string peers(StopReason reason, int signal = 0) {
+    return on(event::PeersStop{reason, signal});
+  }
   std::string fired(Timer timer) { return on(event::TimerFired{timer}); }
   std::string tree_empty() { return on(event::TreeEmpty{}); }
   std::string tree_not_empty() { return on(event::TreeNotEmpty{}); }
@@ -74,6 +77,9 @@ class Job {
 };
 
 const std::string kAllDown = "end helpers, tree?";
+const std::string kTellFailed = ", tell peers: worker failed";
+const std::string kTellPlatform = ", tell peers: platform";
+const std::string kStopped = "leaders SIGTERM, leaders timer 20000" + kTellFailed;
 const std::string kDrain = "drain timer 500, drain?";
 
 }  // namespace
@@ -135,7 +141,7 @@ TEST_CASE("without a sweep what outlives the workers is left alone") {
   leave.sweep = false;
   Job job(1, leave);
   job.run();
-  CHECK(job.exited(0, 3) == "end helpers, " + kDrain);
+  CHECK(job.exited(0, 3) == "end helpers, " + kDrain + kTellFailed);
   CHECK(job.after(500ms).fired(Timer::kDrain) == "finish");
   CHECK(job.end().output_cut);
 }
@@ -153,7 +159,7 @@ TEST_CASE("without a sweep a stop ends the whole tree all the same") {
 TEST_CASE("a failing worker stops the others: leaders, grace, groups, kill") {
   Job job(3);
   job.run();
-  CHECK(job.after(1s).exited(1, 7) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.after(1s).exited(1, 7) == kStopped);
   const sys::TimePoint stop_at = job.now();
   CHECK(job.killed(0, SIGTERM) == "");
   CHECK(job.after(20s).fired(Timer::kLeaders) == "groups SIGTERM, groups timer 1250");
@@ -200,7 +206,7 @@ TEST_CASE("the last worker that fails is a natural end: nobody is left to be sto
   Job job(2);
   job.run();
   CHECK(job.exited(0, 0) == "");
-  CHECK(job.exited(1, 1) == kAllDown);
+  CHECK(job.exited(1, 1) == kAllDown + kTellFailed);
   CHECK(job.tree_not_empty() == "tree SIGTERM, linger timer 5000");
   CHECK(job.end().reason == StopReason::kNone);
   CHECK_FALSE(job.end().stop_at);
@@ -212,7 +218,7 @@ TEST_CASE("the last worker that fails is a natural end: nobody is left to be sto
 TEST_CASE("a stop signal reaches the leaders as it came, and they get the budget's time") {
   Job job(2);
   job.run();
-  CHECK(job.stop(SIGINT) == "leaders SIGINT, leaders timer 7500");
+  CHECK(job.stop(SIGINT) == "leaders SIGINT, leaders timer 7500" + kTellPlatform);
   CHECK(job.exited(0, 0) == "");
   CHECK(job.exited(1, 0) == kAllDown);
   CHECK(job.tree_empty() == kDrain);
@@ -322,7 +328,7 @@ TEST_CASE("stop signals while survivors linger: the second kills") {
   job.run();
   job.exited(0, 0);
   job.tree_not_empty();
-  CHECK(job.stop() == "");
+  CHECK(job.stop() == "tell peers: platform");
   CHECK(job.stop() == "tree SIGKILL, kill timer 100");
   job.tree_empty();
   job.drained();
@@ -331,7 +337,7 @@ TEST_CASE("stop signals while survivors linger: the second kills") {
 
 TEST_CASE("a stop before the start means that nothing is ever started") {
   Job job(4);
-  CHECK(job.stop() == "end helpers, finish");
+  CHECK(job.stop() == "tell peers: platform, end helpers, finish");
   CHECK(job.agreed() == "");
   CHECK_FALSE(job.end().success());
   CHECK(job.end().reason == StopReason::kPlatform);
@@ -341,7 +347,7 @@ TEST_CASE("a stop before the start means that nothing is ever started") {
 TEST_CASE("a stop between two starts leaves the rest unstarted") {
   Job job(3);
   CHECK(job.agreed() == "spawn 0");
-  CHECK(job.stop() == "leaders SIGTERM, leaders timer 7500");
+  CHECK(job.stop() == "leaders SIGTERM, leaders timer 7500" + kTellPlatform);
   CHECK(job.spawned(0) == "");
   CHECK(job.exited(0, 0) == kAllDown);
   job.tree_empty();
@@ -354,7 +360,7 @@ TEST_CASE("a fork that fails starts no more workers and stops those that run") {
   Job job(3);
   job.agreed();
   job.spawned(0);
-  CHECK(job.failed(1, SpawnStage::kFork, EAGAIN) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.failed(1, SpawnStage::kFork, EAGAIN) == kStopped);
   CHECK(job.killed(0, SIGTERM) == kAllDown);
   CHECK(job.end().reason == StopReason::kWorkerFailed);
   CHECK(job.end().workers[1].status == ExitStatus::exited(125));
@@ -370,7 +376,7 @@ TEST_CASE("a fork that fails starts no more workers and stops those that run") {
 TEST_CASE("a fork that fails for the only worker ends the job") {
   Job job(1);
   job.agreed();
-  CHECK(job.failed(0, SpawnStage::kFork, ENOMEM) == kAllDown);
+  CHECK(job.failed(0, SpawnStage::kFork, ENOMEM) == kAllDown + kTellFailed);
   CHECK(job.tree_empty() == kDrain);
   CHECK(job.drained() == "no timer, finish");
 }
@@ -380,7 +386,7 @@ TEST_CASE(
   Job job(2);
   job.run();
   CHECK(job.failed(0, SpawnStage::kExec, ENOENT) == "");
-  CHECK(job.exited(0, 0) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.exited(0, 0) == kStopped);
   CHECK(job.exited(1, 0) == kAllDown);
   CHECK_FALSE(job.end().success());
 }
@@ -419,7 +425,7 @@ TEST_CASE("a stop signal during the KILL of a natural end ends the patience") {
   job.exited(0, 0);
   job.tree_not_empty();
   job.after(5s).fired(Timer::kLinger);
-  CHECK(job.after(50ms).stop() == "");
+  CHECK(job.after(50ms).stop() == "tell peers: platform");
   CHECK(job.after(50ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
   for (int round = 2; round <= 5; ++round)
     REQUIRE(job.after(100ms).fired(Timer::kKill) == "tree SIGKILL, kill timer 100");
@@ -461,7 +467,7 @@ TEST_CASE("after a stop signal the output has as much time as the budget leaves 
   ended.run();
   ended.exited(0, 0);
   CHECK(ended.tree_empty() == kDrain);
-  CHECK(ended.after(100ms).stop() == "drain timer 50");
+  CHECK(ended.after(100ms).stop() == "drain timer 50" + kTellPlatform);
   CHECK(ended.after(50ms).fired(Timer::kDrain) == "finish");
 }
 
@@ -492,6 +498,7 @@ TEST_CASE("nothing is done after the end, whatever comes") {
        {Event(event::Agreed{}), Event(event::Spawned{0}),
         Event(event::Exited{0, ExitStatus::exited(1), true}), Event(event::StopRequested{SIGTERM}),
         Event(event::StoreEnded{ExitStatus::killed(SIGSEGV)}),
+        Event(event::PeersStop{StopReason::kPlatform, SIGTERM}),
         Event(event::TimerFired{Timer::kDrain}), Event(event::TreeEmpty{}),
         Event(event::TreeNotEmpty{}), Event(event::OutputDrained{})}) {
     CHECK(job.on(late) == "");
@@ -510,7 +517,8 @@ TEST_CASE("a job without workers ends and is no success") {
 TEST_CASE("a store that ends under its workers stops them, and is kept as the reason") {
   Job job(2);
   job.run();
-  CHECK(job.after(3s).store_killed(SIGSEGV) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.after(3s).store_killed(SIGSEGV) ==
+        "leaders SIGTERM, leaders timer 20000, tell peers: store");
   CHECK(job.end().reason == StopReason::kStoreEnded);
   CHECK(job.end().store == ExitStatus::killed(SIGSEGV));
   CHECK(job.end().stop_at == job.now());
@@ -526,7 +534,7 @@ TEST_CASE("a store that ends under its workers stops them, and is kept as the re
 TEST_CASE("a store that ends between two starts leaves the rest unstarted") {
   Job job(3);
   job.agreed();
-  CHECK(job.store_killed(SIGKILL) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.store_killed(SIGKILL) == "leaders SIGTERM, leaders timer 20000, tell peers: store");
   CHECK(job.spawned(0) == "");
   CHECK(job.killed(0, SIGTERM) == kAllDown);
   CHECK_FALSE(job.end().workers[1].status);
@@ -584,10 +592,162 @@ TEST_CASE("the store is ended once, when the last worker is down") {
   Job job(3);
   job.run();
   CHECK(job.exited(2, 0) == "");
-  CHECK(job.exited(1, 3) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.exited(1, 3) == kStopped);
   CHECK(job.killed(0, SIGTERM) == "end helpers, tree?");
   CHECK(job.tree_not_empty() == "tree SIGTERM, groups timer 1250");
   CHECK(job.after(1250ms).fired(Timer::kGroups) == "tree SIGKILL, kill timer 100");
   CHECK(job.tree_empty() == kDrain);
   CHECK(job.drained() == "no timer, finish");
+}
+
+TEST_CASE("peers are told once, of what came first here") {
+  Job job(3);
+  job.run();
+  CHECK(job.exited(0, 1) == kStopped);
+  CHECK(job.exited(1, 1) == "");
+  CHECK(job.store_killed(SIGSEGV) == "");
+  CHECK(job.after(1s).stop() == "leaders timer 7500");
+}
+
+TEST_CASE("peers are told of the last worker's failure too, and not of a success") {
+  Job failed(1), ended(1);
+  failed.run();
+  CHECK(failed.killed(0, SIGSEGV) == kAllDown + kTellFailed);
+  failed.tree_not_empty();
+  CHECK(failed.stop() == "");
+  ended.run();
+  CHECK(ended.exited(0, 0) == kAllDown);
+  CHECK(ended.tree_empty() == kDrain);
+}
+
+TEST_CASE(
+    "a failure on another host stops the workers, and they have the grace of one of our own") {
+  Job job(2);
+  job.run();
+  SUBCASE("a worker failed there") {
+    CHECK(job.peers(StopReason::kWorkerFailed) == "leaders SIGTERM, leaders timer 20000");
+    CHECK(job.end().reason == StopReason::kWorkerFailed);
+  }
+  SUBCASE("its store is gone") {
+    CHECK(job.peers(StopReason::kStoreEnded) == "leaders SIGTERM, leaders timer 20000");
+    CHECK(job.end().reason == StopReason::kStoreEnded);
+  }
+  SUBCASE("it is lost") {
+    CHECK(job.peers(StopReason::kHostLost) == "leaders SIGTERM, leaders timer 20000");
+    CHECK(job.end().reason == StopReason::kHostLost);
+  }
+  SUBCASE("it could not be set up") {
+    CHECK(job.peers(StopReason::kSetUpFailed) == "leaders SIGTERM, leaders timer 20000");
+    CHECK(job.end().reason == StopReason::kSetUpFailed);
+  }
+  CHECK(job.end().elsewhere);
+  CHECK(job.end().stop_at == job.now());
+  CHECK(job.end().stop_signal == 0);
+  CHECK(job.killed(0, SIGTERM) == "");
+  CHECK(job.exited(1, 1) == kAllDown);
+  CHECK(job.end().workers[0].told_to_stop);
+  CHECK(job.end().workers[1].told_to_stop);
+  CHECK_FALSE(job.end().store);
+  job.tree_empty();
+  CHECK(job.drained() == "no timer, finish");
+  CHECK_FALSE(job.end().success());
+}
+
+TEST_CASE("a stop signal on another host reaches the workers as it came, with the budget's time") {
+  Job job(1);
+  job.run();
+  CHECK(job.peers(StopReason::kPlatform, SIGINT) == "leaders SIGINT, leaders timer 7500");
+  CHECK(job.end().reason == StopReason::kPlatform);
+  CHECK(job.end().elsewhere);
+  CHECK(job.end().stop_signal == SIGINT);
+  CHECK_FALSE(job.end().stop_asked_at);
+  CHECK(job.after(2s).exited(0, 0) == kAllDown);
+  CHECK(job.end().checkpoint_time() == 2s);
+}
+
+TEST_CASE(
+    "a host's own stop signal after a travelled one shortens nothing, and the next one does") {
+  Job job(1);
+  job.run();
+  job.peers(StopReason::kPlatform, SIGTERM);
+  CHECK(job.after(1s).stop() == "");
+  CHECK(job.end().stop_asked_at == job.now());
+  CHECK(job.after(1s).stop() == "groups SIGTERM, groups timer 1250");
+  CHECK(job.after(100ms).stop() == "tree SIGKILL, kill timer 100");
+}
+
+TEST_CASE("the grace after a failure elsewhere is cut to the budget by a first stop signal here") {
+  Job job(1);
+  job.run();
+  job.peers(StopReason::kHostLost);
+  CHECK(job.after(5s).stop() == "leaders timer 7500");
+  CHECK(job.end().reason == StopReason::kHostLost);
+  CHECK(job.end().stop_signal == SIGTERM);
+  CHECK(job.stop() == "groups SIGTERM, groups timer 1250");
+}
+
+TEST_CASE("what stops the peers means nothing to workers that are stopped or ended already") {
+  Job job(2);
+  job.run();
+  SUBCASE("for a failure of their own") { job.exited(0, 1); }
+  SUBCASE("by a stop signal of their own") { job.stop(); }
+  SUBCASE("in their groups' time") {
+    job.exited(0, 1);
+    job.after(20s).fired(Timer::kLeaders);
+  }
+  SUBCASE("killed") {
+    job.exited(0, 1);
+    job.after(20s).fired(Timer::kLeaders);
+    job.after(1250ms).fired(Timer::kGroups);
+  }
+  SUBCASE("survivors linger") {
+    job.exited(0, 0);
+    job.exited(1, 0);
+    job.tree_not_empty();
+  }
+  SUBCASE("the output drains") {
+    job.exited(0, 0);
+    job.exited(1, 0);
+    job.tree_empty();
+  }
+  const StopReason reason = job.end().reason;
+  const int signal = job.end().stop_signal;
+  CHECK(job.peers(StopReason::kPlatform, SIGINT) == "");
+  CHECK(job.end().reason == reason);
+  CHECK(job.end().stop_signal == signal);
+  CHECK_FALSE(job.end().elsewhere);
+}
+
+TEST_CASE("only the first stop of the peers counts") {
+  Job job(1);
+  job.run();
+  job.peers(StopReason::kWorkerFailed);
+  CHECK(job.after(1s).peers(StopReason::kPlatform, SIGTERM) == "");
+  CHECK(job.end().stop_signal == 0);
+  CHECK(job.end().reason == StopReason::kWorkerFailed);
+}
+
+TEST_CASE("peers that stop before the start here mean that nothing is ever started") {
+  Job job(2);
+  SUBCASE("for a failure") {
+    CHECK(job.peers(StopReason::kWorkerFailed) == "end helpers, finish");
+    CHECK(job.end().stop_signal == 0);
+  }
+  SUBCASE("for the platform") {
+    CHECK(job.peers(StopReason::kPlatform, SIGTERM) == "end helpers, finish");
+    CHECK(job.end().stop_signal == SIGTERM);
+  }
+  CHECK(job.end().elsewhere);
+  CHECK(job.end().stop_at == job.now());
+  CHECK(job.agreed() == "");
+  CHECK_FALSE(job.end().success());
+}
+
+TEST_CASE("peers that stop between two starts leave the rest unstarted") {
+  Job job(3);
+  job.agreed();
+  CHECK(job.peers(StopReason::kHostLost) == "leaders SIGTERM, leaders timer 20000");
+  CHECK(job.spawned(0) == "");
+  CHECK(job.killed(0, SIGTERM) == kAllDown);
+  CHECK_FALSE(job.end().workers[1].status);
 }

@@ -59,6 +59,11 @@ std::string SimulatedHost::run() {
     const int when = dice_.one_in(3) ? dice_.roll(30) : dice_.roll(40'000);
     post(when, event::StoreEnded{ExitStatus::killed(SIGSEGV)});
   }
+  if (dice_.one_in(4)) {
+    const int when = dice_.one_in(3) ? dice_.roll(30) : dice_.roll(40'000);
+    post(when, dice_.one_in(2) ? event::PeersStop{supervise::StopReason::kPlatform, SIGTERM}
+                               : event::PeersStop{supervise::StopReason::kHostLost, 0});
+  }
   while (!future_.empty() && problem_.empty() && future_.top().at < kEndOfTime) {
     const Happening next = future_.top();
     future_.pop();
@@ -91,9 +96,21 @@ void SimulatedHost::tell(const Event& event) {
   if (std::holds_alternative<event::SpawnFailed>(event)) fork_failed_ = false;
   note("<- " + (keep_trace_ ? name_of(event) : ""));
   const std::vector<Action> actions = machine_.on(event, point(now_));
+  if (const auto* peers = std::get_if<event::PeersStop>(&event)) hear_of_peers(*peers);
   expect(finished_at_ < 0 || actions.empty(), "something was done after the end");
   note("   -> " + (keep_trace_ ? names_of(actions) : ""));
   for (const Action& action : actions) carry_out(action);
+}
+
+/// The machine was told of them: a travelled stop has the time that one of our own has.
+void SimulatedHost::hear_of_peers(const event::PeersStop& what) {
+  if (finished_at_ >= 0 || heard_of_peers_) return;
+  heard_of_peers_ = machine_.end().elsewhere;
+  expect(heard_of_peers_ || stopping_ || !leader_alive(), "peers stop, and workers go on");
+  if (!heard_of_peers_) return;
+  stopping_ = true;
+  int& since = what.reason == supervise::StopReason::kPlatform ? stop_at_ : failed_at_;
+  if (since < 0) since = now_;
 }
 
 void SimulatedHost::post(int delay, Event event) {
@@ -217,6 +234,13 @@ void SimulatedHost::carry_out(const action::ArmTimer& what) {
 void SimulatedHost::carry_out(const action::CancelTimer&) {
   expect(armed_order_ >= 0, "a timer was cancelled that was not armed");
   armed_order_ = -1;
+}
+
+void SimulatedHost::carry_out(const action::TellPeers&) {
+  expect(!peers_told_, "peers were told twice");
+  expect(!machine_.end().elsewhere, "peers were told what had come from them");
+  expect(stopping_, "peers were told to stop while all was well");
+  peers_told_ = true;
 }
 
 void SimulatedHost::carry_out(const action::EndHelpers&) {

@@ -24,8 +24,8 @@ class Dice {
 
 /// A host with a clock of its own that lives through one job of a JobMachine: workers that end,
 /// die, ignore TERM, leave orphans, fork while they are killed, hold pipes or hang in the kernel,
-/// a store that may crash, and stop signals at any time, all as the seed has it. Times are
-/// milliseconds.
+/// a store that may crash, stop signals at any time, and peers that stop, all as the seed has it.
+/// Times are milliseconds.
 class SimulatedHost {
  public:
   explicit SimulatedHost(std::uint64_t seed, bool keep_trace = false);
@@ -69,7 +69,7 @@ class SimulatedHost {
   void carry_out(const action::SignalTree& what);
   void carry_out(const action::ArmTimer& what);
   void carry_out(const action::CancelTimer&);
-  void carry_out(const action::TellPeers&) {}
+  void carry_out(const action::TellPeers&);
   void carry_out(const action::EndHelpers&);
   void carry_out(const action::AwaitEmptyTree&);
   void carry_out(const action::AwaitDrain&);
@@ -81,6 +81,7 @@ class SimulatedHost {
   bool anybody_alive() const;
   bool leader_alive() const;
   void lose_store();
+  void hear_of_peers(const event::PeersStop& what);
   void expect(bool promise, const char* broken);
   void check_end();
   void check_time();
@@ -101,6 +102,7 @@ class SimulatedHost {
   bool store_runs_ = true, store_ended_ = false;  ///< ended: by the machine
   bool signalled_ = false;                        ///< the leaders were
   bool stopping_ = false;
+  bool peers_told_ = false, heard_of_peers_ = false;
   int stop_at_ = -1, failed_at_ = -1, all_down_at_ = -1, finished_at_ = -1;
   std::string problem_, trace_;
   bool keep_trace_;

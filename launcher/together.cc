@@ -14,12 +14,27 @@ namespace {
 
 using coordination::message::Fact;
 
-/// A value that is short enough is compared and shown as it is, any other by its digest.
-Fact fact_of(std::string name, std::string value) {
-  constexpr std::size_t kMostShown = 80;
-  if (value.size() <= kMostShown) return {std::move(name), std::move(value), true};
-  return {std::move(name), coordination::sha256(value), false};
-}
+/// Facts whose values may be secrets, or long.
+class Facts {
+ public:
+  explicit Facts(const coordination::JobKey& key) : key_(key) {}
+
+  /// `shown` is the value as it may be shown. Short ones are compared and shown as they are, any
+  /// other by what the key makes of them.
+  void add(std::string name, const std::string& value, const std::string& shown) {
+    constexpr std::size_t kMostShown = 80;
+    if (value == shown && value.size() <= kMostShown) {
+      facts_.push_back({std::move(name), value, true});
+    } else {
+      facts_.push_back({std::move(name), coordination::hmac_sha256(key_.bytes, value), false});
+    }
+  }
+  std::vector<Fact> take() { return std::move(facts_); }
+
+ private:
+  const coordination::JobKey& key_;
+  std::vector<Fact> facts_;
+};
 
 /// The configured secret; nothing: there is none.
 Result<std::optional<std::string>> configured_key(const JobContext& context) {
@@ -33,20 +48,22 @@ Result<std::optional<std::string>> configured_key(const JobContext& context) {
 
 }  // namespace
 
-coordination::message::Report host_report(const JobContext& context,
-                                          const Preparation& preparation) {
+coordination::message::Report host_report(const JobContext& context, const Preparation& preparation,
+                                          const coordination::JobKey& key) {
+  Facts facts(key);
+  facts.add("the version of trainit", TRAINIT_VERSION, TRAINIT_VERSION);
+  const std::vector<std::string>& argv = preparation.command.argv;
+  facts.add("the program", join(argv, " "), join(context.secrets.mask_arguments(argv), " "));
+  const std::string ranks = preparation.ranks ? "they do" : "they do not";
+  facts.add("whether workers get ranks", ranks, ranks);
+  for (const auto& [name, value] : context.job.hyperparameters.user()) {
+    facts.add(fmt::format("the hyperparameter \"{}\"", name), python::str(value),
+              python::str(context.secrets.mask_json(name, value)));
+  }
   coordination::message::Report report;
   report.slots = preparation.workers;
   report.ranks = preparation.ranks;
-  report.facts.push_back(fact_of("the version of trainit", TRAINIT_VERSION));
-  report.facts.push_back(
-      fact_of("the program", join(context.secrets.mask_arguments(preparation.command.argv), " ")));
-  report.facts.push_back(
-      fact_of("whether workers get ranks", preparation.ranks ? "they do" : "they do not"));
-  for (const auto& [name, value] : context.job.hyperparameters.user()) {
-    report.facts.push_back(fact_of(fmt::format("the hyperparameter \"{}\"", name),
-                                   python::str(context.secrets.mask_json(name, value))));
-  }
+  report.facts = facts.take();
   return report;
 }
 
@@ -62,10 +79,10 @@ Result<std::unique_ptr<coordination::Peers>> open_peers(sys::EventLoop& loop,
   setup.host_rank = cluster.host_rank;
   setup.leader = cluster.leader;
   setup.named = cluster.named;
-  setup.report = host_report(context, preparation);
   setup.key = TRAINIT_TRY(
       coordination::JobKey::of(secret ? std::optional<std::string_view>(*secret) : std::nullopt,
                                context.job.name, arn == nullptr ? "" : *arn, cluster.hosts));
+  setup.report = host_report(context, preparation, setup.key);
   setup.control_port = context.options.control_port;
   setup.limits.meet = context.options.meet_timeout;
   setup.common = preparation.agreement;

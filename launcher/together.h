@@ -11,9 +11,10 @@
 /// What this job brings to the meeting of its hosts, and takes from it.
 namespace trainit {
 
-/// What has to be the same on all hosts, and how many workers this one has.
-coordination::message::Report host_report(const JobContext& context,
-                                          const Preparation& preparation);
+/// What has to be the same on all hosts, and how many workers this one has. No secret is in it:
+/// such values are compared by what the job's key makes of them.
+coordination::message::Report host_report(const JobContext& context, const Preparation& preparation,
+                                          const coordination::JobKey& key);
 
 /// Begins to look for the other hosts of this job. Error: the key cannot be read, or the kernel
 /// refuses what is needed.

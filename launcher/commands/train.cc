@@ -266,8 +266,12 @@ class Train {
   diagnose::Judgement agree_on_end(supervise::Supervisor& supervisor) {
     if (peers_ == nullptr) return diagnose::judge({&own_, 1});
     peers_->ended({own_, model_files(context_.job.paths)});
-    if (!peers_->verdict()) log_.info("waiting for the other hosts' end");
+    constexpr auto kPatience = std::chrono::seconds(2);
+    const auto patience = loop_->after(kPatience, [this] {
+      if (!peers_->verdict()) log_.info("this host's part is over; waiting for the other hosts");
+    });
     supervisor.attend_peers([this] { return peers_->done(); });
+    loop_->cancel(patience);
     if (context_.options.host_outcome) return diagnose::judge({&own_, 1});
     return judgement_of(*peers_->verdict(), own_);
   }

@@ -118,7 +118,10 @@ void Dialer::on_connected() {
 void Dialer::hear(const Message& message) {
   if (const auto* challenge = std::get_if<message::Challenge>(&message)) {
     const auto answer = handshake_->answer(*challenge);
-    if (!answer) return setup_.refused(answer.error().message);
+    if (!answer) {
+      return failed(fmt::format("what answers at {} port {} is no trainit: {}", address_->text(),
+                                setup_.port, answer.error().message));
+    }
     return connection_->send(*answer);
   }
   if (const auto* refusal = std::get_if<message::Refusal>(&message)) {

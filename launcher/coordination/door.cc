@@ -107,7 +107,14 @@ void Door::let_in(sys::UniqueFd socket, const sys::Address& address) {
   });
   const Result<void> listening = guest->connection->listen(
       {.received = [this, guest](const Message& message) { hear(guest, message); },
-       .closed = [this, guest](const std::string&) { show_out(guest); }});
+       .closed =
+           [this, guest](const std::string& how) {
+             // Who only looks whether the port is open is not worth a word.
+             if (how.starts_with("sent"))
+               complain("odd",
+                        fmt::format("{} {}, at the control port", guest->address.text(), how));
+             show_out(guest);
+           }});
   if (!listening) return show_out(guest);
   guest->connection->send(guest->handshake.challenge());
 }

@@ -79,9 +79,11 @@ void Hub::handle(int host, const message::Heartbeat& beat, sys::TimePoint now, A
 void Hub::handle(int host, const message::Report& report, sys::TimePoint now, Actions& out) {
   if (phase_ != Phase::kMeeting) return;
   hosts_[static_cast<std::size_t>(host)].report = report;
+  if (!missing().empty()) return;
+  // Not before: who comes later would find nobody to tell it why.
   const std::string differs = difference();
   if (!differs.empty()) return refuse(differs, now, out);
-  if (missing().empty()) return agree(now, out);
+  agree(now, out);
 }
 
 /// In what a host is not like the leader; empty: they are all alike, as far as they are there.
@@ -172,7 +174,33 @@ void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
     ends.push_back(host.end->end);
     error = std::max(error, host.clock.error());
   }
-  say_outcome(diagnose::judge(ends, lost_, 2 * error).verdict, now, out);
+  diagnose::Verdict verdict = diagnose::judge(ends, lost_, 2 * error).verdict;
+  if (verdict.success()) add_clashes(verdict);
+  say_outcome(std::move(verdict), now, out);
+}
+
+/// The platform lays the model directories of all hosts over each other.
+void Hub::add_clashes(diagnose::Verdict& verdict) const {
+  constexpr std::size_t kMostNamed = 5;
+  std::map<std::string, std::vector<std::string>> hosts_of;
+  for (std::size_t index = 0; index < hosts_.size(); ++index) {
+    if (!hosts_[index].end) continue;
+    for (const std::string& file : hosts_[index].end->model)
+      hosts_of[file].push_back(setup_.hosts[index]);
+  }
+  std::vector<std::string> clashes;
+  std::size_t count = 0;
+  for (const auto& [file, hosts] : hosts_of) {
+    if (hosts.size() < 2 || ++count > kMostNamed) continue;
+    clashes.push_back(hosts.size() == 2 ? fmt::format("{} ({} and {})", file, hosts[0], hosts[1])
+                                        : fmt::format("{} ({} hosts)", file, hosts.size()));
+  }
+  if (count == 0) return;
+  if (count > kMostNamed) clashes.push_back(fmt::format("and {} more", count - kMostNamed));
+  verdict.lines.push_back(
+      "several hosts have left a file of the same name in their model directories, and where the "
+      "platform merges those one of them is kept: " +
+      join(clashes, ", "));
 }
 
 void Hub::say_outcome(diagnose::Verdict verdict, sys::TimePoint now, Actions& out) {
@@ -276,8 +304,10 @@ Hub::Actions Hub::tick(sys::TimePoint now) {
 void Hub::wait_on(sys::TimePoint now, Actions& out) {
   const std::string text = missing();
   if (now - opened_at_ > setup_.limits.meet) {
-    return refuse(fmt::format("the hosts of this job did not come together within {}: missing {}",
-                              human_seconds(sys::in_seconds(setup_.limits.meet)), text),
+    const std::string differs = difference();
+    return refuse(fmt::format("the hosts of this job did not come together within {}: missing {}{}",
+                              human_seconds(sys::in_seconds(setup_.limits.meet)), text,
+                              differs.empty() ? "" : "; and " + differs),
                   now, out);
   }
   if (text == told_missing_) return;

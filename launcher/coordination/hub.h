@@ -89,6 +89,7 @@ class Hub {
   void lose(int host, const std::string& how, sys::TimePoint now, Actions& out);
   void stop_all(const message::Stop& why, Actions& out);
   void judge_when_all_ended(sys::TimePoint now, Actions& out);
+  void add_clashes(diagnose::Verdict& verdict) const;
   void say_outcome(diagnose::Verdict verdict, sys::TimePoint now, Actions& out);
   void finish_when_all_heard(Actions& out);
   void send_all(const Message& message, Actions& out) const;

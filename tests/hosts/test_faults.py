@@ -223,7 +223,7 @@ def test_a_host_that_has_finished_fails_when_a_worker_elsewhere_fails(cluster, b
     let_go(hosts["algo-1"], hosts["algo-2"])
     time.sleep(1)
     let_go(hosts["algo-3"])
-    assert_failed(hosts, 9, "^algo-3 rank 4: .*exit code 9", within=TOLD)
+    assert_failed(hosts, 9, "^algo-3 rank 4: .*(exit|ended with) code 9", within=TOLD)
 
 
 def test_with_host_outcome_each_host_tells_of_its_own_workers(cluster, begin):
@@ -234,7 +234,7 @@ def test_with_host_outcome_each_host_tells_of_its_own_workers(cluster, begin):
     time.sleep(1)
     let_go(hosts["algo-3"])
     assert_well(hosts, within=TOLD, names=["algo-1", "algo-2"])
-    assert_failed(hosts, 9, "^algo-3 rank 4: .*exit code 9", within=TOLD, names=["algo-3"])
+    assert_failed(hosts, 9, "^algo-3 rank 4: .*(exit|ended with) code 9", within=TOLD, names=["algo-3"])
     assert_nothing_left(hosts)
 
 

@@ -77,7 +77,7 @@ def test_script_mode_without_ranks_ends_together_too(cluster, launch):
     time.sleep(1)
     assert all(host.run.process.poll() is None for host in hosts)
     let_go(hosts["algo-2"])
-    assert_failed(hosts, 5, "^algo-2.*exit code 5", within=TOLD)
+    assert_failed(hosts, 5, "^algo-2.*(exit|ended with) code 5", within=TOLD)
 
 
 # ---- late, or never
@@ -193,7 +193,7 @@ def test_a_taken_control_port_is_named_on_all_hosts(cluster, begin):
     with hosts["algo-1"].listen(CONTROL_PORT):
         begin(hosts, STAY, "--meet-timeout", "4s")
         assert_failed(hosts, SET_UP_FAILED, str(CONTROL_PORT), within=TOLD, names=["algo-1"])
-        assert "in use" in hosts["algo-1"].job.failure
+        assert "is taken" in hosts["algo-1"].job.failure
         assert_failed(hosts, SET_UP_FAILED, "algo-1", within=4 + LOST, names=["algo-2", "algo-3"])
     assert_nothing_left(hosts)
 

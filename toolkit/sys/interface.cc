@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -28,7 +27,7 @@ Address address_of(const sockaddr* socket) {
 }  // namespace
 
 std::vector<Address> addresses_of_interface(std::string_view name) {
-  std::vector<Address> addresses;
+  std::vector<Address> addresses, of_ipv6;
   // By netlink: getifaddrs asks the kernel, and looks nothing up.
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return addresses;
@@ -36,10 +35,10 @@ std::vector<Address> addresses_of_interface(std::string_view name) {
   for (const ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
     if (one->ifa_name != name) continue;
     const Address address = address_of(one->ifa_addr);
-    if (address != Address()) addresses.push_back(address);
+    if (address == Address()) continue;
+    (address.is_ipv4() ? addresses : of_ipv6).push_back(address);
   }
-  std::stable_partition(addresses.begin(), addresses.end(),
-                        [](const Address& address) { return address.is_ipv4(); });
+  addresses.insert(addresses.end(), of_ipv6.begin(), of_ipv6.end());
   return addresses;
 }
 

@@ -147,9 +147,9 @@ using Message = std::variant<message::Challenge, message::Answer, message::Welco
 /// value. Where all of that is too much for a frame, details give way.
 std::string encode(const Message& message);
 
-/// Takes frames out of the bytes of a connection, which may be cut anywhere. However
-/// small the pieces are, the time grows with the bytes alone. Its memory is bounded by the longest
-/// frame that is let in, when `next` is called after each `feed` until there is nothing.
+/// Takes frames out of the bytes of a connection, which may be cut anywhere. However small the
+/// pieces are, the time grows with the bytes alone; memory is bounded by the longest frame that is
+/// let in, when `next` is called after each `feed` until there is nothing.
 class FrameReader {
  public:
   /// `most`: the longest frame that is let in; before a peer has proved who it is, a short one.

@@ -37,7 +37,7 @@ void append_beyond_ascii(std::string& out, const utf8::Decoded& character) {
   }
 }
 
-void append_ascii(std::string& out, char c) {
+void append_escape_of_ascii(std::string& out, char c) {
   switch (c) {
     case '"':
       out += "\\\"";
@@ -61,20 +61,27 @@ void append_ascii(std::string& out, char c) {
       out += "\\t";
       break;
     default:
-      if (c >= ' ' && c <= '~') {
-        out += c;
-      } else {
-        append_escaped(out, static_cast<unsigned char>(c));
-      }
+      append_escaped(out, static_cast<unsigned char>(c));
   }
+}
+
+/// How much of the beginning of a text stands in a JSON string as it is.
+std::size_t plain_prefix(std::string_view text) {
+  const auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
+  return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_plain) -
+                                  text.begin());
 }
 
 void append_string(std::string& out, std::string_view text) {
   out += '"';
-  while (!text.empty()) {
+  while (true) {
+    const std::size_t plain = plain_prefix(text);
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const utf8::Decoded next = utf8::decode(text);
     if (next.valid && next.code_point < 0x80) {
-      append_ascii(out, text.front());
+      append_escape_of_ascii(out, text.front());
     } else {
       append_beyond_ascii(out, next);
     }

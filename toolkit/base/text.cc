@@ -16,6 +16,8 @@ bool is_control(std::uint32_t code_point) {
   return code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0);
 }
 
+bool is_printable_ascii(char c) { return c >= ' ' && c <= '~'; }
+
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// Whether a decimal number that is not zero is below one, by its digits and exponent alone.
@@ -77,7 +79,12 @@ std::string_view trim(std::string_view text) {
 
 std::string escape_controls(std::string_view text, bool keep_line_feeds) {
   std::string result;
-  while (!text.empty()) {
+  while (true) {
+    const auto plain =
+        std::find_if_not(text.begin(), text.end(), is_printable_ascii) - text.begin();
+    result += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) return result;
     const utf8::Decoded character = utf8::decode(text);
     const std::uint32_t point = character.code_point;
     const bool kept = point == '\t' || (keep_line_feeds && point == '\n');
@@ -88,7 +95,6 @@ std::string escape_controls(std::string_view text, bool keep_line_feeds) {
     }
     text.remove_prefix(character.length);
   }
-  return result;
 }
 
 std::string to_lower_ascii(std::string_view text) {

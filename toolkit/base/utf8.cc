@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <cstring>
+
 namespace trainit::utf8 {
 namespace {
 
@@ -35,6 +37,17 @@ Decoded decode(std::string_view text) {
   return {code_point, length, true};
 }
 
+std::size_t ascii_prefix(std::string_view text) {
+  constexpr std::uint64_t kBeyondAscii = 0x8080808080808080;
+  std::size_t size = 0;
+  for (std::uint64_t eight = 0; size + sizeof eight <= text.size(); size += sizeof eight) {
+    std::memcpy(&eight, text.data() + size, sizeof eight);
+    if ((eight & kBeyondAscii) != 0) break;
+  }
+  while (size < text.size() && byte_at(text, size) < 0x80) ++size;
+  return size;
+}
+
 void append(std::string& text, std::uint32_t code_point) {
   const auto tail = [&](int shift) {
     text += static_cast<char>(0x80 | (code_point >> shift & 0x3F));
@@ -59,7 +72,11 @@ void append(std::string& text, std::uint32_t code_point) {
 std::string sanitize(std::string_view text) {
   std::string result;
   result.reserve(text.size());
-  while (!text.empty()) {
+  while (true) {
+    const std::size_t plain = ascii_prefix(text);
+    result += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) return result;
     const Decoded next = decode(text);
     if (next.valid && !is_surrogate(next.code_point)) {
       result += text.substr(0, next.length);
@@ -68,7 +85,6 @@ std::string sanitize(std::string_view text) {
     }
     text.remove_prefix(next.length);
   }
-  return result;
 }
 
 std::string one_line(std::string_view text) {

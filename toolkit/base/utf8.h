@@ -19,6 +19,10 @@ struct Decoded {
 /// decode as valid characters U+D800–U+DFFF; overlong forms and code points past U+10FFFF do not.
 Decoded decode(std::string_view text);
 
+/// How many bytes at the start of `text` are ASCII, before the first that is not: most texts are
+/// all of it, and need no decoding.
+std::size_t ascii_prefix(std::string_view text);
+
 /// Appends the character's UTF-8 (three bytes for a surrogate).
 void append(std::string& text, std::uint32_t code_point);
 

@@ -20,10 +20,15 @@ bool is_shell_character(char character) {
 
 Result<std::string> process_bytes(std::string_view text) {
   std::string bytes;
-  while (!text.empty()) {
+  while (true) {
+    const std::string_view plain = text.substr(0, utf8::ascii_prefix(text));
+    if (plain.find('\0') != std::string_view::npos)
+      return fail("has a NUL character, which no process can be given");
+    bytes += plain;
+    text.remove_prefix(plain.size());
+    if (text.empty()) return bytes;
     const auto character = utf8::decode(text);
     const std::uint32_t code_point = character.code_point;
-    if (code_point == 0) return fail("has a NUL character, which no process can be given");
     if (!character.valid || !utf8::is_surrogate(code_point)) {
       bytes += text.substr(0, character.length);
     } else if (code_point >= 0xDC80 && code_point <= 0xDCFF) {
@@ -34,7 +39,6 @@ Result<std::string> process_bytes(std::string_view text) {
     }
     text.remove_prefix(character.length);
   }
-  return bytes;
 }
 
 bool is_shell_name(std::string_view name) {

@@ -33,6 +33,17 @@ TEST_CASE("sanitized text is valid, and valid text is left as it is") {
   CHECK(utf8::sanitize("") == "");
 }
 
+TEST_CASE("the ASCII at the beginning of a text ends at the first byte that is none, wherever") {
+  for (std::size_t size = 0; size < 20; ++size) {
+    CHECK(utf8::ascii_prefix(std::string(size, 'a')) == size);
+    for (const char* other : {"\x80", "é", "\xFF"}) {
+      const std::string text = std::string(size, '\0') + other + "zzzzzzzzz";
+      CHECK(utf8::ascii_prefix(text) == size);
+      CHECK(utf8::sanitize(text) == std::string(size, '\0') + utf8::sanitize(other) + "zzzzzzzzz");
+    }
+  }
+}
+
 TEST_CASE("text on one line has no control characters, and is valid") {
   CHECK(utf8::one_line("a\tb\r\n\x7F\x1b é\xFF") == "a b     é\uFFFD");
 }

@@ -8,8 +8,6 @@
 namespace trainit::environment {
 namespace {
 
-using Words = std::vector<std::string>;
-
 /// A number under such a name is a secret, too.
 constexpr std::array<std::string_view, 10> kPasswordWords = {
     "secret",     "secrets",    "password",    "passwords", "passwd",
@@ -36,6 +34,7 @@ constexpr std::array<std::string_view, 9> kSwitchValues = {
 
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+char to_lower(char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; }
 bool is_word_character(char c) { return is_upper(c) || is_lower(c) || (c >= '0' && c <= '9'); }
 
 /// "aB" and the B of "ABc" begin a word.
@@ -45,42 +44,72 @@ bool begins_word(std::string_view name, std::size_t at) {
   return !is_upper(name[at - 1]) || before_lower;
 }
 
-Words words_of(std::string_view name) {
-  Words words = {""};
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    if (!is_word_character(name[i]) || begins_word(name, i)) words.emplace_back();
-    if (is_word_character(name[i])) words.back() += name[i];
+/// Reads the words of a name, one after the other.
+class WordReader {
+ public:
+  explicit WordReader(std::string_view name) : name_(name) {}
+
+  /// The next word, in lower case and without the digits at its end (password2), until it is asked
+  /// for another; empty: there is none.
+  std::string_view next() {
+    word_.clear();
+    while (word_.empty() && at_ < name_.size()) {
+      read_word();
+      word_.erase(word_.find_last_not_of("0123456789") + 1);
+    }
+    return word_;
   }
-  for (std::string& word : words) {
-    word.erase(word.find_last_not_of("0123456789") + 1);  // password2
-    word = to_lower_ascii(word);
+
+ private:
+  void read_word() {
+    while (at_ < name_.size() && !is_word_character(name_[at_])) ++at_;
+    while (at_ < name_.size() && is_word_character(name_[at_])) {
+      if (!word_.empty() && begins_word(name_, at_)) return;
+      word_ += to_lower(name_[at_++]);
+    }
   }
-  std::erase(words, "");
-  return words;
+
+  std::string_view name_;
+  std::size_t at_ = 0;
+  std::string word_;
+};
+
+template <std::size_t size>
+bool is_among(std::string_view word, const std::array<std::string_view, size>& wanted) {
+  return std::find(wanted.begin(), wanted.end(), word) != wanted.end();
 }
 
 template <std::size_t size>
-bool any_of(const Words& words, const std::array<std::string_view, size>& wanted) {
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    return std::find(wanted.begin(), wanted.end(), word) != wanted.end();
-  });
+bool ends_with_any(std::string_view word, const std::array<std::string_view, size>& endings) {
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](std::string_view ending) { return word.ends_with(ending); });
 }
 
-template <std::size_t size>
-bool any_ends_with(const Words& words, const std::array<std::string_view, size>& endings) {
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    return std::any_of(endings.begin(), endings.end(),
-                       [&](std::string_view ending) { return word.ends_with(ending); });
-  });
-}
-
-SecretKind kind_of(const Words& words) {
-  // PWD alone is the working directory.
-  const bool directory = words == Words{"pwd"} || words == Words{"oldpwd"};
-  if (!directory && (any_of(words, kPasswordWords) || any_ends_with(words, kPasswordEndings)))
+SecretKind kind_of_word(std::string_view word) {
+  if (is_among(word, kPasswordWords) || ends_with_any(word, kPasswordEndings))
     return SecretKind::kPassword;
-  if (any_of(words, kKeyWords) || any_ends_with(words, kKeyEndings)) return SecretKind::kKey;
-  return any_of(words, kSeveralWords) ? SecretKind::kSeveral : SecretKind::kNone;
+  if (is_among(word, kKeyWords) || ends_with_any(word, kKeyEndings)) return SecretKind::kKey;
+  return is_among(word, kSeveralWords) ? SecretKind::kSeveral : SecretKind::kNone;
+}
+
+/// What a name says of its value.
+struct Name {
+  SecretKind kind = SecretKind::kNone;
+  bool is_of_place = false;  ///< by its last word
+};
+
+Name understand(std::string_view text) {
+  Name name;
+  WordReader reader(text);
+  int words = 0;
+  bool directory = false;
+  for (std::string_view word = reader.next(); !word.empty(); word = reader.next()) {
+    name.kind = std::max(name.kind, kind_of_word(word));
+    name.is_of_place = is_among(word, kPlaceWords);
+    directory = ++words == 1 && word == "pwd";  // PWD alone is the working directory
+  }
+  if (directory) name.kind = SecretKind::kNone;
+  return name;
 }
 
 /// Of letters of one case, and without digits: "image,label", "<pad>", "[MASK]".
@@ -96,26 +125,22 @@ bool is_number(std::string_view value) {
   return json && json->to_double().has_value();
 }
 
-bool is_place(const Words& words, std::string_view value) {
-  return value.starts_with('/') && any_of({words.back()}, kPlaceWords);
-}
-
 }  // namespace
 
-SecretKind secret_kind(std::string_view name) { return kind_of(words_of(name)); }
+SecretKind secret_kind(std::string_view name) { return understand(name).kind; }
 
 bool is_secret(SecretKind kind, std::string_view value) {
   if (kind == SecretKind::kNone || value.empty()) return false;
-  if (any_of({to_lower_ascii(trim(value))}, kSwitchValues)) return false;
+  if (is_among(to_lower_ascii(trim(value)), kSwitchValues)) return false;
   if (kind == SecretKind::kPassword) return true;
   return !is_number(value) && (kind == SecretKind::kKey || !is_plain_text(value));
 }
 
 bool is_secret(std::string_view name, std::string_view value) {
   if (value.empty()) return false;
-  const Words words = words_of(name);
-  const SecretKind kind = kind_of(words);
-  return kind != SecretKind::kNone && !is_place(words, value) && is_secret(kind, value);
+  const Name told = understand(name);
+  const bool is_place = told.is_of_place && value.starts_with('/');
+  return !is_place && is_secret(told.kind, value);
 }
 
 }  // namespace trainit::environment

@@ -71,6 +71,11 @@ bool is_secret_leaf(std::string_view name, std::string_view text, SecretKind ins
   return is_secret(name, text) || is_secret(std::min(inside, SecretKind::kKey), text);
 }
 
+/// What is promised of all that stands below `name`, which stands itself below such a name.
+SecretKind kind_within(std::string_view name, SecretKind inside) {
+  return std::max(inside, secret_kind(name));
+}
+
 bool is_json_container(std::string_view text) {
   return text.starts_with('{') || text.starts_with('[');
 }
@@ -120,9 +125,9 @@ void Secrets::add_named(std::string_view name, std::string_view value) {
 }
 
 void Secrets::add_json(std::string_view name, const Json& value, SecretKind inside) {
-  const SecretKind secret = std::max(inside, secret_kind(name));
-  if (const auto* members = value.object()) return add_members(*members, secret);
+  if (const auto* members = value.object()) return add_members(*members, kind_within(name, inside));
   if (const auto* items = value.array()) {
+    const SecretKind secret = kind_within(name, inside);
     for (const Json& item : *items) add_json(name, item, secret);
     return;
   }
@@ -136,6 +141,7 @@ void Secrets::add_members(const Json::Object& members, SecretKind inside) {
 
 void Secrets::add(std::string_view value) {
   if (value.size() < kShortestInText) return;
+  any_ = true;
   for (const std::string& form : all_forms(value)) {
     values_[static_cast<unsigned char>(form[0])].push_back(form);
   }
@@ -168,8 +174,8 @@ std::size_t Secrets::run_length_at(std::string_view text) const {
 MaskedText Secrets::apply(std::string_view text) const {
   MaskedText masked;
   std::size_t copied = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = run_length_at(text.substr(at));
+  for (std::size_t at = any_ ? 0 : text.size(); at < text.size();) {
+    const std::size_t length = begins_any(text[at]) ? run_length_at(text.substr(at)) : 0;
     if (length > 0) {
       masked.text += text.substr(copied, at - copied);
       masked.cuts.push_back({at, length, masked.text.size()});
@@ -240,14 +246,15 @@ Json Secrets::mask_json(std::string_view name, const Json& value) const {
 }
 
 Json Secrets::mask_below(std::string_view name, const Json& value, SecretKind inside) const {
-  const SecretKind secret = std::max(inside, secret_kind(name));
   if (const auto* members = value.object()) {
+    const SecretKind secret = kind_within(name, inside);
     Json::Object shown;
+    shown.reserve(members->size());
     for (const auto& [key, inner] : *members)
       shown.push_back({key, mask_below(key, inner, secret)});
     return shown;
   }
-  if (const auto* items = value.array()) return mask_items(name, *items, secret);
+  if (const auto* items = value.array()) return mask_items(name, *items, kind_within(name, inside));
   const std::string text = python::str(value);
   if (is_secret_leaf(name, text, inside)) return kMask;
   const std::string masked = mask(text);

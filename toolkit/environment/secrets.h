@@ -77,6 +77,7 @@ class Secrets {
   void add_members(const Json::Object& members, SecretKind inside);
   void add(std::string_view value);
   void sort();
+  bool begins_any(char first) const { return !values_[static_cast<unsigned char>(first)].empty(); }
   std::size_t length_at(std::string_view text) const;
   std::size_t run_length_at(std::string_view text) const;
   std::string mask_pairs(std::string_view argument) const;
@@ -85,6 +86,7 @@ class Secrets {
 
   /// In each form, by their first byte; longest first.
   std::array<std::vector<std::string>, 256> values_;
+  bool any_ = false;  ///< most jobs have none, and their texts are not searched
 };
 
 /// Every variable, fit to be shown.

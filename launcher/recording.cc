@@ -171,9 +171,10 @@ void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunR
   environments.reserve(plan.workers.size());
   for (const WorkerSpec& worker : plan.workers) environments.push_back(&worker.environment);
   const report::SharedVariables variables = report::share_variables(environments);
-  record.write("environment",
-               {{"variables", report::variables_to_json(environment::mask_environment(
-                                  variables.shared, context.secrets))}});
+  Json::Object shared;
+  shared.push_back({"variables", report::variables_to_json(environment::mask_environment(
+                                     variables.shared, context.secrets))});
+  record.write("environment", shared);
   const WorkerSpec& first = plan.workers[0];
   Json::Array workers;
   for (std::size_t index = 0; index < plan.workers.size(); ++index) {

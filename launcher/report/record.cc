@@ -28,6 +28,7 @@ Json presentable(const Json& value, const RunRecord::Mask& mask) {
   }
   if (const Json::Object* object = value.object()) {
     Json::Object result;
+    result.reserve(object->size());
     for (const Json::Member& member : *object) {
       result.push_back({utf8::sanitize(member.name), presentable(member.value, mask)});
     }
@@ -74,6 +75,7 @@ Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain c
 void RunRecord::write(std::string_view event, const Json::Object& fields) {
   if (!file_) return;
   Json::Object line{{"time", Json(to_milliseconds(clock_()))}, {"event", Json(event)}};
+  line.reserve(line.size() + fields.size());
   for (const Json::Member& member : fields) {
     line.push_back({utf8::sanitize(member.name), presentable(member.value, mask_)});
   }

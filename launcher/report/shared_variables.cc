@@ -34,9 +34,13 @@ SharedVariables share_variables(std::span<const Environment* const> workers) {
 
 Json variables_to_json(const Environment& variables) {
   Json::Object members;
+  members.reserve(variables.variables().size());
   for (const auto& [name, variable] : variables.variables()) {
-    members.push_back({name, Json(Json::Object{{"value", Json(variable.value)},
-                                               {"origin", Json(variable.origin)}})});
+    Json::Object told;  // filled like this because a list in braces is copied
+    told.reserve(2);
+    told.push_back({"value", Json(variable.value)});
+    told.push_back({"origin", Json(variable.origin)});
+    members.push_back({name, Json(std::move(told))});
   }
   return Json(std::move(members));
 }

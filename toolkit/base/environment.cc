@@ -28,7 +28,9 @@ std::string Environment::get_or(std::string_view name, std::string_view otherwis
 }
 
 void Environment::set(std::string name, std::string value, std::string origin) {
-  variables_.insert_or_assign(std::move(name), Variable{std::move(value), std::move(origin)});
+  // Most are set in order of name, copies above all, and then the last place is the right one.
+  variables_.insert_or_assign(variables_.end(), std::move(name),
+                              Variable{std::move(value), std::move(origin)});
 }
 
 bool Environment::set_default(std::string name, std::string value, std::string origin) {

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "base/text.h"
-#include "sys/cgroup.h"
 #include "sys/files.h"
 #include "sys/posix.h"
 
@@ -80,7 +79,8 @@ Result<void> Supervisor::prepare() {
   terminal_.look();
   open_files_ = sys::raise_open_files();  // each worker takes three
   warn_of_caller();
-  oom_kills_before_ = sys::count_oom_kills(sys::ControlGroups::of_process());
+  groups_ = sys::ControlGroups::of_process();
+  oom_kills_before_ = sys::count_oom_kills(groups_);
   return parts_.store != nullptr ? start_store() : Result<void>();
 }
 
@@ -95,7 +95,7 @@ Result<void> Supervisor::start_store() {
 }
 
 std::optional<std::int64_t> Supervisor::oom_kills() const {
-  const auto now = sys::count_oom_kills(sys::ControlGroups::of_process());
+  const auto now = sys::count_oom_kills(groups_);
   if (!now || !oom_kills_before_) return std::nullopt;
   return *now - *oom_kills_before_;
 }

@@ -15,6 +15,7 @@
 #include "supervise/rendezvous.h"
 #include "supervise/store_process.h"
 #include "supervise/terminal.h"
+#include "sys/cgroup.h"
 #include "sys/event_loop.h"
 #include "sys/inheritance.h"
 #include "sys/process.h"
@@ -129,6 +130,7 @@ class Supervisor {
   Rendezvous rendezvous_;
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
+  sys::ControlGroups groups_;
   std::optional<std::int64_t> oom_kills_before_;
   std::optional<sys::EventLoop::TimerId> timer_, hurry_timer_, reap_timer_, late_timer_,
       store_timer_, gpu_fault_timer_, gpu_watch_timer_;

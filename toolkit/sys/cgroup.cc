@@ -36,8 +36,13 @@ std::string unescape(std::string_view text) {
 }
 
 bool lists(std::string_view options, std::string_view name) {
-  const auto parts = split(options, ',');
-  return std::find(parts.begin(), parts.end(), name) != parts.end();
+  for (std::size_t at = options.find(name); at != std::string_view::npos;
+       at = options.find(name, at + 1)) {
+    const std::size_t end = at + name.size();
+    const bool begins = at == 0 || options[at - 1] == ',';
+    if (begins && (end == options.size() || options[end] == ',')) return true;
+  }
+  return false;
 }
 
 /// The mount of one line of mountinfo, when it is the hierarchy of `controller` (empty: version 2).
@@ -45,12 +50,15 @@ bool lists(std::string_view options, std::string_view name) {
 std::optional<Mount> read_mount(std::string_view line, std::string_view controller) {
   const std::size_t separator = line.find(" - ");
   if (separator == std::string_view::npos) return std::nullopt;
-  const auto fields = split(line.substr(0, separator), ' ');
-  const auto kind = split(line.substr(separator + 3), ' ');
-  if (fields.size() < 6 || kind.size() < 3) return std::nullopt;
+  const std::string_view behind = line.substr(separator + 3);
+  if (!behind.starts_with("cgroup")) return std::nullopt;  // most mounts are something else
+  const auto kind = split(behind, ' ');
+  if (kind.size() < 3) return std::nullopt;
   const bool wanted =
       controller.empty() ? kind[0] == "cgroup2" : kind[0] == "cgroup" && lists(kind[2], controller);
   if (!wanted) return std::nullopt;
+  const auto fields = split(line.substr(0, separator), ' ');
+  if (fields.size() < 6) return std::nullopt;
   return Mount{unescape(fields[3]), unescape(fields[4])};
 }
 

@@ -129,10 +129,14 @@ class ChildSetup {
   char listen_pid_[sizeof kListenPid + 20] = {};
 };
 
-bool is_executable_file(const std::string& path) {
+enum class Candidate { kExecutable, kUnfit, kNone };
+
+/// What there is of this name. Of a directory it is as if there were nothing.
+Candidate look_at(const std::string& path) {
   struct stat status = {};
-  return posix::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-         posix::access(path.c_str(), X_OK) == 0;
+  if (posix::stat(path.c_str(), &status) != 0 || S_ISDIR(status.st_mode)) return Candidate::kNone;
+  const bool executable = S_ISREG(status.st_mode) && posix::access(path.c_str(), X_OK) == 0;
+  return executable ? Candidate::kExecutable : Candidate::kUnfit;
 }
 
 }  // namespace
@@ -192,8 +196,9 @@ tl::expected<std::string, SpawnError> find_executable(const std::string& name,
     const std::string folder =
         join_path(directory.empty() ? "." : directory, entry.empty() ? "." : entry);
     std::string candidate = join_path(folder, name);
-    if (is_executable_file(candidate)) return candidate;
-    if (exists(candidate) && !is_directory(candidate)) errno_value = EACCES;
+    const Candidate found = look_at(candidate);
+    if (found == Candidate::kExecutable) return candidate;
+    if (found == Candidate::kUnfit) errno_value = EACCES;
   }
   return tl::unexpected(SpawnError{SpawnStage::kExec, errno_value});
 }

@@ -102,8 +102,7 @@ bool is_version(std::string_view word) {
 }  // namespace
 
 bool has_nvidia_device(const SystemRoots& roots) {
-  const auto names = names_in(roots.dev);
-  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+  return sys::any_name_in(roots.dev, [](std::string_view name) {
     return minor_of(name) || name == "nvidiactl" || name == "dxg" || name == "nvhost-gpu" ||
            name == "nvgpu" || name == "nvmap";
   });

@@ -83,20 +83,30 @@ int make_directory(const std::string& path, mode_t mode) {
   return is_directory(path) ? 0 : failure;
 }
 
-Result<std::vector<std::string>> names_below(BorrowedFd directory, const char* path) {
+/// Calls `visit` with each name but "." and "..", in no order, until it returns false.
+Result<void> visit_names(BorrowedFd directory, const char* path,
+                         const std::function<bool(std::string_view name)>& visit) {
   UniqueFd opened(posix::openat(directory.get(), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened) return fail(errno_text(errno));
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(posix::fdopendir(opened.get()), ::closedir);
   if (!stream) return fail(errno_text(errno));
   opened.release();  // the stream closes it
-  std::vector<std::string> names;
   errno = 0;
   while (const dirent* entry = posix::readdir(stream.get())) {
     const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
+    if (name != "." && name != ".." && !visit(name)) return {};
     errno = 0;
   }
   if (errno != 0) return fail(errno_text(errno));
+  return {};
+}
+
+Result<std::vector<std::string>> names_below(BorrowedFd directory, const char* path) {
+  std::vector<std::string> names;
+  TRAINIT_TRY(visit_names(directory, path, [&names](std::string_view name) {
+    names.emplace_back(name);
+    return true;
+  }));
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -210,6 +220,13 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
   }
   if (failure == 0) return {};
   return fail(fmt::format("making the directory {}: {}", path, errno_text(failure)));
+}
+
+bool any_name_in(const std::string& path,
+                 const std::function<bool(std::string_view name)>& wanted) {
+  bool found = false;
+  const auto look = [&](std::string_view name) { return !(found = wanted(name)); };
+  return visit_names(BorrowedFd(AT_FDCWD), path.c_str(), look) && found;
 }
 
 Result<std::vector<std::string>> list_directory(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,8 @@ Result<bool> write_file_once(const std::string& path, std::string_view content, 
 /// `mkdir -p`; fine when it is there.
 Result<void> make_directories(const std::string& path, mode_t mode = 0755);
 
+/// Whether a directory has a name of which this is so; false where it cannot be read.
+bool any_name_in(const std::string& path, const std::function<bool(std::string_view name)>& wanted);
 /// The names in a directory, sorted, without "." and "..".
 Result<std::vector<std::string>> list_directory(const std::string& path);
 /// The same of an open directory, wherever that is by now.

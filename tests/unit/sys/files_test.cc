@@ -130,6 +130,20 @@ TEST_CASE("a listing that breaks off is an error, and no shorter list") {
   CHECK(status == 0);
 }
 
+TEST_CASE("a name is found in a directory, and none in one that cannot be read") {
+  TemporaryDirectory root;
+  REQUIRE(write_file(root.path + "/a", ""));
+  REQUIRE(write_file(root.path + "/b", ""));
+  const auto is = [](std::string_view wanted) {
+    return [wanted](std::string_view name) { return name == wanted; };
+  };
+  CHECK(any_name_in(root.path, is("a")));
+  CHECK(any_name_in(root.path, is("b")));
+  CHECK_FALSE(any_name_in(root.path, is("c")));
+  CHECK_FALSE(any_name_in(root.path, is("..")));
+  CHECK_FALSE(any_name_in(root.path + "/none", is("a")));
+}
+
 TEST_CASE("a file that is written once keeps what is there, a dangling link too") {
   const TemporaryDirectory directory;
   const std::string path = directory.path + "/file";

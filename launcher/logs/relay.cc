@@ -38,7 +38,7 @@ Relay::Relay(sys::EventLoop& loop, int workers, RelayOptions options)
       options_(std::move(options)),
       directory_(options_.directory),
       spill_directory_(options_.spill_directory),
-      buffer_(kReadBytes),
+      buffer_(std::make_unique_for_overwrite<char[]>(kReadBytes)),
       longest_line_(longest_line(options_.memory, workers)) {
   Outlet out(options_.stdout_fd), err(options_.stderr_fd);
   const bool one_place = out.leads_where(err);
@@ -165,7 +165,7 @@ void Relay::watch_again() {
 
 void Relay::read(WorkerStream& stream) {
   for (int i = 0; i < kReadsPerTurn && !stream.held_up(); ++i) {
-    const WorkerStream::Pumped pumped = stream.pump(buffer_);
+    const WorkerStream::Pumped pumped = stream.pump({buffer_.get(), kReadBytes});
     if (pumped == WorkerStream::Pumped::kEnded) return end(stream);
     if (pumped == WorkerStream::Pumped::kFailed) read_later(stream, errno);
     if (pumped != WorkerStream::Pumped::kMore) break;
@@ -259,7 +259,7 @@ void Relay::cut() {
     if (!stream->open()) continue;
     auto pumped = WorkerStream::Pumped::kMore;
     for (int i = 0; i < kReadsOfCut && pumped != WorkerStream::Pumped::kEnded; ++i)
-      pumped = stream->pump(buffer_);
+      pumped = stream->pump({buffer_.get(), kReadBytes});
     if (pumped != WorkerStream::Pumped::kEnded) held_at_cut_ = true;
     end(*stream);
   }

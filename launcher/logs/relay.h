@@ -100,7 +100,7 @@ class Relay {
   std::unique_ptr<Console> own_stdout_, own_stderr_;  ///< one only, when both lead to one place
   Console *stdout_, *stderr_;
   std::vector<std::unique_ptr<WorkerStream>> streams_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;  ///< what is read, of whomever; memory that is first used then
   std::size_t longest_line_;
   Console::Source next_source_ = kOnlyWorker + 1;
   std::function<void(const std::string& text)> on_trouble_;

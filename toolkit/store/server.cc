@@ -62,7 +62,7 @@ Server::Server(sys::EventLoop& loop, const sys::Listener& listener, ServerOption
       options_(std::move(options)),
       spaces_(options_.world_size),
       context_{spaces_, options_.joined, options_.joined_nameless, {}},
-      buffer_(kReadBytes) {}
+      buffer_(std::make_unique_for_overwrite<char[]>(kReadBytes)) {}
 
 Server::~Server() {
   for (const sys::UniqueFd& socket : listener_.sockets()) loop_.unwatch(socket.borrow());
@@ -188,8 +188,8 @@ void Server::on_ready(ClientId client, std::uint32_t events) {
 }
 
 void Server::receive(Connection& connection) {
-  const ssize_t size = posix::recv(connection.fd.get(), buffer_.data(), buffer_.size(), 0);
-  if (size > 0) return take(connection, {buffer_.data(), static_cast<std::size_t>(size)});
+  const ssize_t size = posix::recv(connection.fd.get(), buffer_.get(), kReadBytes, 0);
+  if (size > 0) return take(connection, {buffer_.get(), static_cast<std::size_t>(size)});
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   // What it asked for before it ended is still answered.
   if (size == 0 && (connection.unsent() > 0 || connection.session.has_more())) {

@@ -89,7 +89,7 @@ class Server {
   std::vector<std::unique_ptr<Connection>> connections_;  ///< by descriptor, which is the ClientId
   std::uint64_t next_serial_ = 0;
   std::set<Complaint> complained_;
-  std::vector<char> buffer_;                                ///< what is read, of whomever
+  std::unique_ptr<char[]> buffer_;                          ///< what is read, of whomever
   std::string answers_;                                     ///< what is sent next
   std::shared_ptr<char> alive_ = std::make_shared<char>();  ///< timers look whether we are there
 };

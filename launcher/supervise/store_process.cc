@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <set>
@@ -84,9 +83,7 @@ class StoreChild {
   void close_what_is_not_ours() const {
     std::vector<int> ours = {reports_};
     for (const sys::UniqueFd& socket : setup_.listener.sockets()) ours.push_back(socket.get());
-    for (const int fd : sys::open_descriptors()) {
-      if (fd > 2 && std::find(ours.begin(), ours.end(), fd) == ours.end()) posix::close(fd);
-    }
+    sys::close_all_but(std::move(ours));
     const sys::UniqueFd nothing = sys::open_nothing();
     for (int fd = 0; fd <= 2 && nothing; ++fd) ::dup2(nothing.get(), fd);
   }

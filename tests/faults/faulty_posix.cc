@@ -86,6 +86,10 @@ int close(int fd) {
   return -1;
 }
 
+int close_range(unsigned first, unsigned last, int flags) {
+  return fails("close_range", static_cast<int>(first)) ? -1 : ::close_range(first, last, flags);
+}
+
 int epoll_create1(int flags) { return fails("epoll_create1") ? -1 : ::epoll_create1(flags); }
 
 int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {

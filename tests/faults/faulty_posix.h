@@ -33,6 +33,7 @@ int accept4(int fd, sockaddr* address, socklen_t* size, int flags);
 int access(const char* path, int mode);
 int chdir(const char* path);
 int close(int fd);
+int close_range(unsigned first, unsigned last, int flags);
 int epoll_create1(int flags);
 int epoll_ctl(int epoll, int operation, int fd, epoll_event* event);
 int epoll_wait(int epoll, epoll_event* events, int size, int timeout);

@@ -33,6 +33,7 @@ ERRORS = {
     "access": ["EACCES"],
     "chdir": ["EACCES"],
     "close": ["EIO", "EINTR"],
+    "close_range": ["ENOSYS"],
     "epoll_create1": ["EMFILE"],
     "epoll_ctl": ["ENOSPC", "ENOMEM"],
     "epoll_wait": ["EINTR"],

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "sys/files.h"
+#include "sys/posix.h"
 
 namespace trainit::sys {
 namespace {
@@ -53,6 +54,23 @@ std::vector<int> open_descriptors() {
     if (is_open(fd)) found.push_back(fd);
   }
   return found;
+}
+
+void close_all_but(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  bool closed = true;
+  unsigned first = 3;
+  for (const int fd : kept) {
+    const auto number = static_cast<unsigned>(fd);
+    if (number > first) closed = posix::close_range(first, number - 1, 0) == 0 && closed;
+    first = std::max(first, number + 1);
+  }
+  closed = posix::close_range(first, ~0U, 0) == 0 && closed;
+  if (closed) return;
+  // Linux before 5.9, and sandboxes that do not know the call, want each closed by itself.
+  for (const int fd : open_descriptors()) {
+    if (fd > 2 && !std::binary_search(kept.begin(), kept.end(), fd)) posix::close(fd);
+  }
 }
 
 Inheritance take_inheritance() {

@@ -19,6 +19,9 @@ struct Inheritance {
 /// 65,536.
 std::vector<int> open_descriptors();
 
+/// Closes every descriptor from 3 on but these.
+void close_all_but(std::vector<int> kept);
+
 /// First thing in main, before anything is opened: takes signals over, notes the descriptors, and
 /// opens what is closed of 0, 1 and 2 on nothing, so that no file of ours gets these numbers.
 Inheritance take_inheritance();

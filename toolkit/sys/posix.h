@@ -27,6 +27,7 @@ using ::accept4;
 using ::access;
 using ::chdir;
 using ::close;
+using ::close_range;
 using ::epoll_create1;
 using ::epoll_ctl;
 using ::epoll_wait;

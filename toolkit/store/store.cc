@@ -18,9 +18,18 @@ std::optional<std::int64_t> leading_number(std::string_view text) {
 
 }  // namespace
 
-std::string& Store::put(std::string_view key) {
+/// The key's value; null when it is not there.
+const std::string* Store::find(std::string_view key) const {
+  if (last_ != nullptr && last_->first == key) return &last_->second;
   const auto found = values_.find(key);
-  return found != values_.end() ? found->second : values_.emplace(key, "").first->second;
+  if (found == values_.end()) return nullptr;
+  last_ = &*found;
+  return &found->second;
+}
+
+std::string& Store::put(std::string_view key) {
+  std::string* const found = find(key);
+  return found != nullptr ? *found : values_.emplace(key, "").first->second;
 }
 
 void Store::set(std::string_view key, std::string_view value) {
@@ -34,8 +43,8 @@ void Store::append(std::string_view key, std::string_view value) {
 }
 
 std::string_view Store::get(std::string_view key) const {
-  const auto found = values_.find(key);
-  return found != values_.end() ? std::string_view(found->second) : std::string_view();
+  const std::string* const found = find(key);
+  return found != nullptr ? std::string_view(*found) : std::string_view();
 }
 
 std::optional<std::int64_t> Store::add(std::string_view key, std::int64_t amount) {
@@ -45,33 +54,34 @@ std::optional<std::int64_t> Store::add(std::string_view key, std::int64_t amount
 }
 
 std::optional<std::int64_t> Store::add_unnoticed(std::string_view key, std::int64_t amount) {
-  const auto found = values_.find(key);
+  std::string* const found = find(key);
   std::int64_t sum = 0;
-  if (found != values_.end()) {
-    const auto number = leading_number(found->second);
+  if (found != nullptr) {
+    const auto number = leading_number(*found);
     if (!number) return std::nullopt;
     sum = *number;
   }
   if (__builtin_add_overflow(sum, amount, &sum)) return std::nullopt;
-  std::string& value = found != values_.end() ? found->second : put(key);
+  std::string& value = found != nullptr ? *found : put(key);
   value = std::to_string(sum);
   return sum;
 }
 
 std::string_view Store::compare_set(std::string_view key, std::string_view expected,
                                     std::string_view desired) {
-  const auto found = values_.find(key);
-  const bool matches = found == values_.end() ? expected.empty() : found->second == expected;
+  const std::string* const found = find(key);
+  const bool matches = found == nullptr ? expected.empty() : *found == expected;
   if (matches) {
     set(key, desired);
     return desired;
   }
-  return found == values_.end() ? expected : std::string_view(found->second);
+  return found == nullptr ? expected : std::string_view(*found);
 }
 
 bool Store::remove(std::string_view key) {
   const auto found = values_.find(key);
   if (found == values_.end()) return false;
+  last_ = nullptr;
   values_.erase(found);
   return true;
 }
@@ -116,7 +126,7 @@ std::int64_t Store::queue_size(std::string_view name) const {
 }
 
 bool Store::is_there(std::string_view name) const {
-  return values_.contains(name) || queues_.contains(name);
+  return find(name) != nullptr || queues_.contains(name);
 }
 
 bool Store::wait(ClientId client, std::span<const std::string_view> keys) {

@@ -23,6 +23,10 @@ using ClientId = int;
 /// and it waits no more.
 class Store {
  public:
+  Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
   void set(std::string_view key, std::string_view value);
   void append(std::string_view key, std::string_view value);
   /// The value; empty for a key that is not there.
@@ -92,6 +96,10 @@ class Store {
     std::size_t gone = 0;
   };
 
+  const std::string* find(std::string_view key) const;
+  std::string* find(std::string_view key) {
+    return const_cast<std::string*>(std::as_const(*this).find(key));
+  }
   std::string& put(std::string_view key);
   std::optional<std::int64_t> add_unnoticed(std::string_view key, std::int64_t amount);
   bool is_there(std::string_view name) const;
@@ -102,6 +110,9 @@ class Store {
   void has_come_for(ClientId client);
 
   ByName<std::string> values_;
+  /// The entry that was found last. Most requests are for the key of the one before: a client waits
+  /// for a key and then gets it, or counts on and on.
+  mutable const std::pair<const std::string, std::string>* last_ = nullptr;
   ByName<std::deque<std::string>> queues_;  ///< none of them empty
   ByName<Waiters> waiting_;
   std::unordered_map<ClientId, Wait> waits_;

@@ -62,16 +62,26 @@ std::size_t Session::consume(std::string_view bytes, std::string& answers) {
     const std::string_view rest = bytes.substr(used);
     const auto operation = operation_of(static_cast<unsigned char>(rest[0]));
     if (!operation) break;
-    const RequestScanner::Found found = scanner_.look(*operation, rest);
-    if (found == RequestScanner::Found::kTooLong) refusal_ = Refusal::kTooLong;
-    if (found == RequestScanner::Found::kPart) undecided_ = is_whole_delete(rest);
-    if (found != RequestScanner::Found::kWhole) break;
-    used += scanner_.size();
+    const std::size_t size = read(*operation, rest);
+    if (size == 0) break;
+    used += size;
     silent_ = false;
-    read_request(*operation, rest, context_.request);
     perform(context_.request, answers);
   }
   return used;
+}
+
+/// Reads the request that `bytes` begin with, and returns how many of them it is; 0: more has to
+/// come first, or it is refused. Most come in whole; of the others only what is new is looked at.
+std::size_t Session::read(Operation operation, std::string_view bytes) {
+  if (!scanner_.is_under_way()) {
+    if (const std::size_t size = read_request(operation, bytes, context_.request)) return size;
+  }
+  const RequestScanner::Found found = scanner_.look(operation, bytes);
+  if (found == RequestScanner::Found::kTooLong) refusal_ = Refusal::kTooLong;
+  if (found == RequestScanner::Found::kPart) undecided_ = is_whole_delete(bytes);
+  if (found != RequestScanner::Found::kWhole) return 0;
+  return read_request(operation, bytes, context_.request);
 }
 
 /// False: more has to come first, or nothing that comes could help.

@@ -81,6 +81,7 @@ class Session {
   };
 
   std::size_t consume(std::string_view bytes, std::string& answers);
+  std::size_t read(Operation operation, std::string_view bytes);
   bool find_generation(std::string_view bytes);
   std::optional<Operation> operation_of(unsigned char number);
   bool is_whole_delete(std::string_view bytes) const;

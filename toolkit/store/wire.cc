@@ -52,33 +52,80 @@ void append_integer(Integer value, std::string& out) {
   out.append(bytes, sizeof bytes);
 }
 
-/// Reads on behind what it has read; everything is known to be there.
+/// Reads on behind what it has read, within the limits. False: there is not enough, or too much.
 class FieldReader {
  public:
-  explicit FieldReader(std::string_view bytes) : rest_(bytes) {}
+  explicit FieldReader(std::string_view bytes) : bytes_(bytes) {}
+
+  std::size_t position() const { return position_; }
 
   template <class Integer>
-  Integer integer() {
-    const auto value = copy_integer<Integer>(rest_);
-    rest_.remove_prefix(sizeof value);
-    return value;
+  bool integer(Integer& value) {
+    if (left() < sizeof value) return false;
+    value = copy_integer<Integer>(bytes_.substr(position_));
+    position_ += sizeof value;
+    return true;
   }
 
-  std::string_view text() {
-    const auto size = integer<std::uint64_t>();
-    const std::string_view text = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return text;
+  bool text(std::uint64_t most, std::string_view& text) {
+    const std::size_t begin = position_;
+    std::uint64_t length = 0;
+    if (!integer(length) || length > most || begin + length > kMostRequest || length > left())
+      return false;
+    text = bytes_.substr(position_, length);
+    position_ += length;
+    return true;
   }
 
  private:
-  std::string_view rest_;
+  std::size_t left() const { return bytes_.size() - position_; }
+
+  std::string_view bytes_;
+  std::size_t position_ = 1;
 };
+
+bool read_many(FieldReader& reader, bool pairs, Request& request) {
+  std::uint64_t items = 0;
+  if (!reader.integer(items) || items > kMostKeys) return false;
+  std::string_view text;
+  for (; items > 0; --items) {
+    if (!reader.text(kMostKey, text)) return false;
+    request.keys.push_back(text);
+    if (!pairs) continue;
+    if (!reader.text(kMostValue, text)) return false;
+    request.values.push_back(text);
+  }
+  return true;
+}
+
+bool read_word(FieldReader& reader, Request& request) {
+  std::uint32_t word = 0;
+  if (!reader.integer(word)) return false;
+  request.number = word;
+  return true;
+}
+
+bool read_field(FieldReader& reader, char field, Request& request) {
+  switch (field) {
+    case 'w':
+      return read_word(reader, request);
+    case 'n':
+      return reader.integer(request.number);
+    case 'k':
+      return reader.text(kMostKey, request.key);
+    case 'v':
+      request.expected = std::exchange(request.value, {});  // of two, the first is what is expected
+      return reader.text(kMostValue, request.value);
+    default:
+      return read_many(reader, field == 'P', request);
+  }
+}
 
 }  // namespace
 
 RequestScanner::Found RequestScanner::look(Operation operation, std::string_view bytes) {
   if (whole_) *this = RequestScanner();
+  looked_ = true;
   const std::string_view fields = fields_of(operation);
   for (; field_ < fields.size(); ++field_) {
     if (!pass_field(fields[field_], bytes)) return too_long_ ? Found::kTooLong : Found::kPart;
@@ -132,35 +179,15 @@ bool RequestScanner::pass(std::size_t size, std::string_view bytes) {
   return true;
 }
 
-void read_request(Operation operation, std::string_view bytes, Request& request) {
-  FieldReader reader(bytes.substr(1));
+std::size_t read_request(Operation operation, std::string_view bytes, Request& request) {
+  FieldReader reader(bytes);
   request.operation = operation;
   request.keys.clear();
   request.values.clear();
-  bool first_value = true;
   for (const char field : fields_of(operation)) {
-    switch (field) {
-      case 'w':
-        request.number = reader.integer<std::uint32_t>();
-        break;
-      case 'n':
-        request.number = reader.integer<std::int64_t>();
-        break;
-      case 'k':
-        request.key = reader.text();
-        break;
-      case 'v':
-        // Of two, the first is what is expected.
-        if (!std::exchange(first_value, false)) request.expected = request.value;
-        request.value = reader.text();
-        break;
-      default:
-        for (auto items = reader.integer<std::uint64_t>(); items > 0; --items) {
-          request.keys.push_back(reader.text());
-          if (field == 'P') request.values.push_back(reader.text());
-        }
-    }
+    if (!read_field(reader, field, request)) return 0;
   }
+  return reader.position();
 }
 
 RequestWriter& RequestWriter::then(Operation operation) {

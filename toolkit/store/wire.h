@@ -79,6 +79,8 @@ class RequestScanner {
   /// least as many as at the last look. After kWhole the next look is at the next request.
   Found look(Operation operation, std::string_view bytes);
   std::size_t size() const { return position_; }
+  /// It has looked at a request that was not there in whole.
+  bool is_under_way() const { return looked_ && !whole_; }
 
  private:
   bool pass_field(char field, std::string_view bytes);
@@ -92,10 +94,13 @@ class RequestScanner {
   bool counted_ = false;      ///< their number has been read
   bool too_long_ = false;
   bool whole_ = false;
+  bool looked_ = false;
 };
 
-/// Reads a request that is there in whole, into a Request whose vectors are used again.
-void read_request(Operation operation, std::string_view bytes, Request& request);
+/// Reads the request that `bytes` begin with into a Request whose vectors are used again, and
+/// returns how many bytes it takes; 0: it is not there in whole, or over a limit, as a scanner
+/// tells.
+std::size_t read_request(Operation operation, std::string_view bytes, Request& request);
 
 /// Puts a request together, field by field.
 class RequestWriter {

@@ -18,10 +18,13 @@ const char* name_of(Found found) {
   return found == Found::kWhole ? "whole" : found == Found::kPart ? "part" : "too long";
 }
 
-/// What a scanner finds that has seen nothing before.
+/// What a scanner finds that has seen nothing before. What it calls whole can be read, and nothing
+/// else.
 std::string find(Operation operation, std::string_view bytes) {
   RequestScanner scanner;
   const Found found = scanner.look(operation, bytes);
+  Request request;
+  CHECK(read_request(operation, bytes, request) == (found == Found::kWhole ? scanner.size() : 0));
   return name_of(found) + (found == Found::kWhole ? " " + std::to_string(scanner.size()) : "");
 }
 

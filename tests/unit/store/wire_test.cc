@@ -255,6 +255,7 @@ TEST_CASE("what is too long stays so, whatever comes after it") {
   const std::string request = "\x03" + length(kMostKey + 1);
   CHECK(scanner.look(Operation::kGet, request) == Found::kTooLong);
   CHECK(scanner.look(Operation::kGet, request + std::string(kMostKey + 1, 'k')) == Found::kTooLong);
+  CHECK(find(Operation::kGet, request + std::string(kMostKey + 1, 'k')) == "too long");
 }
 
 TEST_CASE("a request of many keys may have 131,072, and one more is too many") {

@@ -48,7 +48,8 @@ class _Reader(threading.Thread):
 
     def __init__(self, descriptor, changed):
         super().__init__(daemon=True)
-        self.descriptor = descriptor
+        # A number that whoever gave it closes meanwhile may soon be another one's.
+        self.descriptor = os.dup(descriptor)
         self.changed = changed
         self.data = b""
         self.start()
@@ -64,6 +65,7 @@ class _Reader(threading.Thread):
                 self.changed.notify_all()
             if not piece:
                 break
+        os.close(self.descriptor)
 
 
 class Running:
@@ -176,6 +178,9 @@ class Running:
                     self.process.wait(10)
             self.process.kill()
             self.process.wait()
+        if self.terminal is not None:
+            os.close(self.terminal)
+            self.terminal = None
 
 
 def start(argv, *, env=None, cwd=None, stdin=subprocess.DEVNULL, namespace=True,

@@ -426,10 +426,15 @@ void Supervisor::on_child() {
 /// that started us waits for us, not for it.
 void Supervisor::follow_suspended_worker() {
   const pid_t pid = workers_[0].pid;
-  if (pid <= 0 || !sys::take_stopped(pid)) return;
+  const auto signal = pid > 0 ? sys::take_stopped(pid) : std::nullopt;
+  if (!signal) return;
+  const bool wants_terminal = *signal == SIGTTIN || *signal == SIGTTOU;
+  // A shell gives the terminal to our group, which it knows, also after we have given it on: `fg`
+  // of a job that runs, and one that is late when it starts us.
+  if (wants_terminal && terminal_.give_to(pid)) return family_.send(-pid, SIGCONT);
   suspended_ = true;
   terminal_.take_back_from(pid);
-  if (Terminal::suspend_ourselves()) return resume();
+  if (Terminal::suspend_ourselves(wants_terminal ? *signal : SIGTSTP)) return resume();
   terminal_.give_to(pid);
   parts_.log.info("the worker is stopped; SIGCONT to process {} continues it", ::getpid());
 }
@@ -442,7 +447,7 @@ void Supervisor::suspend() {
   for (const WorkerProcess& worker : workers_) {
     if (worker.pid > 0) family_.send(-worker.pid, SIGTSTP);
   }
-  if (Terminal::suspend_ourselves()) resume();
+  if (Terminal::suspend_ourselves(SIGTSTP)) resume();
 }
 
 void Supervisor::resume() {

@@ -11,8 +11,9 @@ void Terminal::look() {
   ours_ = posix::isatty(STDIN_FILENO) == 1 && posix::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
 }
 
-void Terminal::give_to(pid_t group) const {
-  if (ours_ && posix::tcgetpgrp(STDIN_FILENO) == ::getpgrp()) posix::tcsetpgrp(STDIN_FILENO, group);
+bool Terminal::give_to(pid_t group) const {
+  return ours_ && posix::tcgetpgrp(STDIN_FILENO) == ::getpgrp() &&
+         posix::tcsetpgrp(STDIN_FILENO, group) == 0;
 }
 
 void Terminal::take_back_from(pid_t group) const {
@@ -21,14 +22,14 @@ void Terminal::take_back_from(pid_t group) const {
   posix::tcsetpgrp(STDIN_FILENO, ::getpgrp());
 }
 
-bool Terminal::suspend_ourselves() {
+bool Terminal::suspend_ourselves(int signal) {
   if (::getpid() == 1 || ::getsid(0) == ::getpid()) return false;
   // Pending until it is let through; the kernel drops it when our group is orphaned, so that nobody
   // could continue it.
-  posix::kill(0, SIGTSTP);
+  posix::kill(0, signal);
   sigset_t suspend;
   sigemptyset(&suspend);
-  sigaddset(&suspend, SIGTSTP);
+  sigaddset(&suspend, signal);
   ::sigprocmask(SIG_UNBLOCK, &suspend, nullptr);
   ::sigprocmask(SIG_BLOCK, &suspend, nullptr);
   return true;

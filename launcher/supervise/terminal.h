@@ -14,16 +14,16 @@ class Terminal {
   /// Whether a worker that gets our stdin is to become the foreground group.
   bool ours_to_give() const { return ours_; }
 
-  /// Makes a worker's group the foreground group, if ours is that now.
-  void give_to(pid_t group) const;
+  /// Makes a worker's group the foreground group, if ours is that now. Tells whether it did.
+  bool give_to(pid_t group) const;
   /// Makes our own group the foreground group again, if a worker's is that now: when somebody has
   /// put all of us into the background, the terminal is his.
   void take_back_from(pid_t group) const;
 
-  /// Stops our whole process group as Ctrl-Z would have, had we not put the worker into another;
-  /// returns when somebody continues us. Does nothing where nobody could continue us: as PID 1 and
-  /// as the leader of our session. Tells whether it did anything.
-  static bool suspend_ourselves();
+  /// Stops our whole process group by a signal of the terminal, which would have stopped it, had we
+  /// not put the worker into another; returns when somebody continues us. Does nothing where nobody
+  /// could continue us: as PID 1 and as the leader of our session. Tells whether it did anything.
+  static bool suspend_ourselves(int signal);
 
  private:
   bool ours_ = false;

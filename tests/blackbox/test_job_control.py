@@ -29,13 +29,46 @@ def wait_for_state(pid, state):
 #: A shell with job control on a terminal; it tells what it sees of its job.
 SHELL = "set -m; {command}; echo code $?; jobs -r; fg; echo end $?"
 
+#: A shell that gives the terminal to its job only when the job has passed it on.
+LATE_SHELL = """
+import os, signal, sys, time
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+ours, job = os.getpgrp(), os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpgrp())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+while os.tcgetpgrp(0) in (ours, job):
+    time.sleep(0.001)
+os.tcsetpgrp(0, job)
+print("given", flush=True)
+_, status = os.waitpid(job, os.WUNTRACED)
+print("stopped" if os.WIFSTOPPED(status) else f"end {os.waitstatus_to_exitcode(status)}", flush=True)
+"""
+
+
+def press_ctrl_z(shell):
+    # A shell that has started its job but does not wait yet may just be giving it the terminal.
+    wait_for_state(shell.pid, "S")
+    shell.type("\x1a")
+
+
+def parent_of(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def foreground_group(pid):
+    """Of the terminal of this process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[5])
+
 
 def test_ctrl_z_gives_the_shell_back_and_fg_goes_on(trainit, start, program):
     command = f"{trainit} exec -- {program('signal_witness')} -c -z"
     running = start(["bash", "-c", SHELL.format(command=command)], tty=True, namespace=False)
     running.wait_for("child ready")
     running.wait_for("leader ready")
-    running.type("\x1a")
+    press_ctrl_z(running)
     running.wait_for("code 14[0-9]")  # 128 and the signal that stopped it
     running.wait_for("leader got 18")  # fg continued it
     running.type("\x03")
@@ -48,7 +81,7 @@ def test_ctrl_z_stops_the_worker_and_what_it_started(trainit, start, program):
     running = start(["bash", "-c", script], tty=True, namespace=False)
     worker = int(running.wait_for(r"leader ready (\d+)")[1])
     child = int(running.wait_for(r"child ready (\d+)")[1])
-    running.type("\x1a")
+    press_ctrl_z(running)
     running.wait_for("stopped")
     wait_for_state(worker, "T")
     wait_for_state(child, "T")
@@ -59,7 +92,7 @@ def test_ctrl_z_of_several_workers_stops_all_of_them_and_fg_continues_them(train
     command = f"{trainit} --workers 2 -- {program('signal_witness')} -z"
     running = start(["bash", "-c", SHELL.format(command=command)], tty=True, namespace=False, job=job())
     running.wait_for("leader ready", count=2)
-    running.type("\x1a")
+    press_ctrl_z(running)
     running.wait_for("code 14[0-9]")
     running.wait_for("leader got 18", count=2)
     running.type("\x03")
@@ -103,7 +136,7 @@ def test_a_worker_that_comes_back_from_the_background_can_read_the_terminal(trai
     command = f"{trainit} exec -- sh -c 'echo ready; read a; echo got $a'"
     running = start(["bash", "-c", SHELL.format(command=command)], tty=True, namespace=False)
     running.wait_for("ready")
-    running.type("\x1a")
+    press_ctrl_z(running)
     running.wait_for("code 14[0-9]")
     running.type("word\n")
     running.wait_for("got word")
@@ -112,16 +145,45 @@ def test_a_worker_that_comes_back_from_the_background_can_read_the_terminal(trai
 
 def test_a_worker_that_stops_in_the_background_leaves_the_terminal_to_the_shell(trainit, start):
     script = f"set -m; {trainit} exec -- sh -c 'echo ready $$; exec cat'; bg; echo in the background; " \
-             "read word; echo the shell read $word"
+             "read word; echo the shell read $word; set -o posix; jobs"
     running = start(["bash", "-c", script], tty=True, namespace=False)
     worker = int(running.wait_for(r"ready (\d+)")[1])
-    launcher = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
-    running.type("\x1a")
+    launcher = parent_of(worker)
+    press_ctrl_z(running)
     running.wait_for("in the background")
     wait_for_state(launcher, "T")  # again, because cat may not read from there
     running.type("word\n")
     running.wait_for("the shell read word")
+    running.wait_for(r"Stopped\(SIGTTIN\)")
     os.kill(launcher, signal.SIGKILL)
+
+
+def test_a_worker_that_comes_to_the_foreground_while_it_runs_can_read_the_terminal(trainit, start, tmp_path):
+    os.mkfifo(tmp_path / "go")
+    worker = 'echo ready $$; read go < "$GO"; read a; echo got $a'
+    script = f"set -m; {trainit} exec -- sh -c '{worker}'; bg; read; fg; echo end $?"
+    running = start(["bash", "-c", script], tty=True, namespace=False, env={"GO": str(tmp_path / "go")})
+    pid = int(running.wait_for(r"ready (\d+)")[1])
+    launcher = parent_of(pid)
+    press_ctrl_z(running)
+    running.wait_for("Stopped")
+    wait_for_state(pid, "S")
+    running.type("\n")
+    wait_until(lambda: foreground_group(pid) == launcher, "the launcher in the foreground")
+    (tmp_path / "go").write_text("go\n")
+    running.type("word\n")
+    running.wait_for("got word")
+    running.wait_for("end 0")
+
+
+def test_a_shell_that_gives_us_the_terminal_late_does_not_take_it_from_the_worker(trainit, start):
+    worker = "echo ready; read a; read b; echo got $a and $b"
+    running = start(["python3", "-c", LATE_SHELL, trainit, "exec", "--", "sh", "-c", worker], tty=True, namespace=False)
+    running.wait_for("ready")
+    running.wait_for("given")
+    running.type("one\ntwo\n")
+    running.wait_for("got one and two")
+    running.wait_for("end 0")
 
 
 # ---- the caller

@@ -98,8 +98,8 @@ enum class ReapResult { kReaped, kNoneEnded, kNoChildren, kFailed };
 /// again.
 ReapResult reap_one(Reaped& reaped);
 
-/// True once for each time that a signal has stopped this child (Ctrl-Z, SIGSTOP).
-bool take_stopped(pid_t pid);
+/// The signal that has stopped this child (SIGTSTP, SIGTTIN, SIGSTOP), once for each time.
+std::optional<int> take_stopped(pid_t pid);
 
 /// What `ps` shows for this process from here on: for a child that is forked from us and does
 /// something else. Its argv is overwritten.

@@ -95,10 +95,10 @@ ReapResult reap_one(Reaped& reaped) {
   return ReapResult::kReaped;
 }
 
-bool take_stopped(pid_t pid) {
+std::optional<int> take_stopped(pid_t pid) {
   siginfo_t info = {};
-  return posix::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOHANG) == 0 &&
-         info.si_pid == pid;
+  const int waited = posix::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOHANG);
+  return waited == 0 && info.si_pid == pid ? std::optional(info.si_status) : std::nullopt;
 }
 
 pid_t parent_of(pid_t pid) {

@@ -6,10 +6,12 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "supervise/gpu_health.h"
 #include "sys/event_loop.h"
+#include "sys/line_pipe.h"
 #include "sys/process.h"
 #include "sys/unique_fd.h"
 #include "trainit/environment.h"
@@ -32,9 +34,6 @@ class GpuWatch {
       : environment_(setup.environment.to_strings()),
         interval_(setup.interval),
         health_(std::move(setup.gpus), std::move(setup.sinks)) {}
-  GpuWatch(const GpuWatch&) = delete;
-  GpuWatch& operator=(const GpuWatch&) = delete;
-  ~GpuWatch() { stop_listening(); }
 
   /// Starts it; whatever we would leave a child is closed by now. `loop` outlives this, or
   /// `forget`. Error: the kernel has no memory, process or pipe for it.
@@ -54,19 +53,19 @@ class GpuWatch {
   const GpuHealth& health() const { return health_; }
 
  private:
-  bool read_lines();
-  void stop_listening();
+  static constexpr std::size_t kLongestLine = 1 << 16;
+
+  void hear(std::string_view line);
 
   std::vector<std::string> environment_;
   std::chrono::milliseconds interval_;
   GpuHealth health_;
-  sys::EventLoop* loop_ = nullptr;
   pid_t pid_ = -1;
   bool ended_by_us_ = false;
   std::optional<sys::ExitStatus> own_end_;
   sys::TimePoint heard_at_;
-  sys::UniqueFd lines_, exec_result_;
-  std::string line_;  ///< one that has not come in whole
+  sys::UniqueFd exec_result_;
+  sys::LinePipe lines_{kLongestLine};
 };
 
 }  // namespace trainit::supervise

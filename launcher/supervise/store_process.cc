@@ -96,21 +96,32 @@ class StoreChild {
 
 }  // namespace
 
+StoreProcess::StoreProcess(Setup setup) : setup_(std::move(setup)), reports_(kMostLine) {}
+
 Result<void> StoreProcess::start(sys::EventLoop& loop, Callbacks callbacks) {
-  int ends[2];
-  if (posix::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-    return fail(fmt::format("starting the rendezvous store: a pipe: {}", sys::errno_text(errno)));
-  reports_.reset(ends[0]);
-  const sys::UniqueFd writer(ends[1]);
+  const auto failed = [](const std::string& why) {
+    return fail("starting the rendezvous store: " + why);
+  };
+  callbacks_ = std::move(callbacks);
+  const auto writer = reports_.open(
+      loop, {.line = [this](std::string_view line) { read_report(line); },
+             // Strangers talk to the child; what it has become must not cost us our memory.
+             .gave_up =
+                 [this] {
+                   callbacks_.complain(
+                       "the rendezvous store's process reports what makes no sense, and is not "
+                       "listened to any more");
+                 }});
+  if (!writer) return failed(writer.error().message);
+  // Who serves the workers never waits for us.
+  if (posix::fcntl(writer->get(), F_SETFL, O_NONBLOCK) != 0)
+    return failed("a pipe: " + sys::errno_text(errno));
   const pid_t parent = ::getpid();
   const pid_t child = posix::fork();
-  if (child < 0)
-    return fail(fmt::format("starting the rendezvous store: {}", sys::errno_text(errno)));
-  if (child == 0) serve(parent, writer.get());
+  if (child < 0) return failed(sys::errno_text(errno));
+  if (child == 0) serve(parent, writer->get());
   pid_ = child;
-  loop_ = &loop;
-  callbacks_ = std::move(callbacks);
-  return loop.watch(reports_.borrow(), EPOLLIN, [this](std::uint32_t) { read_reports(); });
+  return {};
 }
 
 void StoreProcess::serve(pid_t parent, int reports) const {
@@ -136,45 +147,9 @@ void StoreProcess::retire() {
 }
 
 void StoreProcess::forget() {
-  while (read_reports()) {  // what it said last
-  }
-  stop_listening();
+  reports_.read_all();  // what it said last
+  reports_.close();
   pid_ = -1;
-}
-
-void StoreProcess::stop_listening() {
-  if (!reports_) return;
-  if (loop_ != nullptr) loop_->unwatch(reports_.borrow());
-  reports_.reset();
-  line_.clear();
-}
-
-/// False: there was nothing. One read a turn, so that a flood of joins keeps nobody waiting.
-bool StoreProcess::read_reports() {
-  char buffer[4096];
-  const ssize_t size = reports_ ? posix::read(reports_.get(), buffer, sizeof buffer) : -1;
-  if (size == 0) stop_listening();
-  if (size <= 0) return false;
-  if (read_lines({buffer, static_cast<std::size_t>(size)})) return true;
-  // Strangers talk to the child; what it has become must not cost us our memory.
-  stop_listening();
-  callbacks_.complain(
-      "the rendezvous store's process reports what makes no sense, and is not listened to any "
-      "more");
-  return false;
-}
-
-/// False: no child of ours writes such a line.
-bool StoreProcess::read_lines(std::string_view bytes) {
-  for (std::size_t end = 0; (end = bytes.find('\n')) != std::string_view::npos;) {
-    line_ += bytes.substr(0, end);
-    bytes.remove_prefix(end + 1);
-    if (line_.size() > kMostLine) return false;
-    read_report(line_);
-    line_.clear();
-  }
-  line_ += bytes;
-  return line_.size() <= kMostLine;
 }
 
 void StoreProcess::read_report(std::string_view line) {

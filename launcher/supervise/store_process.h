@@ -9,8 +9,8 @@
 
 #include "sys/address.h"
 #include "sys/event_loop.h"
+#include "sys/line_pipe.h"
 #include "sys/listener.h"
-#include "sys/unique_fd.h"
 #include "trainit/result.h"
 
 namespace trainit::supervise {
@@ -34,13 +34,9 @@ class StoreProcess {
     std::function<void(std::string_view sentence)> complain;
   };
 
-  explicit StoreProcess(Setup setup) : setup_(std::move(setup)) {}
-  StoreProcess(const StoreProcess&) = delete;
-  StoreProcess& operator=(const StoreProcess&) = delete;
-  ~StoreProcess() { stop_listening(); }
+  explicit StoreProcess(Setup setup);
 
-  /// Forks it. `loop` outlives this, or stop_listening. Error: the kernel has no process or pipe
-  /// left.
+  /// Forks it. `loop` outlives this, or `forget`. Error: the kernel has no process or pipe left.
   Result<void> start(sys::EventLoop& loop, Callbacks callbacks);
   /// -1: it does not run, or was reaped.
   pid_t pid() const { return pid_; }
@@ -53,17 +49,12 @@ class StoreProcess {
 
  private:
   [[noreturn]] void serve(pid_t parent, int reports) const;
-  bool read_reports();
-  bool read_lines(std::string_view bytes);
   void read_report(std::string_view line);
-  void stop_listening();
 
   Setup setup_;
-  sys::EventLoop* loop_ = nullptr;
   Callbacks callbacks_;
   pid_t pid_ = -1;
-  sys::UniqueFd reports_;  ///< what the child tells, in lines
-  std::string line_;       ///< one that has not come in whole
+  sys::LinePipe reports_;  ///< what the child tells
 };
 
 }  // namespace trainit::supervise

@@ -27,15 +27,6 @@ constexpr int kLooks = 25;
 /// How long a store that was sent KILL may take to go. When even that does not end it, the job ends
 /// all the same.
 constexpr auto kStoreGoes = 500ms;
-constexpr auto kGpuWatchGoes = 500ms;
-
-/// The driver reports what happened to a GPU about when the programs on it fail, and perhaps a
-/// moment later.
-constexpr auto kGpuFaultComes = 2s;
-/// A worker does not fail at once when its GPU has.
-constexpr auto kGpuFaultWasThere = 10s;
-/// What a worker said last may still be in its pipe, and others may hold that open.
-constexpr auto kLastWordsCome = 100ms;
 
 Limits limits_of(const LaunchPlan& plan) {
   Limits limits;
@@ -67,7 +58,9 @@ Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
       machine_(static_cast<int>(plan.workers.size()), limits_of(plan)),
       workers_(plan.workers.size()),
       family_(workers_, parts.log),
-      rendezvous_(ranks_of(plan)) {}
+      rendezvous_(ranks_of(plan)),
+      gpu_guard_({parts.gpu_watch, parts.loop, parts.relay, family_, parts.log},
+                 [this] { reap(); }) {}
 
 Result<void> Supervisor::prepare() {
   family_.begin();
@@ -124,21 +117,19 @@ Result<JobEnd> Supervisor::run() {
   parts_.inheritance.descriptors.clear();
   [[maybe_unused]] const int moved =
       posix::chdir("/");  // ours would keep a file system from being unmounted
-  start_gpu_watch();
+  if (!machine_.finished()) gpu_guard_.start();
   reap();  // a child that our caller left may have ended before the signalfd was there
   while (!machine_.finished()) {
     handle_events();
-    look_for_gpu_fault();
+    gpu_guard_.look();
     if (!machine_.finished()) parts_.loop.run_once();
   }
-  if (gpu_fault_timer_) end_gpu_watch();
+  gpu_guard_.leave();
   ended_ = true;
   if (!has_peers()) parts_.loop.unwatch(signal_fd_.borrow());
   if (reap_timer_) parts_.loop.cancel(*reap_timer_);
   if (late_timer_) parts_.loop.cancel(*late_timer_);
   if (store_timer_) parts_.loop.cancel(*store_timer_);
-  if (gpu_fault_timer_) parts_.loop.cancel(*gpu_fault_timer_);
-  if (gpu_watch_timer_) parts_.loop.cancel(*gpu_watch_timer_);
   if (senses_rendezvous() && !rendezvous_.complete()) record_rendezvous();
   return machine_.end();
 }
@@ -264,7 +255,7 @@ void Supervisor::perform(const action::SignalLeaders& action) {
 }
 
 void Supervisor::perform(const action::SignalGroups& action) {
-  if (gpu_fault_timer_) end_gpu_watch();  // who is that late to end has been waited for
+  gpu_guard_.wait_no_longer();  // who is that late to end has been waited for
   parts_.log.warning("{} still running: {} for process groups", worker_text(live_workers()),
                      sys::signal_name(action.signal));
   parts_.record.write("stop",
@@ -273,7 +264,7 @@ void Supervisor::perform(const action::SignalGroups& action) {
 }
 
 void Supervisor::perform(const action::SignalTree& action) {
-  if (gpu_fault_timer_) end_gpu_watch();
+  gpu_guard_.wait_no_longer();
   const auto left = family_.members();
   const std::size_t count = left ? left->size() : 0;
   if (std::exchange(tree_signal_, action.signal) != action.signal) {
@@ -305,16 +296,7 @@ void Supervisor::perform(const action::TellPeers& action) {
 }
 
 void Supervisor::perform(const action::EndHelpers&) {
-  const auto wait = gpu_fault_until_ - sys::Clock::now();
-  if (parts_.gpu_watch != nullptr && parts_.gpu_watch->pid() > 0 && wait > 0s && !stop_came_) {
-    gpu_fault_timer_ = parts_.loop.after(kLastWordsCome, [this] {
-      gpu_fault_timer_.reset();
-      if (!may_be_a_gpus_fault()) return end_gpu_watch();
-      gpu_fault_timer_ = parts_.loop.at(gpu_fault_until_, [this] { end_gpu_watch(); });
-    });
-  } else {
-    end_gpu_watch();
-  }
+  gpu_guard_.workers_ended(stop_came_);
   // The other hosts' workers may need it longer than ours.
   if (!has_peers()) retire_store();
 }
@@ -338,7 +320,7 @@ void Supervisor::perform(const action::AwaitEmptyTree&) {
 /// that was sent KILL is awaited first, and so is who watched the GPUs: without /proc nobody could
 /// tell them from what outlived the workers, and whoever adopted them might leave them zombies.
 void Supervisor::look_for_empty_tree(sys::ReapResult reaped) {
-  if (!awaits_empty_tree_ || store_timer_ || gpu_fault_timer_ || gpu_watch_timer_) return;
+  if (!awaits_empty_tree_ || store_timer_ || gpu_guard_.is_awaited()) return;
   const std::optional<bool> empty = family_.is_empty(reaped);
   if (empty.value_or(false)) {
     awaits_empty_tree_ = false;
@@ -466,7 +448,7 @@ void Supervisor::reap() {
   while ((result = sys::reap_one(reaped)) == sys::ReapResult::kReaped) {
     if (parts_.store != nullptr && reaped.pid == parts_.store->pid()) {
       store = reaped.status;
-    } else if (parts_.gpu_watch != nullptr && reaped.pid == parts_.gpu_watch->pid()) {
+    } else if (gpu_guard_.is(reaped.pid)) {
       gpu_watch = reaped.status;
     } else {
       on_reaped(reaped);
@@ -474,7 +456,7 @@ void Supervisor::reap() {
   }
   // Workers that ended at the same time did not miss it.
   if (store) on_store_ended(*store);
-  if (gpu_watch) on_gpu_watch_ended(*gpu_watch);
+  if (gpu_watch) gpu_guard_.on_ended(*gpu_watch, tree_signal_ != 0);
   if (result == sys::ReapResult::kFailed) reap_again();
   look_for_empty_tree(result);
 }
@@ -555,64 +537,6 @@ void Supervisor::on_store_ended(const sys::ExitStatus& status) {
   post(event::StoreEnded{status});
 }
 
-/// Only now: what our caller left for the workers is closed, and the watch would have kept it.
-void Supervisor::start_gpu_watch() {
-  if (parts_.gpu_watch == nullptr || machine_.finished()) return;
-  const Result<void> started = parts_.gpu_watch->start(parts_.loop);
-  if (parts_.gpu_watch->pid() > 0) family_.exclude(parts_.gpu_watch->pid());
-  if (started) return;
-  parts_.gpu_watch->end();
-  parts_.log.warning("the GPUs' health is not watched: {}", started.error().message);
-}
-
-void Supervisor::end_gpu_watch() {
-  if (gpu_fault_timer_) parts_.loop.cancel(*gpu_fault_timer_);
-  gpu_fault_timer_.reset();
-  if (parts_.gpu_watch == nullptr || parts_.gpu_watch->pid() < 0 || gpu_watch_timer_) return;
-  if (const auto silent = parts_.gpu_watch->silence()) {
-    parts_.log.warning(
-        "the GPUs' health was not watched for the last {}: the driver did not answer",
-        human_seconds(sys::in_seconds(*silent)));
-  }
-  parts_.gpu_watch->end();
-  gpu_watch_timer_ = parts_.loop.after(kGpuWatchGoes, [this] {
-    gpu_watch_timer_.reset();
-    reap();
-  });
-}
-
-/// The end need not wait any longer for what has come, nor for what will not.
-void Supervisor::look_for_gpu_fault() {
-  if (!gpu_fault_timer_) return;
-  const auto failed_at = gpu_fault_until_ - kGpuFaultComes;
-  const bool came = parts_.gpu_watch->health().hardware_failed_since(failed_at - kGpuFaultWasThere);
-  if (came || (parts_.relay.drained() && !may_be_a_gpus_fault())) end_gpu_watch();
-}
-
-bool Supervisor::may_be_a_gpus_fault() const {
-  return std::any_of(failed_ranks_.begin(), failed_ranks_.end(), [this](int rank) {
-    return hardware::speaks_of_gpu(parts_.relay.tail(rank, logs::Stream::kStderr));
-  });
-}
-
-void Supervisor::expect_gpu_fault(const WorkerSpec& spec, const sys::ExitStatus& status) {
-  if (parts_.gpu_watch == nullptr || status.success() || leaders_signalled_) return;
-  failed_ranks_.push_back(spec.rank);
-  gpu_fault_until_ = sys::Clock::now() + kGpuFaultComes;
-}
-
-void Supervisor::on_gpu_watch_ended(const sys::ExitStatus& status) {
-  family_.forget(parts_.gpu_watch->pid());
-  const auto wrong = parts_.gpu_watch->forget(status);
-  // Where there is no /proc our own signals for what is left reach everybody.
-  if (wrong && tree_signal_ == 0)
-    parts_.log.warning("the GPUs' health is not watched any more: {}", *wrong);
-  if (gpu_fault_timer_) parts_.loop.cancel(*gpu_fault_timer_);
-  if (gpu_watch_timer_) parts_.loop.cancel(*gpu_watch_timer_);
-  gpu_fault_timer_.reset();
-  gpu_watch_timer_.reset();
-}
-
 void Supervisor::on_reaped(const sys::Reaped& reaped) {
   const int index = index_of(reaped.pid);
   if (index < 0) {  // an orphan
@@ -635,7 +559,7 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
   report::add_status(reaped.status, fields);
   fields.push_back({"max_memory_kib", Json(static_cast<std::int64_t>(reaped.max_memory_kib))});
   parts_.record.write("ended", fields);
-  expect_gpu_fault(spec, reaped.status);
+  if (!reaped.status.success() && !leaders_signalled_) gpu_guard_.worker_failed(spec.rank);
   post(event::Exited{index, reaped.status, leaders_signalled_});
 }
 

@@ -10,6 +10,7 @@
 #include "plan/launch_plan.h"
 #include "report/record.h"
 #include "supervise/family.h"
+#include "supervise/gpu_guard.h"
 #include "supervise/gpu_watch.h"
 #include "supervise/job_machine.h"
 #include "supervise/rendezvous.h"
@@ -108,12 +109,6 @@ class Supervisor {
   void record_rendezvous();
   void record_store_end(const sys::ExitStatus& status);
   void on_store_ended(const sys::ExitStatus& status);
-  void start_gpu_watch();
-  void end_gpu_watch();
-  void look_for_gpu_fault();
-  bool may_be_a_gpus_fault() const;
-  void expect_gpu_fault(const WorkerSpec& spec, const sys::ExitStatus& status);
-  void on_gpu_watch_ended(const sys::ExitStatus& status);
   void look_for_drained_output();
   void reap();
   void look_for_empty_tree(sys::ReapResult reaped);
@@ -128,15 +123,14 @@ class Supervisor {
   std::vector<WorkerProcess> workers_;
   Family family_;
   Rendezvous rendezvous_;
+  GpuGuard gpu_guard_;
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   sys::ControlGroups groups_;
   std::optional<std::int64_t> oom_kills_before_;
   std::optional<sys::EventLoop::TimerId> timer_, hurry_timer_, reap_timer_, late_timer_,
-      store_timer_, gpu_fault_timer_, gpu_watch_timer_;
+      store_timer_;
   sys::TimePoint started_at_;
-  std::vector<int> failed_ranks_;   ///< before the workers were told to stop
-  sys::TimePoint gpu_fault_until_;  ///< until then a GPU may tell of what ended them
   std::optional<Stuck> stuck_;
   bool late_told_ = false;  ///< that some worker had not come
   Terminal terminal_;

@@ -13,7 +13,7 @@ CACHE = Path(os.environ.get("TRAINIT_CACHE") or Path.home() / ".cache/trainit")
 LARGEST = 64 << 20
 
 TRAINER, SPEED, CPU_TRAINER = "train-digits-nccl", "nccl-speed", "train-digits"
-LAUNCHER, HELPER = "trainit", "trainit_gpu_helper"
+LAUNCHER, PROBE, HELPER = "trainit", "trainit-gpu-probe", "trainit_gpu_helper"
 PYTORCH_SCRIPT = "train.py"
 
 
@@ -70,7 +70,7 @@ def prepare(build, into):
     cpu_trainer = build_project(examples / "cpp", work / "cpp", prefix, "-DSTATIC=ON")
     into.mkdir(parents=True)
     for program in (trainer / TRAINER, speed / SPEED, cpu_trainer / CPU_TRAINER, build / "launcher" / LAUNCHER,
-                    build / "toolkit/hardware/gpu_helper" / HELPER):
+                    build / "launcher" / PROBE, build / "toolkit/hardware/gpu_helper" / HELPER):
         run("strip", "-o", into / program.name, program)
     shutil.copy(examples / "pytorch" / PYTORCH_SCRIPT, into)
     shutil.copytree(CACHE / "digits", into / "digits", dirs_exist_ok=True)

@@ -7,6 +7,7 @@
 //   crash        cuInit dies of SIGSEGV
 //   junk         cuInit writes to stdout what is no answer
 //
+// FAKE_GPU_NAME is another name for the GPUs; fake_compute.c has what they compute.
 // As the real one, it honours CUDA_VISIBLE_DEVICES (numbers only).
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 
 #include "driver_api.h"
 
-enum { kInvalidValue = 1, kDriverMismatch = 803 };
+enum { kInvalidValue = 1, kUncorrectable = 214, kDriverMismatch = 803, kMultiprocessorCount = 16 };
 
 static const char* behaviour(void) {
   const char* value = getenv("FAKE_CUDA");
@@ -60,7 +61,9 @@ DriverResult cuDriverGetVersion(int* version) {
 }
 
 DriverResult cuGetErrorName(DriverResult error, const char** name) {
-  *name = error == kDriverMismatch ? "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH" : "CUDA_ERROR_UNKNOWN";
+  *name = error == kDriverMismatch  ? "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"
+          : error == kUncorrectable ? "CUDA_ERROR_ECC_UNCORRECTABLE"
+                                    : "CUDA_ERROR_UNKNOWN";
   return 0;
 }
 
@@ -76,9 +79,10 @@ DriverResult cuDeviceGet(CudaDevice* device, int ordinal) {
 }
 
 DriverResult cuDeviceGetName(char* name, int length, CudaDevice device) {
+  const char* wanted = getenv("FAKE_GPU_NAME");
   (void)device;
-  snprintf(name, (size_t)length, "%s",
-           is_mig() ? "NVIDIA A100-SXM4-40GB MIG 1g.5gb" : "Fake \"GPU\" \xe9\\");
+  if (wanted == NULL) wanted = "Fake \"GPU\" \xe9\\";
+  snprintf(name, (size_t)length, "%s", is_mig() ? "NVIDIA A100-SXM4-40GB MIG 1g.5gb" : wanted);
   return 0;
 }
 
@@ -101,7 +105,8 @@ DriverResult cuDeviceTotalMem_v2(size_t* bytes, CudaDevice device) {
 
 DriverResult cuDeviceGetAttribute(int* value, unsigned int attribute, CudaDevice device) {
   (void)device;
-  if (attribute != kCudaComputeCapabilityMajor && attribute != kCudaComputeCapabilityMinor)
+  if (attribute != kCudaComputeCapabilityMajor && attribute != kCudaComputeCapabilityMinor &&
+      attribute != kMultiprocessorCount)
     return kInvalidValue;
   *value = attribute == kCudaComputeCapabilityMajor ? 8 : 6;
   return 0;

@@ -4,11 +4,14 @@
 
 static char line[64 * 1024];
 static size_t length;
+static int descriptor = 1;
 
 static void put_char(char character) {
   if (length < sizeof line) line[length] = character;
   ++length;
 }
+
+void write_lines_to(int fd) { descriptor = fd; }
 
 void begin_line(void) {
   length = 0;
@@ -55,7 +58,7 @@ int write_line(void) {
   put_char('\n');
   if (length > sizeof line) return 1;
   for (size_t done = 0; done < length;) {
-    const long count = write(1, line + done, length - done);
+    const long count = write(descriptor, line + done, length - done);
     if (count <= 0) return 1;
     done += (size_t)count;
   }

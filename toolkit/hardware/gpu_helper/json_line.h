@@ -11,3 +11,5 @@ void put_string(const char* text);
 void put_name(const char* name);
 /// Writes the line to stdout; 0 when all of it was written.
 int write_line(void);
+/// Where lines go from now on instead of stdout.
+void write_lines_to(int fd);

@@ -1,5 +1,8 @@
 #include "check_subject.h"
 
+#include <fmt/core.h>
+
+#include "base/text.h"
 #include "check/job.h"
 #include "conclusion.h"
 #include "sys/host_name.h"
@@ -95,6 +98,14 @@ check::Subject check_subject(const JobContext& context, const Preparation& prepa
   subject.workers = preparation.workers;
   subject.stops = signal_rules(context.options).stops();
   return subject;
+}
+
+void announce_deep_check(const check::Subject& subject, const Logger& log) {
+  const int gpus = subject.hardware.gpus.count();
+  if (gpus == 0) return;
+  const std::chrono::duration<double> deadline = subject.options.deep_deadline;
+  log.info("trying what the {} can do, for {} at most",
+           gpus == 1 ? "GPU" : fmt::format("{} GPUs", gpus), human_seconds(deadline.count()));
 }
 
 }  // namespace trainit

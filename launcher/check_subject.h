@@ -19,4 +19,7 @@ Result<CheckedJob> read_for_check(const CommandLine& line, Logger& log);
 /// For `--preflight`.
 check::Subject check_subject(const JobContext& context, const Preparation& preparation);
 
+/// Says how long what comes now may take, where there are GPUs to try.
+void announce_deep_check(const check::Subject& subject, const Logger& log);
+
 }  // namespace trainit

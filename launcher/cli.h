@@ -54,6 +54,7 @@ struct CommandLine {
   std::vector<std::string> worker_command;   ///< everything after --, byte for byte
   std::string format;                        ///< env, gpus, check, failure, explain: --format
   bool explain = false, mask = false;        ///< env
+  bool deep = false;                         ///< check
   StoreWords store;
   std::optional<int> rank;  ///< explain: "rank N"
   std::string place;        ///< failure, explain: DIR; empty: the default one

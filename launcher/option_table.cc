@@ -236,8 +236,8 @@ constexpr Choice<PlatformArgument> kPlatformArguments[] = {{"auto", PlatformArgu
                                                            {"drop", PlatformArgument::kDrop},
                                                            {"keep", PlatformArgument::kKeep}};
 
-constexpr Choice<Preflight> kPreflights[] = {{"off", Preflight::kOff},
-                                             {"quick", Preflight::kQuick}};
+constexpr Choice<Preflight> kPreflights[] = {
+    {"off", Preflight::kOff}, {"quick", Preflight::kQuick}, {"deep", Preflight::kDeep}};
 constexpr Choice<Logs> kLogs[] = {{"relay", Logs::kRelay}, {"inherit", Logs::kInherit}};
 constexpr Choice<bool> kShownRanks[] = {{"all", false}, {"0", true}};
 constexpr Choice<bool> kProgress[] = {{"pass", false}, {"collapse", true}};
@@ -364,11 +364,15 @@ constexpr OptionRow kTable[] = {
     {"require-gpus", "", "Platform", "false",
      "Fail when fewer GPUs are found than the instance type has",
      [](Options& o, Text text) { return set_switch(o.require_gpus, text); }},
-    {"preflight", "[off|quick]", "Platform", "off; quick without a value",
-     "Look at the machine before the first worker, and end the job where it could not work",
+    {"preflight", "[off|quick|deep]", "Platform", "off; quick without a value",
+     "Look at the machine before the first worker, and end the job where it could not work; deep: "
+     "try what the GPUs can do, too",
      [](Options& o, Text text) {
        return choose(o.preflight, text == OptionRow::kNoValue ? "quick" : text, kPreflights);
      }},
+    {"deep-deadline", "DURATION", "Platform", "2 min",
+     "How long the part of a check that tries the GPUs may take",
+     [](Options& o, Text text) { return set_duration(o.deep_deadline, text); }},
     {"gpu-probe", "auto|always|never", "Platform", "auto",
      "Whether the driver is asked for GPUs; auto: where something looks like one",
      [](Options& o, Text text) { return choose(o.gpu_probe, text, kGpuProbes); }},

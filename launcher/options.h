@@ -27,7 +27,7 @@ enum class LogsFull { kBlock, kDrop, kSpill };
 enum class Logs { kRelay, kInherit };
 enum class PlatformArgument { kAuto, kDrop, kKeep };
 /// What is looked at before the first worker.
-enum class Preflight { kOff, kQuick };
+enum class Preflight { kOff, kQuick, kDeep };
 
 /// Everything that a person can choose. Each field is filled by one row of the table in
 /// option_table.cc.
@@ -81,6 +81,7 @@ struct Options {
   bool require_gpus = false;
   const char* gpu_probe = "auto";  ///< as TRAINIT_GPU_PROBE says it to hardware/
   Preflight preflight = Preflight::kOff;
+  std::chrono::milliseconds deep_deadline{120'000};  ///< of its part that uses the GPUs
   std::chrono::milliseconds gpu_deadline{10'000};
   std::chrono::milliseconds gpu_health{10'000};  ///< how often it is looked at; 0: never
 };

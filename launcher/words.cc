@@ -64,6 +64,8 @@ constexpr CommandOption kCommandOptions[] = {
      [](CommandLine& l, std::string_view t) {
        return set_format(l, t, {"text", "json"});
      }},
+    {"check", "--deep", false,
+     [](CommandLine& l, std::string_view) { return l.deep = true, Result<void>(); }},
     {"store", "--port", true,
      [](CommandLine& l, std::string_view t) { return set_whole_number(l.store.port, t, 65535); }},
     {"store", "--listen", true,

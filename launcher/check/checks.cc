@@ -1,5 +1,6 @@
 #include "check/checks.h"
 
+#include "check/deep.h"
 #include "check/gpu.h"
 #include "check/limits.h"
 #include "check/network.h"
@@ -21,9 +22,17 @@ void add_machine(const Subject& subject, const PythonFacts& python, bool quick, 
   report.areas.push_back(judge_network(network_facts(subject)));
 }
 
+Report check_before_job(const Subject& subject, const PythonFacts& python) {
+  Report report;
+  report.areas.push_back(judge_program(program_facts(subject)));
+  add_machine(subject, python, true, report);
+  report.areas.push_back(judge_outputs(output_facts(subject)));
+  return report;
+}
+
 }  // namespace
 
-Report check_all(const Subject& subject) {
+Report check_all(const Subject& subject, bool deep) {
   Report report;
   report.areas.push_back(judge_program(program_facts(subject)));
   const PythonFacts python = python_facts(subject, true);
@@ -32,14 +41,20 @@ Report check_all(const Subject& subject) {
   report.areas.push_back(judge_hosts(subject.cluster.hosts));
   report.areas.push_back(judge_rendezvous(rendezvous_facts(subject)));
   report.areas.push_back(judge_outputs(output_facts(subject)));
+  if (deep) report.areas.push_back(judge_deep(deep_facts(subject, python)));
   return report;
 }
 
 Report check_quickly(const Subject& subject) {
-  Report report;
-  report.areas.push_back(judge_program(program_facts(subject)));
-  add_machine(subject, python_facts(subject, false), true, report);
-  report.areas.push_back(judge_outputs(output_facts(subject)));
+  return check_before_job(subject, python_facts(subject, false));
+}
+
+Report check_deeply(const Subject& subject) {
+  const PythonFacts python = python_facts(subject, true);
+  Report report = check_before_job(subject, python);
+  const bool fails = report.count(Severity::kError) > 0;
+  report.areas.push_back(fails ? AreaReport::skip("deep", "other errors end the job already")
+                               : judge_deep(deep_facts(subject, python)));
   return report;
 }
 

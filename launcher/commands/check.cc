@@ -29,7 +29,9 @@ void mask_secrets(check::Report& report, const Logger& log) {
 
 Result<int> run(const CommandLine& line, Logger& log) {
   const CheckedJob checked = TRAINIT_TRY(read_for_check(line, log));
-  check::Report report = check::check_all(checked.subject);
+  const bool deep = line.deep || checked.subject.options.preflight == Preflight::kDeep;
+  if (deep) announce_deep_check(checked.subject, log);
+  check::Report report = check::check_all(checked.subject, deep);
   report.areas.insert(report.areas.begin(), checked.job);
   const SignalRules rules = signal_rules(checked.subject.options);
   if (const auto came = sys::pending_signal(rules.stops())) {

@@ -153,6 +153,9 @@ int fail_early(const Error& error, const JobContext& context,
 /// Says what is wrong, but for the first error, which is the job's failure.
 Result<void> judge_preflight(const check::Report& report, const Logger& log) {
   std::vector<std::string> errors;
+  for (const check::AreaReport& area : report.areas) {
+    if (area.area == "deep" && !area.skipped) log.info("the GPUs: {}", area.text);
+  }
   for (const check::Finding& finding : report.findings()) {
     const std::string text = fmt::format("{}: {}", finding.what, finding.remedy);
     if (finding.severity == check::Severity::kError) errors.push_back(text);
@@ -199,7 +202,10 @@ class Train {
   /// Error: the job could not work here.
   Result<void> look_first(const Preparation& preparation) {
     if (context_.options.preflight == Preflight::kOff) return {};
-    check::Report report = check::check_quickly(check_subject(context_, preparation));
+    const check::Subject subject = check_subject(context_, preparation);
+    const bool deep = context_.options.preflight == Preflight::kDeep;
+    if (deep) announce_deep_check(subject, log_);
+    check::Report report = deep ? check::check_deeply(subject) : check::check_quickly(subject);
     // What a stop cut short is no finding.
     if (stopped_early(context_.options)) return {};
     preflight_ = std::move(report);

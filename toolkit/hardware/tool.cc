@@ -35,13 +35,20 @@ Result<std::string> run_tool(const Environment& environment, const std::string& 
   return run_quietly(std::move(request), environment, patience);
 }
 
-Result<std::string> run_quietly(sys::SpawnRequest request, const Environment& environment,
-                                const sys::Patience& patience) {
+sys::Heard hear_quietly(sys::SpawnRequest request, const Environment& environment,
+                        const sys::Patience& patience) {
   const sys::UniqueFd nothing = sys::open_nothing();
   request.environment = environment.to_strings();
   request.stdin_fd = request.stderr_fd = nothing.get();
   request.death_signal = SIGKILL;
-  return sys::run_and_capture(std::move(request), patience);
+  return sys::run_and_hear(std::move(request), patience);
+}
+
+Result<std::string> run_quietly(sys::SpawnRequest request, const Environment& environment,
+                                const sys::Patience& patience) {
+  sys::Heard heard = hear_quietly(std::move(request), environment, patience);
+  if (!heard.end) return tl::unexpected(heard.end.error());
+  return std::move(heard.text);
 }
 
 }  // namespace trainit::hardware

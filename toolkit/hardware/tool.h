@@ -24,4 +24,8 @@ Result<std::string> run_tool(const Environment& environment, const std::string& 
 Result<std::string> run_quietly(sys::SpawnRequest request, const Environment& environment,
                                 const sys::Patience& patience);
 
+/// The same, with what it has said where it came to no good end.
+sys::Heard hear_quietly(sys::SpawnRequest request, const Environment& environment,
+                        const sys::Patience& patience);
+
 }  // namespace trainit::hardware

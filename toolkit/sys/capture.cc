@@ -31,9 +31,8 @@ Result<Channel> open_channel(const Patience& patience) {
   return channel;
 }
 
-/// All until end of file. Error: why it came to no end.
-Result<std::string> read_to_end(const Channel& channel) {
-  std::string text;
+/// Adds all until end of file to `text`. Error: why it came to no end.
+Result<void> read_to_end(const Channel& channel, std::string& text) {
   while (true) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(channel.deadline - Clock::now()).count();
@@ -45,7 +44,7 @@ Result<std::string> read_to_end(const Channel& channel) {
     if (ready[0].revents == 0) continue;
     char buffer[4096];
     const ssize_t count = posix::read(channel.output.get(), buffer, sizeof buffer);
-    if (count == 0) return text;
+    if (count == 0) return {};
     if (count > 0) text.append(buffer, static_cast<std::size_t>(count));
     if (text.size() > kCaptureLimit) return fail("its answer is longer than 1 MiB");
   }
@@ -82,12 +81,15 @@ void end_child(pid_t pid) {
 }
 
 /// Hears the child out; it has ended then, unless there is an error, and is not reaped.
-Result<std::string> hear_out(pid_t pid, Channel& channel) {
+Heard hear_out(pid_t pid, Channel& channel) {
   channel.input.reset();
-  Result<std::string> text = read_to_end(channel);
-  if (text && !ends_before(pid, channel.deadline)) text = fail("it did not end in time");
-  if (!text) end_child(pid);
-  return text;
+  Heard heard;
+  heard.end = read_to_end(channel, heard.text);
+  if (heard.end && !ends_before(pid, channel.deadline)) heard.end = fail("it did not end in time");
+  if (heard.end) return heard;
+  heard.in_time = Clock::now() < channel.deadline;
+  end_child(pid);
+  return heard;
 }
 
 InheritedSignals no_signals() {
@@ -104,19 +106,32 @@ const std::string& name_of(const SpawnRequest& request) {
 
 }  // namespace
 
-Result<std::string> run_and_capture(SpawnRequest request, const Patience& patience) {
-  Channel channel = TRAINIT_TRY(open_channel(patience));
-  request.stdout_fd = channel.input.get();
+Heard run_and_hear(SpawnRequest request, const Patience& patience) {
+  Result<Channel> channel = open_channel(patience);
+  if (!channel) return {{}, tl::unexpected(channel.error())};
+  request.stdout_fd = channel->input.get();
   const auto child = spawn(request, no_signals());
-  if (!child) return fail(describe(child.error(), request));
-  Result<std::string> text = hear_out(child->pid, channel);
-  if (!text) return fail(name_of(request), text.error());
+  if (!child) return {{}, fail(describe(child.error(), request))};
+  Heard heard = hear_out(child->pid, *channel);
+  if (!heard.end) {
+    heard.end = fail(name_of(request), heard.end.error());
+    return heard;
+  }
   const Result<ExitStatus> status = reap(child->pid);
-  if (const auto error = read_exec_result(child->exec_result.borrow()))
-    return fail(describe(*error, request));
-  if (!status) return fail(name_of(request), status.error());
-  if (!status->success()) return fail(fmt::format("{} {}", name_of(request), describe(*status)));
-  return text;
+  if (const auto error = read_exec_result(child->exec_result.borrow())) {
+    heard.end = fail(describe(*error, request));
+  } else if (!status) {
+    heard.end = fail(name_of(request), status.error());
+  } else if (!status->success()) {
+    heard.end = fail(fmt::format("{} {}", name_of(request), describe(*status)));
+  }
+  return heard;
+}
+
+Result<std::string> run_and_capture(SpawnRequest request, const Patience& patience) {
+  Heard heard = run_and_hear(std::move(request), patience);
+  if (!heard.end) return tl::unexpected(heard.end.error());
+  return std::move(heard.text);
 }
 
 Result<std::string> run_forked(const std::string& name,
@@ -131,12 +146,12 @@ Result<std::string> run_forked(const std::string& name,
     code(channel.input.borrow());
     ::_exit(0);
   }
-  Result<std::string> text = hear_out(pid, channel);
-  if (!text) return fail(name, text.error());
+  Heard heard = hear_out(pid, channel);
+  if (!heard.end) return fail(name, heard.end.error());
   const Result<ExitStatus> status = reap(pid);
   if (!status) return fail(name, status.error());
   if (!status->success()) return fail(name + ": its process " + describe(*status));
-  return text;
+  return std::move(heard.text);
 }
 
 }  // namespace trainit::sys

@@ -29,6 +29,15 @@ struct Patience {
 /// Runs a program and returns its stdout. `stdout_fd` is not used.
 Result<std::string> run_and_capture(SpawnRequest request, const Patience& patience);
 
+/// What a helper said, also of one that came to no good end.
+struct Heard {
+  std::string text;
+  Result<void> end;     ///< the error is that of run_and_capture
+  bool in_time = true;  ///< false: our patience ended, and not by a signal
+};
+/// The same for a helper that says things on its way.
+Heard run_and_hear(SpawnRequest request, const Patience& patience);
+
 /// Runs `code` in a child that is forked from us and returns what it wrote to `output`: for a call
 /// from which a driver may never let us return. Where we have threads, `code` may do only what is
 /// async-signal-safe. `name` is for errors.

@@ -48,15 +48,17 @@ std::string who(const ProbeStep& step) {
                          : fmt::format("GPUs {} and {}", *step.gpu, *step.to);
 }
 
+/// "product", or "copy from GPU 0 to GPU 1", beside what `who` says.
+std::string step_of(const ProbeStep& step) { return is_of_gpu(step) ? step.name : step.text(); }
+
 void judge_results(const ProbeReport& report, AreaReport& area) {
   for (const ProbeResult& result : report.results) {
     if (result.wrong == 0) continue;
-    const bool alone = is_of_gpu(result.step);
-    area.add(
-        Severity::kError,
-        fmt::format("{} give{} wrong results: {} of {} numbers of the step {}", who(result.step),
-                    alone ? "s" : "", result.wrong, result.checked, result.step.text()),
-        "the job would learn from wrong numbers, and nothing else would tell", kReplace);
+    area.add(Severity::kError,
+             fmt::format("{} give{} wrong results ({}: {} of {} numbers)", who(result.step),
+                         is_of_gpu(result.step) ? "s" : "", step_of(result.step), result.wrong,
+                         result.checked),
+             "the job would learn from wrong numbers, and nothing else would tell", kReplace);
   }
 }
 
@@ -68,29 +70,32 @@ bool is_of_hardware(const ProbeFailure& failure) {
          code != kUnsupportedPtx;
 }
 
+void judge_nccl(const DeepFacts& facts, const ProbeFailure& failure, AreaReport& area) {
+  if (failure.call == "dlopen") {
+    area.add(facts.gpus > 1 ? Severity::kWarning : Severity::kNote,
+             fmt::format("NCCL was not tried: {}", failure.text),
+             "how fast the GPUs work together is not known",
+             "install libnccl2, or add its directory to LD_LIBRARY_PATH; a program that is linked "
+             "with NCCL statically does not need it");
+  } else {
+    area.add(Severity::kWarning, fmt::format("NCCL could not be tried: {}", failure.text),
+             "workers that use NCCL may fail the same way",
+             "NCCL_DEBUG=INFO trainit-gpu-probe shows what it does");
+  }
+}
+
 void judge_failures(const DeepFacts& facts, AreaReport& area) {
   for (const ProbeFailure& failure : facts.report.failures) {
-    const std::string text = fmt::format("{}: {}", failure.step.text(), failure.text);
-    if (is_of_hardware(failure)) {
-      area.add(Severity::kError,
-               fmt::format("{} failed ({})", who(failure.step),
-                           is_of_gpu(failure.step)
-                               ? fmt::format("{}: {}", failure.step.name, failure.text)
-                               : text),
-               "a worker that uses it fails the same way", kReplace);
-    } else if (failure.step.name == "all-reduce" && failure.call == "dlopen") {
+    if (failure.step.name == "all-reduce") {
+      judge_nccl(facts, failure, area);
+    } else if (is_of_hardware(failure)) {
       area.add(
-          facts.gpus > 1 ? Severity::kWarning : Severity::kNote,
-          fmt::format("NCCL was not tried: {}", failure.text),
-          "how fast the GPUs work together is not known",
-          "install libnccl2, or add its directory to LD_LIBRARY_PATH; a program that is linked "
-          "with NCCL statically does not need it");
-    } else if (failure.step.name == "all-reduce") {
-      area.add(Severity::kWarning, fmt::format("NCCL could not be tried: {}", failure.text),
-               "workers that use NCCL may fail the same way",
-               "NCCL_DEBUG=INFO trainit-gpu-probe shows what it does");
+          Severity::kError,
+          fmt::format("{} failed ({}: {})", who(failure.step), step_of(failure.step), failure.text),
+          "a worker that uses it fails the same way", kReplace);
     } else {
-      area.add(Severity::kWarning, fmt::format("not all could be tried: {}", text),
+      area.add(Severity::kWarning,
+               fmt::format("not all could be tried: {}: {}", failure.step.text(), failure.text),
                "what the GPUs can do is known in part only",
                "trainit-gpu-probe shows by itself what it does");
     }
@@ -104,15 +109,14 @@ void judge_hang(const DeepFacts& facts, AreaReport& area) {
   const double lasted = open ? deadline - open->began : 0;
   const bool hangs =
       open && open->name != "driver" && open->name != "start" && lasted > deadline / 2;
-  area.add(
-      hangs ? Severity::kError : Severity::kWarning,
-      open ? fmt::format("{} did not come to an end within {}: the step {} has lasted {}",
-                         who(*open), human_seconds(deadline), open->text(), human_seconds(lasted))
-           : fmt::format("trainit-gpu-probe did not come to an end within {}",
-                         human_seconds(deadline)),
-      hangs ? "a step takes seconds, so the job would hang there as well"
-            : "what the GPUs can do is known in part only",
-      hangs ? kReplace : "give it more time: --deep-deadline");
+  const std::string whose = open && open->gpu ? who(*open) : "trainit-gpu-probe";
+  std::string what =
+      fmt::format("{} did not come to an end within {}", whose, human_seconds(deadline));
+  if (open) what += fmt::format(" ({} for the last {})", step_of(*open), human_seconds(lasted));
+  area.add(hangs ? Severity::kError : Severity::kWarning, std::move(what),
+           hangs ? "a step takes seconds, so the job would hang there as well"
+                 : "what the GPUs can do is known in part only",
+           hangs ? kReplace : "give it more time: --deep-deadline");
 }
 
 void judge_end(const DeepFacts& facts, AreaReport& area) {

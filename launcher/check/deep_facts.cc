@@ -27,8 +27,8 @@ std::string own_directory() {
 void find_program(const Subject& subject, DeepFacts& facts) {
   const std::string own = own_directory();
   if (!own.empty()) facts.looked_in.push_back(own);
-  for (const std::string_view entry :
-       split(subject.environment.get_or("PATH", sys::kDefaultPath), ':')) {
+  const std::string path = subject.environment.get_or("PATH", sys::kDefaultPath);
+  for (const std::string_view entry : split(path, ':')) {
     if (entry.starts_with('/') && entry != own) facts.looked_in.emplace_back(entry);
   }
   const auto found = sys::find_executable(kProgram, join(facts.looked_in, ":"), "");

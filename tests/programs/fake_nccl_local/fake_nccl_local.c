@@ -13,7 +13,7 @@ enum { kMostGpus = 16, kSystemError = 2, kInvalidArgument = 4, kInvalidUsage = 5
 static const double kBusBytesEachMs = 4e8;
 
 struct ncclComm {
-  int gpu;
+  int rank;
 };
 static int members, in_group, asked;
 static struct {
@@ -37,7 +37,8 @@ NcclResult ncclCommInitAll(struct ncclComm** communicators, int count, const int
   members = count;
   for (int i = 0; i < count; ++i) {
     communicators[i] = malloc(sizeof(struct ncclComm));
-    communicators[i]->gpu = devices[i];
+    communicators[i]->rank = i;
+    if (devices[i] != i) return kInvalidArgument;
   }
   return 0;
 }
@@ -52,8 +53,11 @@ NcclResult ncclAllReduce(const void* from, void* to, size_t count, unsigned int 
                          unsigned int operation, struct ncclComm* communicator,
                          struct CUstream_st* stream) {
   if (!in_group) return kInvalidUsage;
-  if (type != kNcclFloat || operation != kNcclSum || stream->gpu != communicator->gpu)
+  if (type != kNcclFloat || operation != kNcclSum || communicator->rank != asked)
     return kInvalidArgument;
+  for (int one = 0; one < asked; ++one) {
+    if (calls[one].stream->gpu == stream->gpu) return kInvalidUsage;
+  }
   calls[asked].from = from;
   calls[asked].to = to;
   calls[asked].count = count;

@@ -219,6 +219,28 @@ TEST_CASE("a helper's answer is captured, and its failure is said") {
         "/bin/sh: its answer is longer than 1 MiB");
 }
 
+TEST_CASE("what a helper has said is known also when it comes to no good end") {
+  const Heard well = run_and_hear(shell("echo hello"), 10'000);
+  CHECK(well.text == "hello\n");
+  CHECK(well.end);
+  CHECK(well.in_time);
+  const Heard failed = run_and_hear(shell("echo hello; exit 3"), 10'000);
+  CHECK(failed.text == "hello\n");
+  CHECK(failed.end.error().message == "/bin/sh ended with code 3");
+  CHECK(failed.in_time);
+  const Heard hangs = run_and_hear(shell("echo hello; exec sleep 1000"), 1'000);
+  CHECK(hangs.text == "hello\n");
+  CHECK(hangs.end.error().message == "/bin/sh: it did not answer in time");
+  CHECK_FALSE(hangs.in_time);
+  SpawnRequest nowhere = shell("");
+  nowhere.executable = "/nowhere";
+  const Heard silent = run_and_hear(nowhere, 10'000);
+  CHECK(silent.text == "");
+  CHECK(silent.end.error().message.starts_with("cannot run "));
+  CHECK(silent.in_time);
+  CHECK_FALSE(has_children());
+}
+
 TEST_CASE("a helper is no success when somebody else has reaped it") {
   const auto before = ::signal(SIGCHLD, SIG_IGN);  // the kernel does
   const auto answer = run_and_capture(shell("exit 3"), 10'000);

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
 
@@ -55,7 +56,25 @@ def report(probed):
     return lines
 
 
-def check_probe(check, probe, nccl, gpus):
+def check_launcher(check, launcher, nccl):
+    """The same by the launcher, which has to find the program, and no fault of the GPUs."""
+    paths = [os.environ.get("LD_LIBRARY_PATH", ""), str(nccl or "")]
+    with tempfile.TemporaryDirectory() as base:
+        env = os.environ | {"SAGEMAKER_BASE_DIR": base, "LD_LIBRARY_PATH": ":".join(filter(None, paths))}
+        done = subprocess.run([launcher, "check", "--deep", "--format", "json"], stdout=subprocess.PIPE, text=True, env=env,
+                              timeout=LIMIT, check=False)
+        answer = json.loads(done.stdout)
+        (area,) = [one for one in answer["areas"] if one["area"] == "deep"]
+        print(f"gpu-check: trainit check --deep says {area['text']}")
+        findings = [one["what"] for one in answer["findings"] if one["area"] == "deep"]
+        check.same("findings of trainit check --deep", findings, [])
+        done = subprocess.run([launcher, "--preflight=deep", "--workers", "1", "--", "echo", "started"], text=True, env=env,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
+        check.true("a job with --preflight=deep tries the GPUs and starts its worker", done.returncode == 0
+                   and "trainit: the GPUs: " in done.stdout and "\nstarted\n" in done.stdout, f"but {done.stdout}")
+
+
+def check_probe(check, probe, launcher, nccl, gpus):
     """The lines for the record."""
     probed = run(probe, nccl)
     for line in probed.lines:
@@ -66,4 +85,5 @@ def check_probe(check, probe, nccl, gpus):
     check.same("steps that the probe did not do", [name_of(line, "failure") for line in probed.lines if "failure" in line], [])
     check.same("wrong results", sum(line["wrong"] for line in results), 0)
     check.same("results", len(results), gpus * 4 + gpus * (gpus - 1) + 1 if gpus else 0)
+    check_launcher(check, launcher, nccl)
     return report(probed)

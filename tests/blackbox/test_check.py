@@ -257,7 +257,7 @@ def test_the_document_shows_what_is_printed(trainit, pid1, script):
 
 
 def test_the_document_has_every_area(trainit):
-    assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == AREAS
+    assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == [*AREAS, "deep"]
 
 
 # ---- before a job
@@ -325,7 +325,7 @@ def test_the_hyperparameter_asks_for_it_too_and_another_word_is_refused(trainit,
     assert pid1([trainit, "--", "true"], job=here, env=NO_GPUS | {"GLOO_SOCKET_IFNAME": "nowhere0"}).code == 125
     assert here.failure.startswith("preflight: ")
     assert pid1([trainit, "--preflight=thorough", "--", "true"], job=here).code == 125
-    assert '--preflight is "thorough": expected one of off, quick' in here.failure
+    assert '--preflight is "thorough": expected one of off, quick, deep' in here.failure
 
 
 def test_a_stop_during_the_preflight_is_no_finding(trainit, job, start):

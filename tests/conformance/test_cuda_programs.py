@@ -94,6 +94,14 @@ def test_the_fetched_nccl_is_the_one_that_is_pinned(toolkit, program):
     assert f"nvidia-nccl-cu13=={done.stdout.split()[1]} " in pins
 
 
+@pytest.mark.usefixtures("toolkit")
+def test_the_kernels_of_the_probe_are_those_of_their_source(tmp_path):
+    made = tmp_path / "kernels.ptx"
+    subprocess.run([REPOSITORY / "scripts/generate-gpu-kernels", made], check=True)
+    assert made.read_text() == (REPOSITORY / "toolkit/hardware/gpu_probe/kernels.ptx").read_text(), \
+        "run scripts/generate-gpu-kernels"
+
+
 def test_the_toolkit_and_the_headers_are_of_one_version():
     def pins(name):
         lines = (REPOSITORY / f"scripts/lib/{name}.txt").read_text().splitlines()

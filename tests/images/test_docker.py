@@ -23,7 +23,7 @@ def run_image(engine):
     return run
 
 
-def test_the_dockerfile_makes_an_image_with_one_static_file(engine, trainit_image, tmp_path):
+def test_the_dockerfile_makes_an_image_with_one_static_file_and_the_probe(engine, trainit_image, tmp_path):
     container = engine.docker("create", trainit_image).stdout.strip()
     engine.docker("cp", f"{container}:/trainit", tmp_path / "trainit")
     listing = engine.docker("export", container, "--output", tmp_path / "all.tar")
@@ -32,7 +32,7 @@ def test_the_dockerfile_makes_an_image_with_one_static_file(engine, trainit_imag
                            stdout=subprocess.PIPE).stdout.split()
     # The engine itself adds mount points for what every container gets.
     added = {"dev", "etc", "proc", "sys", ".dockerenv"}
-    assert {name.split("/")[0] for name in names} - added == {"trainit"}
+    assert {name.split("/")[0] for name in names} - added == {"trainit", "trainit-gpu-probe"}
     dynamic = subprocess.run(["readelf", "-d", tmp_path / "trainit"], check=True, text=True,
                              stdout=subprocess.PIPE).stdout
     assert "NEEDED" not in dynamic

@@ -21,7 +21,7 @@ commands
   exec    run any command under the same init, without a job around it
   env     print what a worker would see; starts nothing   [--format json|shell|dotenv] [--explain] [--mask]
   gpus    print the GPUs that a worker would see          [--format json|table]
-  check   look for what would make the job fail here: imports, driver, directories …  [--deep] [--format text|json]
+  check   look for what would make the job fail: imports, driver, directories …  [--deep] [--format text|json]
   store   serve PyTorch's rendezvous store alone          [--port PORT] [--listen ADDRESS] [--world-size N]
   failure print what failed first and why                 [--format text|json]
   explain print the whole story of a job, or of one rank: time line, command, environment, evidence

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cuda_api.h"
-#include "libc_api.h"
+#include "hardware/gpu_helper/libc_api.h"
 #include "report.h"
 
 struct Cuda {

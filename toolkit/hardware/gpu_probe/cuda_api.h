@@ -2,7 +2,7 @@
 // declared by ourselves as there; prototypes_check.c compares.
 #pragma once
 
-#include "driver_api.h"
+#include "hardware/gpu_helper/driver_api.h"
 
 typedef unsigned long long CudaPointer;
 struct CUctx_st;

@@ -5,7 +5,7 @@
 // It exits with 0 when it has said all that it could find out, failures included. It has no CUDA
 // toolkit in it: the driver and NCCL are loaded, and the driver translates its kernels. It runs
 // with every glibc, because it is linked as the GPU helper is (libc_api.h).
-#include "json_line.h"
+#include "hardware/gpu_helper/json_line.h"
 #include "steps.h"
 
 enum { kMostGpus = 64 };

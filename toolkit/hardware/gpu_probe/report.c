@@ -1,7 +1,7 @@
 #include "report.h"
 
-#include "json_line.h"
-#include "libc_api.h"
+#include "hardware/gpu_helper/json_line.h"
+#include "hardware/gpu_helper/libc_api.h"
 
 static struct TimeOfDay began;
 

@@ -101,12 +101,20 @@ def test_a_gpu_whose_memory_is_full_could_not_be_tried(deep, gpus):
     assert "warning: not all could be tried: memory of GPU 1: cuMemGetInfo: too little memory is free" in told
 
 
-@pytest.mark.parametrize("step, words", [("tensor@1", "GPU 1"), ("copy@1", "GPU 1"), ("all-reduce", "trainit-gpu-probe")])
-def test_a_step_that_hangs_is_an_error_at_the_deadline_and_nothing_stays(deep, gpus, step, words):
-    (told,) = deep(gpus(2, f"hang={step}"), "--deep-deadline", SHORT)
-    assert told.startswith(f"error: {words} did not come to an end within 2.0 s (")
-    assert deep.end.code == 2 and deep.end.seconds < 30
+@pytest.mark.parametrize("step, words", [("copy@0", "GPU 0"), ("all-reduce", "trainit-gpu-probe")])
+def test_a_step_that_hangs_is_ended_at_the_deadline_and_nothing_stays(deep, gpus, step, words):
+    # On a machine that is busy the time may be over before the step has lasted half of it.
+    (told,) = deep(gpus(1, f"hang={step}"), "--deep-deadline", SHORT)
+    assert re.match(rf"(error|warning): {words} did not come to an end within 2.0 s \(", told)
+    assert deep.end.seconds < 60
     assert processes_named("trainit-gpu-probe"[:15]) == []
+
+
+def test_a_step_that_takes_most_of_the_time_is_an_error(deep, gpus, fake_probe):
+    copy = fake_probe("""echo '{"at":100,"step":"tensor product","gpu":1}'; exec sleep 1000""")
+    (told,) = deep(gpus(2), "--deep-deadline", SHORT, binary=copy)
+    assert told == "error: GPU 1 did not come to an end within 2.0 s (tensor product for the last 1.9 s)"
+    assert deep.end.code == 2
 
 
 def test_a_start_that_hangs_is_a_warning(deep, gpus):

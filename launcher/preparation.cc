@@ -116,7 +116,11 @@ Result<void> make_endpoints(const JobContext& context, bool for_workers, Prepara
     TRAINIT_TRY(open_store(options, preparation));
     agreement.store.port = preparation.store->port();
   } else if (!serves || !for_workers) {
-    agreement.store.port = TRAINIT_TRY(meeting_port(options.master_port, keeps, preparation));
+    // Hosts that do not meet have nobody to tell them a free one; SageMaker's own code takes this.
+    constexpr int kUsual = 7777;
+    const bool guesses = agreement.host_count > 1 && !preparation.together;
+    const int wanted = options.master_port == 0 && guesses ? kUsual : options.master_port;
+    agreement.store.port = TRAINIT_TRY(meeting_port(wanted, keeps, preparation));
   }
   agreement.jax.port = TRAINIT_TRY(meeting_port(0, keeps, preparation));
   // A port is kept only where its number will be told.

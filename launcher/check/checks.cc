@@ -2,6 +2,7 @@
 
 #include "check/deep.h"
 #include "check/gpu.h"
+#include "check/hosts.h"
 #include "check/limits.h"
 #include "check/network.h"
 #include "check/outputs.h"
@@ -38,7 +39,7 @@ Report check_all(const Subject& subject, bool deep) {
   const PythonFacts python = python_facts(subject, true);
   report.areas.push_back(judge_python(python));
   add_machine(subject, python, false, report);
-  report.areas.push_back(judge_hosts(subject.cluster.hosts));
+  report.areas.push_back(judge_hosts(hosts_facts(subject)));
   report.areas.push_back(judge_rendezvous(rendezvous_facts(subject)));
   report.areas.push_back(judge_outputs(output_facts(subject)));
   if (deep) report.areas.push_back(judge_deep(deep_facts(subject, python)));

@@ -145,10 +145,4 @@ AreaReport judge_network(const NetworkFacts& facts) {
   return report;
 }
 
-AreaReport judge_hosts(const std::vector<std::string>& hosts) {
-  if (hosts.size() > 1)
-    return AreaReport::skip("hosts", "names of other hosts are not looked up yet");
-  return AreaReport::skip("hosts", "the job has one host");
-}
-
 }  // namespace trainit::check

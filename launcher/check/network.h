@@ -8,7 +8,7 @@
 #include "check/finding.h"
 #include "check/subject.h"
 
-/// Areas "network" and "hosts": the interfaces that workers use, and Elastic Fabric Adapters.
+/// Area "network": the interfaces that workers use, and Elastic Fabric Adapters.
 namespace trainit::check {
 
 struct InterfaceFacts {
@@ -39,8 +39,5 @@ AreaReport judge_network(const NetworkFacts& facts);
 /// not count.
 std::vector<std::string> chosen_by_nccl(const std::vector<InterfaceFacts>& interfaces,
                                         std::string_view value);
-
-/// The names of other hosts are not looked up yet.
-AreaReport judge_hosts(const std::vector<std::string>& hosts);
 
 }  // namespace trainit::check

@@ -28,7 +28,7 @@ LAYERS = {
     "logs": ["sys"],
     "report": ["sys"],
     "supervise": ["plan", "coordination", "logs", "report", "store"],
-    "check": ["plan", "store"],
+    "check": ["plan", "names", "store"],
     "launcher": ["supervise", "check", "diagnose"],
 }
 TOOLKIT = ["base", "sys", "job", "hardware", "cluster", "environment", "store", "nccl", "library"]

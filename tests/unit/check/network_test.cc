@@ -118,8 +118,3 @@ TEST_CASE("what EFA needs is found in the usual places") {
   CHECK_FALSE(facts.libfabric.empty());
   CHECK_FALSE(facts.plugin.empty());
 }
-
-TEST_CASE("whether hosts were looked up is always told") {
-  CHECK(judge_hosts({"a"}).skipped);
-  CHECK(judge_hosts({"a", "b"}).text == "names of other hosts are not looked up yet");
-}

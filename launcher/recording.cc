@@ -148,6 +148,26 @@ void add_failure_file(const Verdict& verdict, const Paths& paths, Json::Object& 
       {"failure_file", Json(Json::Object{{"by", Json(by)}, {"bytes", Json(text->size())}})});
 }
 
+double rounded(double seconds) { return std::round(seconds * 1000) / 1000; }
+
+std::string_view reason_name(diagnose::StopReason reason) {
+  switch (reason) {
+    case diagnose::StopReason::kPlatform:
+      return "stop";
+    case diagnose::StopReason::kWorkerFailed:
+      return "worker failed";
+    case diagnose::StopReason::kStoreEnded:
+      return "store ended";
+    case diagnose::StopReason::kHostLost:
+      return "host lost";
+    case diagnose::StopReason::kSetUpFailed:
+      return "set-up failed";
+    case diagnose::StopReason::kNone:
+      break;
+  }
+  return "none";
+}
+
 }  // namespace
 
 Result<report::RunRecord> open_record(const JobContext& context,
@@ -164,6 +184,39 @@ void record_start(const JobContext& context, report::RunRecord& record) {
                          {"host", Json(context.job.resources.current_host)},
                          {"job", Json(context.job.name)},
                          {"locked", Json(record.locked())}});
+}
+
+void record_meeting(const Preparation& preparation, sys::Duration waited,
+                    report::RunRecord& record) {
+  const Cluster& cluster = preparation.cluster;
+  record.write("hosts", {{"hosts", Json(cluster.host_count())},
+                         {"host_rank", Json(cluster.host_rank)},
+                         {"leader", Json(cluster.leader)},
+                         {"waited", Json(rounded(sys::in_seconds(waited)))}});
+}
+
+void record_hosts_stop(const coordination::message::Stop& why, report::RunRecord& record) {
+  Json::Object fields{{"host", Json(why.host)}, {"reason", Json(reason_name(why.reason))}};
+  if (why.signal != 0) fields.push_back({"signal", Json(sys::signal_name(why.signal))});
+  if (!why.text.empty()) fields.push_back({"text", Json(why.text)});
+  record.write("hosts_stop", fields);
+}
+
+void record_ledger(const Ledger& ledger, const diagnose::HostEnd& end, int gpus,
+                   report::RunRecord& record) {
+  // Workers that are stopped because something failed do not train any more.
+  const bool failed =
+      end.stop_at != sys::TimePoint{} && end.reason != diagnose::StopReason::kPlatform;
+  const sys::TimePoint trained_until = failed ? end.stop_at : end.ended_at;
+  const auto seconds = [](sys::Duration duration) {
+    return Json(rounded(std::max(0.0, sys::in_seconds(duration))));
+  };
+  record.write("ledger", {{"gpus", Json(gpus)},
+                          {"set_up", seconds(end.started_at - ledger.launched_at - ledger.waited)},
+                          {"waiting_for_hosts", seconds(ledger.waited)},
+                          {"training", seconds(trained_until - end.started_at)},
+                          {failed ? "after_the_failure" : "after_the_end",
+                           seconds(ledger.over_at - trained_until)}});
 }
 
 void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunRecord& record) {

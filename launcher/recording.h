@@ -6,6 +6,7 @@
 
 #include "check/finding.h"
 #include "conclusion.h"
+#include "coordination/message.h"
 #include "diagnose/evidence.h"
 #include "plan/launch_plan.h"
 #include "preparation.h"
@@ -22,6 +23,22 @@ Result<report::RunRecord> open_record(const JobContext& context,
 
 /// The event "start".
 void record_start(const JobContext& context, report::RunRecord& record);
+
+/// The event "hosts": all are there, after so long.
+void record_meeting(const Preparation& preparation, sys::Duration waited,
+                    report::RunRecord& record);
+
+/// The event "hosts_stop": something on another host stops the workers here.
+void record_hosts_stop(const coordination::message::Stop& why, report::RunRecord& record);
+
+/// Where the time of a host has gone, each part in seconds.
+struct Ledger {
+  sys::TimePoint launched_at = {}, over_at = {};
+  sys::Duration waited{};  ///< for the other hosts, before the workers
+};
+/// The event "ledger".
+void record_ledger(const Ledger& ledger, const diagnose::HostEnd& end, int gpus,
+                   report::RunRecord& record);
 
 /// The events "environment" and "plan". What all workers have in common is written once.
 void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunRecord& record);

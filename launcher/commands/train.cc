@@ -189,6 +189,7 @@ class Train {
     peers_ = TRAINIT_TRY(open_peers(*loop_, context_, preparation, log_));
     const auto agreement =
         TRAINIT_TRY(peers_->meet([this] { return stopped_early(context_.options); }));
+    ledger_.waited = sys::Clock::now() - begin;
     if (preparation.ranks) preparation.agreement = agreement;
     Result<int> code = run_workers(preparation);
     if (!code) tell_trouble(code.error());
@@ -256,7 +257,9 @@ class Train {
                 }};
   }
 
-  void stop_for_peers(const coordination::message::Stop& why, supervise::Supervisor& supervisor) {
+  void stop_for_peers(const coordination::message::Stop& why, supervise::Supervisor& supervisor,
+                      report::RunRecord& record) {
+    record_hosts_stop(why, record);
     const bool lost = why.reason == diagnose::StopReason::kHostLost;
     if (why.reason == diagnose::StopReason::kPlatform) {
       log_.info("{} was asked to stop with {}: stopping the workers here too", why.host,
@@ -289,6 +292,7 @@ class Train {
     report::RunRecord record = open_record(context_, log_);
     record_start(context_, record);
     if (preflight_) record_check(*preflight_, record);
+    if (peers_ != nullptr) record_meeting(preparation, ledger_.waited, record);
     record_plan(context_, plan, record);
     logs::Relay relay(loop, static_cast<int>(plan.workers.size()), relay_options(context_, plan));
     std::optional<RelayedLog> relayed(std::in_place, log_, relay);
@@ -297,8 +301,8 @@ class Train {
     supervise::Supervisor supervisor(plan, {loop, inheritance_, relay, record, log_, store.get(),
                                             gpu_watch.get(), peers_of_supervisor()});
     if (peers_ != nullptr) {
-      peers_->on_stop([this, &supervisor](const coordination::message::Stop& why) {
-        stop_for_peers(why, supervisor);
+      peers_->on_stop([this, &supervisor, &record](const coordination::message::Stop& why) {
+        stop_for_peers(why, supervisor, record);
       });
     }
     const Result<supervise::JobEnd> end = supervisor.run();
@@ -318,6 +322,9 @@ class Train {
                                   gpu_watch.get()};
       own_ = host_end(input);
       const Conclusion conclusion = conclude(input, own_, agree_on_end(supervisor));
+      ledger_.over_at = sys::Clock::now();
+      if (peers_ != nullptr)
+        record_ledger(ledger_, own_, preparation.hardware.gpus.count(), record);
       for (const std::string& text : conclusion.lines) log_.info("{}", text);
       if (markers && conclusion.failure.empty()) warn_of_empty_model(context_.job.paths, log_);
       const Verdict verdict = leave_marker(conclusion, context_.job.paths, markers, log_);
@@ -345,6 +352,7 @@ class Train {
   std::optional<sys::EventLoop> loop_;
   std::unique_ptr<coordination::Peers> peers_;  ///< null: this host is alone
   diagnose::HostEnd own_;                       ///< how this host's part ended
+  Ledger ledger_{.launched_at = sys::Clock::now()};
 };
 
 }  // namespace

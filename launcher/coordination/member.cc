@@ -62,8 +62,10 @@ void Member::handle(const message::Stop& stop, sys::TimePoint, Actions& out) {
 }
 
 void Member::handle(const message::Outcome& outcome, sys::TimePoint, Actions& out) {
-  if (phase_ == Phase::kJoining)
+  if (phase_ == Phase::kJoining) {
+    out.push_back(member_action::Send{message::Heard{}});
     return give_up(outcome.verdict.failure, outcome.verdict.exit_code, out);
+  }
   if (phase_ == Phase::kKnown) return;
   phase_ = Phase::kKnown;
   verdict_ = outcome.verdict;

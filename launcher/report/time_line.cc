@@ -92,6 +92,22 @@ std::string preflight(const Json& json) {
                      errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
+/// "3 hosts were there after 2.1 s"
+std::string hosts(const Json& json) {
+  const Json* waited = json.find("waited");
+  return fmt::format("{} hosts were there, after {}", integer_of(json, "hosts").value_or(0),
+                     human_seconds(waited == nullptr ? 0 : waited->to_double().value_or(0)));
+}
+
+/// "algo-2 stopped all hosts: rank 5 (pid 32) ended with code 1 after 48 s"
+std::string hosts_stop(const Json& json) {
+  const std::string host = text_of(json, "host"), text = text_of(json, "text");
+  const std::string signal = text_of(json, "signal");
+  if (text_of(json, "reason") == "host lost") return fmt::format("{} was lost: {}", host, text);
+  if (!signal.empty()) return fmt::format("{} was asked to stop with {}", host, signal);
+  return fmt::format("{} stopped all hosts: {}", host, text);
+}
+
 std::string xid(const Json& json) { return text_of(json, "text"); }
 
 std::string gpu_lost(const Json& json) {
@@ -129,7 +145,8 @@ constexpr Row kRows[] = {
     {"stop", stop_step},        {"ended", ended},           {"evidence", nullptr},
     {"checkpoint", checkpoint}, {"rendezvous", rendezvous}, {"store", store},
     {"outcome", outcome},       {"gpu", nullptr},           {"xid", xid},
-    {"gpu_lost", gpu_lost}};
+    {"gpu_lost", gpu_lost},     {"hosts", hosts},           {"hosts_stop", hosts_stop},
+    {"ledger", nullptr}};
 
 std::string tell(const StoryEvent& event) {
   for (const Row& row : kRows) {

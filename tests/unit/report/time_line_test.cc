@@ -106,3 +106,22 @@ TEST_CASE("an error of a worker whose end is not in the record stands at its own
   const auto lines = lines_of(replaced(kRecord, end + "\n", ""), 1);
   CHECK(lines[2] == "2.400 s rank 1 printed ValueError: loss is nan");
 }
+
+TEST_CASE("what several hosts do together is told in words") {
+  CHECK(
+      line_of(
+          R"({"time":1700000001,"event":"hosts","hosts":3,"host_rank":1,"leader":"algo-1","waited":2.1})") ==
+      "3 hosts were there, after 2.1 s");
+  CHECK(
+      line_of(
+          R"({"time":1700000001,"event":"hosts_stop","host":"algo-2","reason":"worker failed","text":"rank 5 (pid 32) ended with code 1 after 48 s"})") ==
+      "algo-2 stopped all hosts: rank 5 (pid 32) ended with code 1 after 48 s");
+  CHECK(
+      line_of(
+          R"({"time":1700000001,"event":"hosts_stop","host":"algo-2","reason":"host lost","text":"was not heard from for 9 s"})") ==
+      "algo-2 was lost: was not heard from for 9 s");
+  CHECK(
+      line_of(
+          R"({"time":1700000001,"event":"hosts_stop","host":"algo-2","reason":"stop","signal":"SIGTERM"})") ==
+      "algo-2 was asked to stop with SIGTERM");
+}

@@ -37,14 +37,15 @@ def output(host, script):
 
 def test_each_host_has_a_name_files_and_processes_of_its_own(cluster):
     hosts = cluster(2)
+    mine = f"mine-{os.getpid()}-{time.monotonic_ns()}"
     script = ("hostname; echo $$; ls /tmp /dev/shm /opt/ml/model; ls /sys/class/net; "
-              "echo x | tee /tmp/mine /dev/shm/mine /opt/ml/model/mine > /dev/null")
+              f"echo x | tee /tmp/{mine} /dev/shm/{mine} /opt/ml/model/{mine} > /dev/null")
     first, second = (output(host, script) for host in hosts)
     assert first.startswith("ip-10-77-0-11\n1\n") and second.startswith("ip-10-77-0-12\n1\n")
-    assert "mine" not in first + second
+    assert mine not in first + second
     assert first.endswith("eth0\nlo\n")
-    assert all((host.job.model / "mine").exists() for host in hosts)
-    assert "mine" in output(hosts[0], "ls /tmp") and not Path("/tmp/mine").exists()
+    assert all((host.job.model / mine).exists() for host in hosts)
+    assert mine in output(hosts[0], "ls /tmp") and not Path("/tmp", mine).exists()
     assert hosts[0].job.env["SAGEMAKER_BASE_DIR"] != hosts[1].job.env["SAGEMAKER_BASE_DIR"]
 
 

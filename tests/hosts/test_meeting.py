@@ -150,31 +150,36 @@ def test_a_host_that_is_killed_while_others_are_waited_for_may_come_again(cluste
 
 # ---- what does not fit
 
-def test_different_hyperparameters_are_found_before_any_worker_starts(cluster, begin):
+def begin_one_last(hosts, last, start):
+    """Starts the host of this name when the others are there, so that all hear of what is found."""
+    for host in hosts:
+        if host.name != last:
+            start(host)
+    hosts["algo-1"].run.wait_for(f"waiting for 1 of 3 hosts: {last}", stream="err")
+    start(hosts[last])
+
+
+@pytest.mark.parametrize("name, values, said", [
+    ("lr", (0.1, 0.2), [r"\blr\b", r"0\.1", r"0\.2"]),
+    ("text", ("a" * 200 + "b", "a" * 200 + "c"), [r"\btext\b"]),
+    ("api_key", ("hunter-swordfish-1", "hunter-swordfish-2"), ["api_key"]),
+], ids=["short", "long", "secret"])
+def test_different_hyperparameters_are_found_before_any_worker_starts(cluster, begin, name, values, said):
     hosts = cluster(3, lay_out=False)
     for host in hosts:
-        host.lay_out(hyperparameters={"epochs": 3, "lr": 0.2 if host.name == "algo-3" else 0.1})
-    begin(hosts, STAY)
-    ends = assert_failed(hosts, SET_UP_FAILED, r"algo-3", r"\blr\b", r"0\.1", r"0\.2", within=MET)
-    assert not any("up" in end.out for end in ends.values())
+        host.lay_out(hyperparameters={"epochs": 3, name: values[host.name == "algo-3"]})
+    begin_one_last(hosts, "algo-3", lambda host: begin([host], STAY))
+    ends = assert_failed(hosts, SET_UP_FAILED, "algo-3", *said, within=TOLD)
+    for end_of, end in ends.items():
+        assert "up" not in end.out
+        assert "swordfish" not in end.err + hosts[end_of].job.failure, end
 
 
-def test_different_commands_are_found_before_any_worker_starts(cluster, launch):
+def test_different_commands_are_found_before_any_worker_starts(cluster, begin):
     hosts = cluster(3)
-    for host in hosts:
-        launch(host, "--workers", "2", "--", "sh", "-c", STAY if host.name != "algo-2" else UP + "exec sleep 299")
-    ends = assert_failed(hosts, SET_UP_FAILED, r"algo-2", within=MET)
+    begin_one_last(hosts, "algo-2", lambda host: begin([host], STAY if host.name != "algo-2" else UP + "exec sleep 299"))
+    ends = assert_failed(hosts, SET_UP_FAILED, "algo-2", "program", within=TOLD)
     assert not any("up" in end.out for end in ends.values())
-
-
-def test_a_secret_that_differs_is_named_without_its_value(cluster, begin):
-    hosts = cluster(3, lay_out=False)
-    for host in hosts:
-        host.lay_out(hyperparameters={"api_key": f"hunter-swordfish-{host.name}"})
-    begin(hosts, STAY)
-    ends = assert_failed(hosts, SET_UP_FAILED, "api_key", within=MET)
-    for name, end in ends.items():
-        assert "swordfish" not in end.err + hosts[name].job.failure, end
 
 
 def test_set_up_that_fails_on_one_host_is_the_failure_of_all(cluster, launch):

@@ -396,8 +396,9 @@ def _relay(name, running, reader):
             if alive and not whole:
                 running.changed.wait(0.2)
         done += len(whole)
-        for line in whole.decode(errors="replace").splitlines():
-            print(f"{name}| {line}", flush=True)
+        # At once: other relays write too.
+        sys.stdout.write("".join(f"{name}| {line}\n" for line in whole.decode(errors="replace").splitlines()))
+        sys.stdout.flush()
         if not alive:
             return
 

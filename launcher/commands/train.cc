@@ -187,6 +187,7 @@ class Train {
     loop_ = TRAINIT_TRY(sys::EventLoop::create());
     if (!preparation.together) return run_workers(preparation);
     peers_ = TRAINIT_TRY(open_peers(*loop_, context_, preparation, log_));
+    const sys::TimePoint begin = sys::Clock::now();
     const auto agreement =
         TRAINIT_TRY(peers_->meet([this] { return stopped_early(context_.options); }));
     ledger_.waited = sys::Clock::now() - begin;

@@ -114,7 +114,10 @@ def test_the_architecture_page_shows_the_same_layers():
 # What runs once there are workers, and so is built a second time with faults (tests/faults).
 AFTER_THE_FIRST_WORKER = ["toolkit/sys/cgroup.cc", "toolkit/sys/event_loop.cc", "toolkit/sys/files.cc",
                           "toolkit/sys/process_tree.cc", "toolkit/sys/unique_fd.cc", "toolkit/job/outcome.cc",
-                          "launcher/conclusion.cc", "launcher/error_directory.cc", "launcher/logs/*.cc",
+                          "launcher/conclusion.cc", "launcher/error_directory.cc",
+                          "launcher/coordination/connection.cc", "launcher/coordination/door.cc",
+                          "launcher/coordination/hub.cc", "launcher/coordination/member.cc",
+                          "launcher/coordination/peers.cc", "launcher/logs/*.cc",
                           "launcher/report/*.cc", "launcher/supervise/*.cc"]
 
 

@@ -106,6 +106,8 @@ THROUGH_STORE = re.compile("the rendezvous store ended with code 1 after|the sto
 class Run(small_jobs.SmallJob):
     """One run of the case; `fault` is (call, its number, errno's name or PART), or None."""
 
+    forks_before = STORES
+
     cases = {
         **small_jobs.CASES,
         # More lines than the log files of a rank keep.
@@ -128,7 +130,7 @@ class Run(small_jobs.SmallJob):
         at = next((number for number, line in enumerate(self.calls) if line.endswith("!")), None)
         self.struck = None if at is None else self.calls[at][:-2].strip()
         self.in_store = self.struck is not None and self.struck.startswith(CHILD)
-        self.before_workers = at is not None and not self.in_store and self.calls[:at].count("fork ") <= STORES
+        self.before_workers = at is not None and not self.in_store and self.calls[:at].count("fork ") <= self.forks_before
         self.for_ever = str(self.number).endswith("+")
         self.company_ended = place == "beside" and not (self.out_directory / "company").exists()
         self.problems = [problem for problem in [*self.untruths(), *self.of_the_end()] if not self.excuses(problem)]
@@ -291,8 +293,31 @@ class SpillRun(Run):
             yield "nothing was spilled"
 
 
+class GpuRun(Run):
+    """The same of a job with two GPUs, which are watched. Rank 0 waits until the record tells how they fare."""
+
+    forks_before = STORES + 1  # the driver is asked first
+    cases = {"gpus": (BEGIN + """
+        if [ "$RANK" = 0 ]; then
+          for turn in 1 2 3 4 5 6 7 8 9 10; do
+            if grep -qs '"event":"gpu"' "$SM_OUTPUT_DIR"/data/trainit/*.jsonl; then break; fi; sleep 0.1
+          done
+        fi
+        : > "$OUT/done.$RANK\"""", 0, {"0", "1"})}
+
+    def run(self, launcher, *arguments, env, **options):
+        driver = Path(launcher).parent.parent / "programs/fake_cuda"
+        (self.directory / "gpus").touch()
+        gpus = {"TRAINIT_GPU_PROBE": "always", "LD_LIBRARY_PATH": str(driver), "FAKE_CUDA": "2",
+                "FAKE_NVML": str(self.directory / "gpus")}
+        return super().run(launcher, *arguments, env={**env, **gpus}, **options)
+
+    def options(self):
+        return [*super().options(), "--gpu-health", "100ms"]
+
+
 def run_of(directory, launcher, case, *arguments, **options):
-    kind = next(kind for kind in (Run, ExecRun, SpillRun) if case in kind.cases)
+    kind = next(kind for kind in (Run, ExecRun, GpuRun, SpillRun) if case in kind.cases)
     return kind(directory, launcher, case, *arguments, **options)
 
 
@@ -410,6 +435,8 @@ def check(runs):
     ("survivors", "child", faults_of_supervision),
     ("survivors", "beside", faults_of_looking),
     ("rotation", "child", faults_of_rotating),
+    ("gpus", "init", faults_of_supervision),
+    ("gpus", "child", faults_of_supervision),
     ("exec", "init", faults_once),
     ("exec stop", "init", faults_of_supervision),
     ("exec survivors", "child", faults_of_supervision),

@@ -180,7 +180,8 @@ class Train {
   Result<int> run() {
     markers_ = TRAINIT_TRY(prepare_places(context_.job, log_));
     TRAINIT_TRY(prepare_log_directories(context_.options));
-    Preparation preparation = TRAINIT_TRY(prepare(line_, context_, log_, true));
+    preparation_ = TRAINIT_TRY(prepare(line_, context_, log_, true));
+    Preparation& preparation = preparation_;
     user_ = TRAINIT_TRY(find_worker_user(context_));
     TRAINIT_TRY(look_first(preparation));
     if (const auto stopped = stopped_early(context_.options)) return tl::unexpected(*stopped);
@@ -307,6 +308,7 @@ class Train {
       });
     }
     const Result<supervise::JobEnd> end = supervisor.run();
+    if (peers_ != nullptr) peers_->on_stop({});
     int code = kSetUpFailed;
     if (end) {
       const ConclusionInput input{log_,
@@ -350,6 +352,8 @@ class Train {
   std::optional<check::Report> preflight_;
   bool markers_ = false;
   std::optional<sys::Credentials> user_;
+  // In this order: the peers hold on to the loop and to where the leader listens.
+  Preparation preparation_;
   std::optional<sys::EventLoop> loop_;
   std::unique_ptr<coordination::Peers> peers_;  ///< null: this host is alone
   diagnose::HostEnd own_;                       ///< how this host's part ended

@@ -312,7 +312,7 @@ Result<environment::Agreement> Peers::meet(
 
 void Peers::on_stop(std::function<void(const message::Stop& why)> stop) {
   on_stop_ = std::move(stop);
-  if (stop_) on_stop_(*stop_);
+  if (stop_ && on_stop_) on_stop_(*stop_);
 }
 
 void Peers::stop_began(StopReason reason, int signal, const std::string& text) {

@@ -51,7 +51,7 @@ class Peers {
   std::vector<sys::Address> addresses() const;
 
   /// From now on `stop` is called once when the workers of this host are to stop because of
-  /// another; at once, if that has come already.
+  /// another; at once, if that has come already. Empty: nobody is to be told any more.
   void on_stop(std::function<void(const message::Stop& why)> stop);
   void stop_began(StopReason reason, int signal, const std::string& text);
   void ended(message::Ended end);

@@ -1,6 +1,7 @@
 #include "coordination/clock_offset.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace trainit::coordination {
 namespace {
@@ -27,10 +28,14 @@ void ClockOffset::learn(std::int64_t clock, std::int64_t echo, std::int64_t held
   const std::int64_t way = now - echo - held;  // there and back
   if (echo == 0 || held < 0 || way < 0) return;
   const std::int64_t error = way / 2 + 1;
+  const std::int64_t offset = clock + way / 2 - now;
   const std::int64_t aged =
       error_ + (now - learnt_at_) / kSecond * kDriftPerSecond;  // of what is known already
-  if (known() && aged <= error) return;
-  offset_ = clock + way / 2 - now;
+  // Both can only be true where they overlap; else a clock stood still meanwhile, as that of a
+  // machine does that is suspended.
+  const bool holds = known() && std::abs(offset - offset_) <= aged + error;
+  if (holds && aged <= error) return;
+  offset_ = offset;
   error_ = error;
   learnt_at_ = now;
 }

@@ -105,10 +105,14 @@ void Connection::write() {
   [[maybe_unused]] const Result<void> changed = loop_.change(socket_.borrow(), events);
 }
 
-void Connection::close(const std::string& how) {
+void Connection::hang_up() {
   if (watched_) loop_.unwatch(socket_.borrow());
   watched_ = false;
   socket_.reset();
+}
+
+void Connection::close(const std::string& how) {
+  hang_up();
   // What is called may destroy this.
   const auto closed = callbacks_.closed;
   if (closed) closed(how);

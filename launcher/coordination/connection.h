@@ -35,6 +35,8 @@ class Connection {
   /// What the kernel does not take at once goes out later. A peer that leaves too much unread is as
   /// good as gone: `closed` says so, later.
   void send(const Message& message);
+  /// Ends it from this side: nobody is told.
+  void hang_up();
   bool open() const { return static_cast<bool>(socket_); }
 
  private:

@@ -57,6 +57,7 @@ Hub::Actions Hub::connected(int host, sys::TimePoint now) {
   that.heard_at = now;
   that.echo = 0;
   that.note = "heard from";
+  out.push_back(hub_action::Send{host, message::Heartbeat{to_wire(now), 0, 0}});
   return out;
 }
 
@@ -64,9 +65,17 @@ Hub::Actions Hub::received(int host, const Message& message, sys::TimePoint now)
   Actions out;
   Host& that = hosts_[static_cast<std::size_t>(host)];
   if (!that.connected) return out;
+  notice_late(now);
   that.heard_at = now;
   std::visit([&](const auto& what) { handle(host, what, now, out); }, message);
   return out;
+}
+
+void Hub::notice_late(sys::TimePoint now) {
+  const sys::Duration late = now - last_tick_ - setup_.limits.beat;
+  if (phase_ != Phase::kTogether || late <= setup_.limits.late) return;
+  stood_still_ = std::max(stood_still_, late);
+  settled_at_ = now + setup_.limits.beat;
 }
 
 void Hub::handle(int host, const message::Heartbeat& beat, sys::TimePoint now, Actions&) {
@@ -157,15 +166,17 @@ void Hub::handle(int host, const message::Ended& ended, sys::TimePoint now, Acti
   if (host != 0) set_clock(that.end->end, that.clock);
   if (!ended.end.success && !stopping_) {  // it had no time to say so first
     message::Stop why;
-    why.reason = ended.end.trouble.empty() ? StopReason::kWorkerFailed : StopReason::kSetUpFailed;
+    const bool in_trouble = !ended.end.trouble.empty();
+    why.reason = in_trouble ? StopReason::kSetUpFailed : StopReason::kWorkerFailed;
     why.host = that.end->end.host;
-    why.text = ended.end.trouble.empty() ? "its workers failed" : ended.end.trouble;
+    why.text = in_trouble ? ended.end.trouble : "its workers failed";
     stop_all(why, out);
   }
   judge_when_all_ended(now, out);
 }
 
 void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
+  if (now < settled_at_) return;
   std::vector<diagnose::HostEnd> ends;
   sys::Duration error{};
   for (const Host& host : hosts_) {
@@ -175,6 +186,17 @@ void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
     error = std::max(error, host.clock.error());
   }
   diagnose::Verdict verdict = diagnose::judge(ends, lost_, 2 * error).verdict;
+  // Who has gone has taken this host for lost, and reported that.
+  const bool all_wait =
+      std::all_of(hosts_.begin(), hosts_.end(), [](const Host& host) { return host.connected; });
+  if (verdict.success() && !all_wait && stood_still_ > setup_.limits.lost) {
+    verdict.exit_code = 1;
+    verdict.failure = fmt::format(
+        "{}: all workers ended well, but this host had stood still for {}, and others did not wait "
+        "for it",
+        setup_.hosts[0], human_seconds(sys::in_seconds(stood_still_)));
+    verdict.lines.push_back(verdict.failure);
+  }
   if (verdict.success()) add_clashes(verdict);
   say_outcome(std::move(verdict), now, out);
 }
@@ -206,6 +228,7 @@ void Hub::add_clashes(diagnose::Verdict& verdict) const {
 void Hub::say_outcome(diagnose::Verdict verdict, sys::TimePoint now, Actions& out) {
   phase_ = Phase::kJudged;
   judged_at_ = now;
+  outcome_ = verdict.failure;
   send_all(message::Outcome{std::move(verdict)}, out);
   finish_when_all_heard(out);
 }
@@ -230,6 +253,7 @@ Hub::Actions Hub::disconnected(int host, const std::string& how, sys::TimePoint 
   Actions out;
   Host& that = hosts_[static_cast<std::size_t>(host)];
   if (!that.connected) return out;
+  notice_late(now);
   that.connected = false;
   switch (phase_) {
     case Phase::kMeeting:
@@ -283,11 +307,14 @@ Hub::Actions Hub::tick(sys::TimePoint now) {
   if (phase_ == Phase::kFinished) return out;
   // What has come while we could not run is still to be read.
   const sys::Duration late = now - last_tick_ - setup_.limits.beat;
+  notice_late(now);
   last_tick_ = now;
   for (std::size_t index = 0; index < hosts_.size(); ++index) {
     Host& host = hosts_[index];
-    if (late > setup_.limits.late) host.heard_at += late;
-    if (!host.connected || now - host.heard_at <= setup_.limits.lost) continue;
+    if (late > setup_.limits.late) host.heard_at = std::min(host.heard_at + late, now);
+    // Who has heard the outcome may be silent, and gone.
+    if (!host.connected || host.heard_outcome || now - host.heard_at <= setup_.limits.lost)
+      continue;
     const int number = static_cast<int>(index);
     const std::string how = fmt::format("was not heard from for {}",
                                         human_seconds(sys::in_seconds(now - host.heard_at)));
@@ -296,6 +323,7 @@ Hub::Actions Hub::tick(sys::TimePoint now) {
     out.insert(out.end(), more.begin(), more.end());
   }
   if (phase_ == Phase::kMeeting) wait_on(now, out);
+  if (phase_ == Phase::kTogether) judge_when_all_ended(now, out);
   if (phase_ == Phase::kJudged && now - judged_at_ > setup_.limits.last_word) give_up_on_deaf(out);
   if (phase_ != Phase::kFinished) beat(now, out);
   return out;
@@ -344,6 +372,11 @@ void Hub::send_all(const Message& message, Actions& out) const {
   for (std::size_t index = 0; index < hosts_.size(); ++index) {
     if (hosts_[index].connected) out.push_back(hub_action::Send{static_cast<int>(index), message});
   }
+}
+
+std::string Hub::why_closed() const {
+  if (!outcome_.empty()) return outcome_;
+  return "the job has begun already without this host, or with another of its name";
 }
 
 std::string Hub::missing() const {

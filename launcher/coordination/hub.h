@@ -48,6 +48,8 @@ class Hub {
   void note(int host, std::string what) { hosts_[static_cast<std::size_t>(host)].note = what; }
   /// Whether a host may still come: until all have agreed, and then no more.
   bool is_open() const { return phase_ == Phase::kMeeting; }
+  /// What to say to a host that comes too late: a sentence.
+  std::string why_closed() const;
   /// It has proved that it is this host. A new connection of a host takes the place of its last.
   Actions connected(int host, sys::TimePoint now);
   Actions received(int host, const Message& message, sys::TimePoint now);
@@ -75,6 +77,7 @@ class Hub {
     ClockOffset clock;
   };
 
+  void notice_late(sys::TimePoint now);
   void handle(int host, const message::Heartbeat&, sys::TimePoint now, Actions& out);
   void handle(int host, const message::Report&, sys::TimePoint now, Actions& out);
   void handle(int host, const message::StopBegan&, sys::TimePoint now, Actions& out);
@@ -102,6 +105,9 @@ class Hub {
   std::vector<diagnose::LostHost> lost_;
   bool stopping_ = false;
   std::string told_missing_;
+  std::string outcome_;          ///< what was said of a job that failed
+  sys::Duration stood_still_{};  ///< while the workers ran, the longest time
+  sys::TimePoint settled_at_;    ///< then what had come while we could not run has been read
   sys::TimePoint met_at_, last_tick_, judged_at_, opened_at_;
 };
 

@@ -15,8 +15,9 @@ struct Limits {
   sys::Duration lost = std::chrono::milliseconds(8500);
   /// Who wakes up so late looks at what has come before it declares anybody lost.
   sys::Duration late = std::chrono::seconds(1);
-  /// From the outcome until everybody has heard it.
-  sys::Duration last_word = std::chrono::seconds(5);
+  /// From the outcome until everybody has heard it: as long as for any other word, or who was cut
+  /// off at the wrong moment would miss it.
+  sys::Duration last_word = lost;
 };
 
 }  // namespace trainit::coordination

@@ -37,7 +37,10 @@ Member::Actions Member::received(const Message& message, sys::TimePoint now) {
   return out;
 }
 
-void Member::handle(const message::Heartbeat& beat, sys::TimePoint now, Actions&) {
+/// The first is answered at once: our clock is to be known before we have something to tell.
+void Member::handle(const message::Heartbeat& beat, sys::TimePoint now, Actions& out) {
+  if (echo_ == 0)
+    out.push_back(member_action::Send{message::Heartbeat{to_wire(now), beat.clock, 0}});
   echo_ = beat.clock;
   echo_came_ = now;
 }
@@ -62,14 +65,12 @@ void Member::handle(const message::Stop& stop, sys::TimePoint, Actions& out) {
 }
 
 void Member::handle(const message::Outcome& outcome, sys::TimePoint, Actions& out) {
-  if (phase_ == Phase::kJoining) {
-    out.push_back(member_action::Send{message::Heard{}});
-    return give_up(outcome.verdict.failure, outcome.verdict.exit_code, out);
-  }
   if (phase_ == Phase::kKnown) return;
+  out.push_back(member_action::Send{message::Heard{}});
+  if (phase_ == Phase::kJoining)
+    return give_up(outcome.verdict.failure, outcome.verdict.exit_code, out);
   phase_ = Phase::kKnown;
   verdict_ = outcome.verdict;
-  out.push_back(member_action::Send{message::Heard{}});
 }
 
 void Member::handle(const message::Leave&, sys::TimePoint, Actions& out) {
@@ -188,7 +189,7 @@ Member::Actions Member::tick(sys::TimePoint now) {
   if (phase_ == Phase::kOver) return out;
   // What has come while we could not run is still to be read.
   const sys::Duration late = now - last_tick_ - setup_.limits.beat;
-  if (late > setup_.limits.late) heard_at_ += late;
+  if (late > setup_.limits.late) heard_at_ = std::min(heard_at_ + late, now);
   stood_still_ = std::max(stood_still_, late);
   last_tick_ = now;
   // The leader has the same deadline, and more to say.
@@ -203,9 +204,11 @@ Member::Actions Member::tick(sys::TimePoint now) {
   }
   if (!connected_) return out;
   if (now - heard_at_ > setup_.limits.lost) {
-    return disconnected(
+    out = disconnected(
         fmt::format("was not heard from for {}", human_seconds(sys::in_seconds(now - heard_at_))),
         now);
+    out.insert(out.begin(), member_action::Disconnect{});
+    return out;
   }
   out.push_back(member_action::Send{message::Heartbeat{
       to_wire(now), echo_, echo_ == 0 ? 0 : microseconds_between(echo_came_, now)}});

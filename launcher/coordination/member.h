@@ -18,6 +18,8 @@ namespace member_action {
 struct Send {
   Message message;
 };
+/// The hub is silent: end the connection. Until the hosts have agreed, another one is to be made.
+struct Disconnect {};
 /// All hosts are there: begin.
 struct Begin {
   environment::Agreement agreement;
@@ -39,9 +41,9 @@ struct Conclude {
   diagnose::Verdict verdict;
 };
 }  // namespace member_action
-using MemberAction =
-    std::variant<member_action::Send, member_action::Begin, member_action::Wait,
-                 member_action::GiveUp, member_action::StopWorkers, member_action::Conclude>;
+using MemberAction = std::variant<member_action::Send, member_action::Disconnect,
+                                  member_action::Begin, member_action::Wait, member_action::GiveUp,
+                                  member_action::StopWorkers, member_action::Conclude>;
 
 class Member {
  public:

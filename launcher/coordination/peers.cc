@@ -71,13 +71,7 @@ Result<void> Peers::begin_as_leader() {
               .key = setup_.key,
               .hosts = setup_.hosts,
               .is_allowed = [this](const sys::Address& address) { return is_allowed(address); },
-              .why_closed =
-                  [this] {
-                    return hub_->is_open() ? std::string()
-                                           : std::string(
-                                                 "the job has begun already without this host, or "
-                                                 "with another of its name");
-                  },
+              .why_closed = [this] { return hub_->is_open() ? std::string() : hub_->why_closed(); },
               .joined =
                   [this](int host, std::unique_ptr<Connection> connection) {
                     member_joined(host, std::move(connection));
@@ -147,6 +141,7 @@ void Peers::member_joined(int host, std::unique_ptr<Connection> connection) {
   if (host == 0) return;  // that is this host itself
   const sys::TimePoint now = sys::Clock::now();
   if (members_[index] != nullptr) {
+    members_[index]->hang_up();
     closed_.push_back(std::move(members_[index]));
     act(hub_->disconnected(host, "came anew", now));
   }
@@ -226,6 +221,13 @@ void Peers::perform(const member_action::Send& action) {
   if (to_hub_ != nullptr) to_hub_->send(action.message);
 }
 
+void Peers::perform(const member_action::Disconnect&) {
+  if (to_hub_ == nullptr) return;
+  to_hub_->hang_up();
+  closed_.push_back(std::move(to_hub_));
+  if (!agreement_ && !gave_up_) dialer_->dial();
+}
+
 void Peers::perform(const member_action::Begin& action) {
   agreement_ = action.agreement;
   // The address at which the leader was reached needs no other look-up.
@@ -262,7 +264,10 @@ void Peers::perform(const hub_action::Send& action) {
 
 void Peers::perform(const hub_action::Disconnect& action) {
   if (action.host == 0) return;
-  closed_.push_back(std::move(members_[static_cast<std::size_t>(action.host)]));
+  auto& connection = members_[static_cast<std::size_t>(action.host)];
+  if (connection == nullptr) return;
+  connection->hang_up();
+  closed_.push_back(std::move(connection));
 }
 
 void Peers::perform(const hub_action::Tell& action) {

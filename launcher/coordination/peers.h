@@ -79,6 +79,7 @@ class Peers {
   void act(Hub::Actions actions);
   void work();
   void perform(const member_action::Send& action);
+  void perform(const member_action::Disconnect& action);
   void perform(const member_action::Begin& action);
   void perform(const member_action::Wait& action);
   void perform(const member_action::GiveUp& action);

@@ -33,14 +33,6 @@ Limits random_limits(Dice& dice) {
 
 }  // namespace
 
-std::uint64_t Dice::next() {
-  state_ += 0x9E3779B97F4A7C15;
-  std::uint64_t mixed = state_;
-  mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB;
-  return mixed ^ (mixed >> 31);
-}
-
 SimulatedHost::SimulatedHost(std::uint64_t seed, bool keep_trace)
     : dice_(seed),
       limits_(random_limits(dice_)),

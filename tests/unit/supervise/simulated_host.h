@@ -5,22 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "dice.h"
 #include "supervise/job_machine.h"
 
 namespace trainit::supervise::testing {
 
-/// Numbers that depend on the seed alone (splitmix64).
-class Dice {
- public:
-  explicit Dice(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next();
-  /// 0 … sides-1.
-  int roll(int sides) { return static_cast<int>(next() % static_cast<std::uint64_t>(sides)); }
-  bool one_in(int sides) { return roll(sides) == 0; }
-
- private:
-  std::uint64_t state_;
-};
+using trainit::testing::Dice;
 
 /// A host with a clock of its own that lives through one job of a JobMachine: workers that end,
 /// die, ignore TERM, leave orphans, fork while they are killed, hold pipes or hang in the kernel,

@@ -1,0 +1,308 @@
+#include "coordination/hub.h"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include "told.h"
+
+using namespace trainit;
+using namespace trainit::coordination;
+using namespace std::chrono_literals;
+using Told = std::vector<std::string>;
+
+namespace {
+
+/// The hub of three hosts, and its clock.
+class Leader {
+ public:
+  Leader() : hub_({{"algo-1", "algo-2", "algo-3"}, {}, {}}, now_) {}
+
+  Told joins(int host, int slots = 2, const std::string& program = "train.py") {
+    Told all = testing::told(hub_.connected(host, now_));
+    message::Report report;
+    report.slots = slots;
+    report.facts = {{"the program", program, true}};
+    for (std::string& text : hears(host, report)) all.push_back(std::move(text));
+    return all;
+  }
+  Told hears(int host, const Message& message) {
+    return testing::told(hub_.received(host, message, now_));
+  }
+  Told loses(int host) {
+    return testing::told(hub_.disconnected(host, "ended without a word", now_));
+  }
+  Told tick() { return testing::told(hub_.tick(now_)); }
+  Told stops(int host, StopReason reason = StopReason::kWorkerFailed, int signal = 0) {
+    return hears(host, message::StopBegan{reason, signal, "rank 3 failed", 0});
+  }
+  Told ends(int host, bool success = true) {
+    message::Ended ended;
+    ended.end.success = success;
+    if (!success) {
+      diagnose::Evidence evidence;
+      evidence.rank = 3;
+      evidence.status = sys::ExitStatus::exited(7);
+      evidence.exited_at = now_;
+      ended.end.evidence = {evidence};
+    }
+    return hears(host, ended);
+  }
+  /// All but the silent one go on sending heartbeats.
+  Told lives(sys::Duration time, int silent = -1) {
+    Told all;
+    for (const sys::TimePoint end = now_ + time; now_ < end;) {
+      now_ += 1s;
+      for (int host = 0; host < 3; ++host) {
+        if (host != silent) hears(host, message::Heartbeat{to_wire(now_), 0, 0});
+      }
+      for (std::string& text : tick()) all.push_back(std::move(text));
+    }
+    return all;
+  }
+  Leader& after(sys::Duration time) {
+    now_ += time;
+    return *this;
+  }
+  Leader& met() {
+    for (const int host : {0, 1, 2}) joins(host);
+    return *this;
+  }
+  Hub& hub() { return hub_; }
+  sys::TimePoint now() const { return now_; }
+
+ private:
+  sys::TimePoint now_ = sys::TimePoint(1h);
+  Hub hub_;
+};
+
+}  // namespace
+
+TEST_CASE("ranks are given when all are there, also to hosts with different numbers of workers") {
+  Leader leader;
+  CHECK(leader.joins(2, 4) == Told{});
+  CHECK(leader.joins(0, 1) == Told{});
+  CHECK(leader.hub().missing() == "1 of 3 hosts: algo-2 (not heard from)");
+  CHECK(leader.hub().is_open());
+  CHECK(leader.joins(1, 2) == Told{"0: agreed 0 of 7", "1: agreed 1 of 7", "2: agreed 3 of 7"});
+  CHECK_FALSE(leader.hub().is_open());
+  CHECK(leader.hub().why_closed() ==
+        "the job has begun already without this host, or with another of its name");
+}
+
+TEST_CASE("who is there is told who is missing, when that changes") {
+  Leader leader;
+  leader.joins(0);
+  leader.hub().note(1, "no address yet");
+  CHECK(leader.tick() ==
+        Told{"0: waiting for 2 of 3 hosts: algo-2 (no address yet), algo-3 (not heard from)"});
+  CHECK(leader.tick() == Told{});
+  leader.joins(2);
+  CHECK(leader.tick() == Told{"0: waiting for 1 of 3 hosts: algo-2 (no address yet)",
+                              "2: waiting for 1 of 3 hosts: algo-2 (no address yet)"});
+  CHECK(leader.loses(2) == Told{});
+  CHECK(leader.tick() == Told{"0: waiting for 2 of 3 hosts: algo-2 (no address yet), algo-3 (came, "
+                              "and went again: ended without a word)"});
+}
+
+TEST_CASE("the hub's first word is a heartbeat, so that the clocks are known before the work") {
+  Leader leader;
+  const auto actions = leader.hub().connected(1, leader.now());
+  REQUIRE(actions.size() == 1);
+  CHECK(std::get<message::Heartbeat>(std::get<hub_action::Send>(actions[0]).message) ==
+        message::Heartbeat{to_wire(leader.now()), 0, 0});
+}
+
+TEST_CASE("a host that comes anew is waited for anew") {
+  Leader leader;
+  leader.joins(1);
+  leader.loses(1);
+  leader.joins(0);
+  leader.joins(2);
+  CHECK(leader.hub().is_open());
+  CHECK(leader.joins(1).size() == 3);
+}
+
+TEST_CASE("a silent host is disconnected before all are there too, and may come again") {
+  Leader leader;
+  leader.joins(0);
+  leader.joins(1);
+  const Told told = leader.lives(9s, 1);
+  CHECK(std::find(told.begin(), told.end(), "disconnect 1") != told.end());
+  leader.joins(2);
+  CHECK(leader.joins(1).size() == 3);
+}
+
+TEST_CASE("hosts that differ do not begin, and each hears in what") {
+  Leader leader;
+  leader.joins(0);
+  leader.joins(1, 2, "other.py");
+  const std::string why =
+      "the hosts of this job differ in the program: train.py on algo-1, other.py on algo-2; it has "
+      "to be the same on all of them";
+  CHECK(leader.joins(2) ==
+        Told{"0: outcome 125 " + why, "1: outcome 125 " + why, "2: outcome 125 " + why});
+  CHECK(leader.hub().why_closed() == why);
+}
+
+TEST_CASE("when a host never comes, all that are there hear which one") {
+  Leader leader;
+  leader.joins(0);
+  leader.joins(2);
+  CHECK(leader.lives(15min + 1s).back() ==
+        "2: outcome 125 the hosts of this job did not come together within 15 min: missing 1 of "
+        "3 hosts: algo-2 (not heard from)");
+}
+
+TEST_CASE("trouble on one host before all are there is everybody's outcome") {
+  Leader leader;
+  leader.joins(0);
+  leader.joins(1);
+  message::Ended ended;
+  ended.end.trouble = "no space left";
+  ended.end.trouble_code = 125;
+  CHECK(leader.hears(1, ended) ==
+        Told{"0: outcome 125 algo-2: no space left", "1: outcome 125 algo-2: no space left"});
+  CHECK(leader.hears(0, message::Heard{}) == Told{});
+  CHECK(leader.hears(1, message::Heard{}) == Told{"0: leave", "1: leave", "finish"});
+}
+
+TEST_CASE("a stop that began on one host is told to all, once") {
+  Leader leader;
+  leader.met();
+  CHECK(leader.stops(1) == Told{"0: stop (algo-2 rank 3 failed)", "1: stop (algo-2 rank 3 failed)",
+                                "2: stop (algo-2 rank 3 failed)"});
+  CHECK(leader.stops(2) == Told{});
+  CHECK(leader.ends(2, false) == Told{});
+}
+
+TEST_CASE("a host whose part ended badly stops the others, if nobody has done so") {
+  Leader leader;
+  leader.met();
+  CHECK(leader.ends(1, false).at(0) == "0: stop (algo-2 its workers failed)");
+}
+
+TEST_CASE("the outcome is known when all parts are over, and all leave when all have heard it") {
+  Leader leader;
+  leader.met();
+  CHECK(leader.ends(0) == Told{});
+  CHECK(leader.lives(1h) == Told{});
+  CHECK(leader.ends(2) == Told{});
+  CHECK(leader.ends(1) == Told{"0: outcome 0 ", "1: outcome 0 ", "2: outcome 0 "});
+  CHECK(leader.hears(0, message::Heard{}) == Told{});
+  CHECK(leader.hears(2, message::Heard{}) == Told{});
+  CHECK(leader.hears(1, message::Heard{}) == Told{"0: leave", "1: leave", "2: leave", "finish"});
+  CHECK(leader.hub().finished());
+  CHECK(leader.tick() == Told{});
+}
+
+TEST_CASE("an end that is told again counts as it was told last") {
+  Leader leader;
+  leader.met();
+  leader.ends(0);
+  leader.ends(1);
+  leader.ends(1, false);
+  CHECK(leader.ends(2).at(0) == "0: outcome 7 algo-2 rank 3: ended with code 7 after 0.0 s");
+}
+
+TEST_CASE("a lost host stops the others, and is the outcome") {
+  Leader leader;
+  leader.met();
+  SUBCASE("its connection ended") {
+    CHECK(leader.loses(1) ==
+          Told{"0: stop (algo-2 ended without a word)", "2: stop (algo-2 ended without a word)"});
+  }
+  SUBCASE("it is silent") {
+    CHECK(leader.lives(8s, 1) == Told{});
+    CHECK(leader.lives(1s, 1) == Told{"disconnect 1",
+                                      "0: stop (algo-2 was not heard from for 9.0 s)",
+                                      "2: stop (algo-2 was not heard from for 9.0 s)"});
+  }
+  CHECK(leader.ends(0) == Told{});
+  const Told outcome = leader.ends(2);
+  CHECK(outcome.size() == 2);
+  CHECK(outcome.at(0).starts_with("0: outcome 1 algo-2: lost: "));
+  CHECK(leader.ends(1) == Told{});
+}
+
+TEST_CASE("a host that is lost when its part was over is not missed") {
+  Leader leader;
+  leader.met();
+  leader.ends(1);
+  CHECK(leader.loses(1) == Told{"tell: algo-2 ended without a word after its part was over"});
+  leader.ends(0);
+  CHECK(leader.ends(2) == Told{"0: outcome 0 ", "2: outcome 0 "});
+}
+
+TEST_CASE("who does not say that it has heard the outcome is waited for, and not for ever") {
+  Leader leader;
+  leader.met();
+  for (const int host : {0, 1, 2}) leader.ends(host);
+  leader.hears(0, message::Heard{});
+  SUBCASE("it is there, and says nothing") {
+    leader.hears(1, message::Heard{});
+    CHECK(leader.lives(8s) == Told{});
+    CHECK(leader.lives(1s) == Told{"tell: algo-3 does not say that it has heard the outcome",
+                                   "disconnect 2", "0: leave", "1: leave", "finish"});
+  }
+  SUBCASE("it went") {
+    leader.hears(1, message::Heard{});
+    CHECK(leader.loses(2) ==
+          Told{"tell: algo-3 ended without a word before it had heard the outcome", "0: leave",
+               "1: leave", "finish"});
+  }
+}
+
+TEST_CASE("who has heard the outcome may be silent") {
+  Leader leader;
+  leader.joins(0);
+  leader.joins(1);
+  message::Ended ended;
+  ended.end.trouble = "no space left";
+  leader.hears(1, ended);
+  leader.hears(0, message::Heard{});
+  CHECK(leader.lives(8s, 0) == Told{});
+  CHECK(leader.lives(1s, 0) == Told{"tell: algo-2 does not say that it has heard the outcome",
+                                    "disconnect 1", "0: leave", "finish"});
+}
+
+TEST_CASE("a leader that stood still looks at what has come before it takes anybody for lost") {
+  Leader leader;
+  leader.met();
+  leader.lives(3s);
+  CHECK(leader.after(60s).tick() == Told{});
+  CHECK(leader.lives(3s) == Told{});
+  CHECK(leader.lives(8s, 2) == Told{});
+  CHECK(leader.lives(1s, 2).at(0) == "disconnect 2");
+}
+
+TEST_CASE("what was read before the first tick after standing still makes nobody younger") {
+  Leader leader;
+  leader.met();
+  leader.lives(3s);
+  leader.after(60s);
+  for (const int host : {0, 1, 2})
+    leader.hears(host, message::Heartbeat{to_wire(leader.now()), 0, 0});
+  leader.tick();
+  CHECK(leader.lives(9s, 2).at(0) == "disconnect 2");
+}
+
+TEST_CASE("a leader that stood still judges when it knows who has waited for it") {
+  Leader leader;
+  leader.met();
+  leader.lives(3s);
+  leader.ends(0);
+  leader.after(60s);
+  CHECK(leader.ends(1) == Told{});
+  CHECK(leader.ends(2) == Told{});
+  CHECK(leader.tick() == Told{});
+  SUBCASE("all have, because they stood still too") {
+    CHECK(leader.lives(1s) == Told{"0: outcome 0 ", "1: outcome 0 ", "2: outcome 0 "});
+  }
+  SUBCASE("one has not, and reports a failure") {
+    leader.loses(1);
+    CHECK(
+        leader.lives(1s).at(0) ==
+        "0: outcome 1 algo-1: all workers ended well, but this host had stood still for 59 s, and "
+        "others did not wait for it");
+  }
+}

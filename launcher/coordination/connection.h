@@ -14,10 +14,10 @@ namespace trainit::coordination {
 class Connection {
  public:
   struct Callbacks {
-    std::function<void(const Message& message)> received;
+    std::function<void(const Message& message)> received = {};
     /// Once at most, and nothing after it. `how` stands after the other host's name: "ended its
     /// connection without a word".
-    std::function<void(const std::string& how)> closed;
+    std::function<void(const std::string& how)> closed = {};
   };
 
   /// A connected, non-blocking socket. `loop` outlives this.

@@ -61,26 +61,36 @@ void Door::accept_from(sys::BorrowedFd listening) {
     } else if (errno == EAGAIN) {
       return;
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      return rest();
+      if (!make_room()) return rest();
     }  // else this one connection was gone before it was accepted
   }
+}
+
+/// Who has not said who it is for the longest time keeps nobody out.
+bool Door::make_room() {
+  complain("room", fmt::format("the control port cannot accept connections now: {}",
+                               sys::errno_text(errno)));
+  if (guests_.empty()) return false;
+  show_out(guests_.begin());
+  return true;
 }
 
 /// A connection that cannot be accepted stays in the queue, and would keep us awake.
 void Door::rest() {
   if (rest_timer_) return;
-  complain("room", fmt::format("the control port cannot accept connections now: {}",
-                               sys::errno_text(errno)));
-  const auto change_all = [this](std::uint32_t events) {
-    for (const sys::UniqueFd& socket : setup_.listener.sockets()) {
-      [[maybe_unused]] const Result<void> changed = loop_.change(socket.borrow(), events);
-    }
-  };
-  change_all(0);
-  rest_timer_ = loop_.after(kRest, [this, change_all] {
-    rest_timer_.reset();
-    change_all(EPOLLIN);
-  });
+  for (const sys::UniqueFd& socket : setup_.listener.sockets()) {
+    [[maybe_unused]] const Result<void> paused = loop_.change(socket.borrow(), 0);
+  }
+  rest_timer_ = loop_.after(kRest, [this] { listen_again(); });
+}
+
+/// The kernel may have no memory for that either.
+void Door::listen_again() {
+  rest_timer_.reset();
+  bool all = true;
+  for (const sys::UniqueFd& socket : setup_.listener.sockets())
+    all = loop_.change(socket.borrow(), EPOLLIN) && all;
+  if (!all) rest_timer_ = loop_.after(kRest, [this] { listen_again(); });
 }
 
 void Door::let_in(sys::UniqueFd socket, const sys::Address& address) {

@@ -51,7 +51,9 @@ class Door {
 
   Door(sys::EventLoop& loop, Setup setup) : loop_(loop), setup_(std::move(setup)) {}
   void accept_from(sys::BorrowedFd listening);
+  bool make_room();
   void rest();
+  void listen_again();
   void let_in(sys::UniqueFd socket, const sys::Address& address);
   void hear(Guests::iterator guest, const Message& message);
   void refuse(Guests::iterator guest, message::Refusal refusal);

@@ -283,6 +283,7 @@ void Peers::perform(const hub_action::Finish&) {
 
 bool Peers::done() const {
   if (!verdict_ && !gave_up_) return false;
+  if (hurried_) return true;
   if (!hub_ || !goodbye_timer_) return !hub_ || hub_->finished();
   return std::all_of(members_.begin(), members_.end(),
                      [](const auto& connection) { return connection == nullptr; });
@@ -308,11 +309,23 @@ Result<environment::Agreement> Peers::meet(
     loop_.run_once();
     loop_.cancel(glance);
   }
-  if (stopped) return tl::unexpected(*stopped);
+  if (stopped) {
+    say_good_bye();
+    return tl::unexpected(*stopped);
+  }
   if (agreement_) return *agreement_;
   // The leader knows why, and the others should hear it.
   while (hub_ && !done()) loop_.run_once();
   return tl::unexpected(*gave_up_);
+}
+
+/// Who leaves while something is on its way to it takes back what it said last. Whoever stopped
+/// this host does not wait for long.
+void Peers::say_good_bye() {
+  bool late = false;
+  const auto timer = loop_.after(kGoodbye, [&late] { late = true; });
+  while (!done() && !late) loop_.run_once();
+  loop_.cancel(timer);
 }
 
 void Peers::on_stop(std::function<void(const message::Stop& why)> stop) {
@@ -326,6 +339,9 @@ void Peers::stop_began(StopReason reason, int signal, const std::string& text) {
 
 void Peers::ended(message::Ended end) { act(member_.ended(end, sys::Clock::now())); }
 
-void Peers::hurry() { act(member_.hurry(sys::Clock::now())); }
+void Peers::hurry() {
+  hurried_ = true;
+  act(member_.hurry(sys::Clock::now()));
+}
 
 }  // namespace trainit::coordination

@@ -90,6 +90,7 @@ class Peers {
   void perform(const hub_action::Tell& action);
   void perform(const hub_action::Finish&);
   void say_waiting(const std::string& for_what);
+  void say_good_bye();
 
   sys::EventLoop& loop_;
   Setup setup_;
@@ -109,6 +110,7 @@ class Peers {
   // What is decided may lead to more of it: that waits here, in order.
   std::deque<std::function<void()>> work_;
   bool working_ = false;
+  bool hurried_ = false;
 
   std::optional<sys::EventLoop::TimerId> beat_timer_, look_up_timer_, goodbye_timer_;
   std::vector<std::unique_ptr<Connection>> closed_;  ///< until nobody is in them

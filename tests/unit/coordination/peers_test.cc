@@ -1,0 +1,172 @@
+#include "coordination/peers.h"
+
+#include <doctest/doctest.h>
+
+#include "loopback.h"
+
+using namespace trainit;
+using namespace trainit::coordination;
+using namespace std::chrono_literals;
+using testing::Client;
+using testing::make_loop;
+using testing::run_until;
+
+namespace {
+
+const std::vector<std::string> kTwo = {"algo-1", "algo-2"};
+
+/// Hosts of one job, in one loop.
+struct Fixture {
+  explicit Fixture(std::vector<std::string> names = kTwo) : hosts(std::move(names)) {}
+
+  std::unique_ptr<Peers> host(int rank, int workers = 2) {
+    Peers::Setup setup;
+    setup.hosts = hosts;
+    setup.host_rank = rank;
+    setup.leader = "127.0.0.1";
+    setup.named = false;
+    setup.report.slots = workers;
+    setup.report.ranks = true;
+    setup.key = key;
+    setup.control_port = listener.port();
+    setup.limits.beat = beat;
+    setup.limits.lost = 1h;  // the machine may be busy
+    setup.common.store = {"algo-1", 29500};
+    setup.listener = rank == 0 ? &listener : nullptr;
+    auto opened = Peers::open(loop, std::move(setup),
+                              {.info = [](const std::string&) {},
+                               .warning = [this](const std::string& what) { warned += what; }});
+    REQUIRE(opened);
+    return std::move(*opened);
+  }
+
+  static std::optional<Error> nothing() { return std::nullopt; }
+
+  environment::Agreement meet(Peers& peers) {
+    const auto agreement = peers.meet(nothing);
+    REQUIRE_MESSAGE(agreement.has_value(), (agreement ? "" : agreement.error().message));
+    return *agreement;
+  }
+
+  std::vector<std::string> hosts;
+  sys::Duration beat = 20ms;
+  sys::EventLoop loop = make_loop();
+  sys::Listener listener = testing::listen_here();
+  JobKey key = testing::key_of("job");
+  std::string warned;
+};
+
+message::Ended well() {
+  message::Ended ended;
+  ended.end.success = true;
+  return ended;
+}
+
+}  // namespace
+
+TEST_CASE("two hosts meet, agree on ranks and end together, the leader last") {
+  Fixture it;
+  auto leader = it.host(0, 3), follower = it.host(1, 2);
+  const environment::Agreement first = it.meet(*leader), second = it.meet(*follower);
+  CHECK(first.first_rank == 0);
+  CHECK(second.first_rank == 3);
+  CHECK(second.world_size == 5);
+  CHECK(second.host_count == 2);
+  CHECK(second.store.address == "127.0.0.1");  // where the leader was reached
+  leader->ended(well());
+  CHECK_FALSE(leader->done());
+  follower->ended(well());
+  run_until(it.loop, [&] { return follower->done(); });
+  REQUIRE(follower->verdict());
+  CHECK(follower->verdict()->success());
+  follower.reset();
+  run_until(it.loop, [&] { return leader->done(); });
+  CHECK(leader->verdict()->success());
+  CHECK(it.warned == "");
+}
+
+TEST_CASE("what stops one host stops the other, once") {
+  Fixture it;
+  auto leader = it.host(0), follower = it.host(1);
+  it.meet(*leader);
+  it.meet(*follower);
+  std::vector<message::Stop> at_leader, at_follower;
+  leader->on_stop([&](const message::Stop& why) { at_leader.push_back(why); });
+  follower->on_stop([&](const message::Stop& why) { at_follower.push_back(why); });
+  follower->stop_began(StopReason::kWorkerFailed, 0, "rank 2 ended with code 7");
+  run_until(it.loop, [&] { return !at_leader.empty(); });
+  CHECK(at_leader.front().host == "algo-2");
+  CHECK(at_leader.front().text == "rank 2 ended with code 7");
+  leader->ended({});
+  follower->ended({});
+  run_until(it.loop, [&] { return follower->done(); });
+  CHECK(at_leader.size() == 1);
+  CHECK(at_follower.empty());
+}
+
+TEST_CASE("a host that goes without a word is lost to the other") {
+  Fixture it;
+  auto leader = it.host(0), follower = it.host(1);
+  it.meet(*leader);
+  it.meet(*follower);
+  bool stopped = false;
+  leader->on_stop([&](const message::Stop& why) {
+    stopped = true;
+    CHECK(why.reason == StopReason::kHostLost);
+    leader->ended(well());
+  });
+  follower.reset();
+  run_until(it.loop, [&] { return leader->done(); });
+  CHECK(stopped);
+  CHECK_FALSE(leader->verdict()->success());
+  CHECK(leader->verdict()->failure.find("algo-2") != std::string::npos);
+}
+
+TEST_CASE("a leader without time waits for nobody") {
+  Fixture it;
+  auto leader = it.host(0), follower = it.host(1);
+  it.meet(*leader);
+  it.meet(*follower);
+  leader->ended(well());
+  CHECK_FALSE(leader->done());
+  leader->hurry();
+  CHECK(leader->done());
+  CHECK_FALSE(leader->verdict()->success());
+}
+
+TEST_CASE("a leader that is stopped while hosts are missing stays until the others have heard it") {
+  Fixture it({"algo-1", "algo-2", "algo-3"});
+  auto leader = it.host(0), follower = it.host(1);
+  const auto met = leader->meet([&]() -> std::optional<Error> {
+    if (follower->addresses().empty()) return std::nullopt;  // not through yet
+    return Error{"stopped by SIGTERM", 143};
+  });
+  REQUIRE_FALSE(met);
+  CHECK(met.error().exit_code == 143);
+  REQUIRE(follower->done());
+  const auto heard = follower->meet(Fixture::nothing);
+  REQUIRE_FALSE(heard);
+  CHECK(heard.error().message.find("stopped by SIGTERM") != std::string::npos);
+}
+
+TEST_CASE("the end of a host's former connection is not that of its new one") {
+  Fixture it;
+  it.beat = 1h;
+  auto leader = it.host(0);
+  const auto welcome = [&](const Client& client) {
+    run_until(it.loop, [&] { return client.last<message::Welcome>() != nullptr; });
+  };
+  auto former = std::make_unique<Client>(it.loop, it.listener, it.key, "algo-2");
+  welcome(*former);
+  Client anew(it.loop, it.listener, it.key, "algo-2");
+  welcome(anew);
+  former.reset();
+  Client stranger(it.loop, it.listener, it.key, "algo-9");  // heard after that end
+  run_until(it.loop, [&] { return stranger.last<message::Refusal>() != nullptr; });
+  message::Report report;
+  report.slots = 2;
+  report.ranks = true;
+  anew.connection.send(report);
+  run_until(it.loop, [&] { return anew.closed || anew.last<message::Agreed>() != nullptr; });
+  CHECK_FALSE(anew.closed);
+}

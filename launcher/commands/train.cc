@@ -25,6 +25,7 @@
 #include "store_access.h"
 #include "supervise/supervisor.h"
 #include "sys/files.h"
+#include "sys/process.h"
 #include "sys/users.h"
 #include "together.h"
 #include "trainit/outcome.h"
@@ -187,6 +188,7 @@ class Train {
     if (const auto stopped = stopped_early(context_.options)) return tl::unexpected(*stopped);
     loop_ = TRAINIT_TRY(sys::EventLoop::create());
     if (!preparation.together) return run_workers(preparation);
+    sys::raise_open_files();  // a connection for each host
     peers_ = TRAINIT_TRY(open_peers(*loop_, context_, preparation, log_));
     const sys::TimePoint begin = sys::Clock::now();
     const auto agreement =

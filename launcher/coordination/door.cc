@@ -4,7 +4,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "sys/files.h"
@@ -17,8 +16,8 @@ using namespace std::chrono_literals;
 
 constexpr int kAcceptsPerTurn = 64;
 
-/// Who have not proved who they are, at once. A host that is turned away comes again.
-constexpr std::size_t kMostGuests = 1024;
+/// Who are none of the hosts, at once.
+constexpr std::size_t kMostStrangers = 1024;
 
 /// How long a guest may take to answer.
 constexpr auto kAnswers = 10s;
@@ -42,6 +41,11 @@ Result<std::unique_ptr<Door>> Door::open(sys::EventLoop& loop, Setup setup) {
         loop.watch(fd, EPOLLIN, [self = door.get(), fd](std::uint32_t) { self->accept_from(fd); }));
   }
   return door;
+}
+
+Door::Door(sys::EventLoop& loop, Setup setup) : loop_(loop), setup_(std::move(setup)) {
+  for (const std::string& host : setup_.hosts)
+    indices_.emplace(host, static_cast<int>(indices_.size()));
 }
 
 Door::~Door() {
@@ -99,10 +103,10 @@ void Door::let_in(sys::UniqueFd socket, const sys::Address& address) {
                                            "this job as far as their names have addresses",
                                            address.text()));
   }
-  if (guests_.size() >= kMostGuests) {
+  if (guests_.size() >= most_guests()) {
     complain("crowd", fmt::format("more than {} connections to the control port at once have not "
                                   "said who they are: the oldest are closed",
-                                  kMostGuests));
+                                  most_guests()));
     show_out(guests_.begin());
   }
   prepare_socket(socket);
@@ -166,9 +170,12 @@ void Door::show_out(Guests::iterator guest) {
   guests_.erase(guest);
 }
 
+/// Who have not proved who they are, at once: all hosts may come at the same moment.
+std::size_t Door::most_guests() const { return kMostStrangers + setup_.hosts.size(); }
+
 int Door::index_of(std::string_view host) const {
-  const auto found = std::find(setup_.hosts.begin(), setup_.hosts.end(), host);
-  return found == setup_.hosts.end() ? -1 : static_cast<int>(found - setup_.hosts.begin());
+  const auto found = indices_.find(host);
+  return found == indices_.end() ? -1 : found->second;
 }
 
 void Door::complain(const char* kind, const std::string& sentence) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "coordination/connection.h"
@@ -49,7 +50,7 @@ class Door {
   };
   using Guests = std::list<Guest>;
 
-  Door(sys::EventLoop& loop, Setup setup) : loop_(loop), setup_(std::move(setup)) {}
+  Door(sys::EventLoop& loop, Setup setup);
   void accept_from(sys::BorrowedFd listening);
   bool make_room();
   void rest();
@@ -58,11 +59,13 @@ class Door {
   void hear(Guests::iterator guest, const Message& message);
   void refuse(Guests::iterator guest, message::Refusal refusal);
   void show_out(Guests::iterator guest);
+  std::size_t most_guests() const;
   int index_of(std::string_view host) const;
   void complain(const char* kind, const std::string& sentence);
 
   sys::EventLoop& loop_;
   Setup setup_;
+  std::unordered_map<std::string_view, int> indices_;  ///< of setup_.hosts
   Guests guests_;
   std::set<std::string> complained_;
   std::optional<sys::EventLoop::TimerId> rest_timer_;

@@ -49,6 +49,17 @@ std::string value_text(const message::Fact* fact) {
 Hub::Hub(Setup setup, sys::TimePoint now)
     : setup_(std::move(setup)), hosts_(setup_.hosts.size()), last_tick_(now), opened_at_(now) {}
 
+/// Asked at every host's message: so it begins where the last answer was no, and looks at each host
+/// about once until that is yes.
+template <class Predicate>
+bool Hub::every_host(const Predicate& is_so) {
+  for (std::size_t looked_at = 0; looked_at < hosts_.size(); ++looked_at) {
+    if (!is_so(hosts_[awaited_])) return false;
+    awaited_ = (awaited_ + 1) % hosts_.size();
+  }
+  return true;
+}
+
 Hub::Actions Hub::connected(int host, sys::TimePoint now) {
   Actions out;
   Host& that = hosts_[static_cast<std::size_t>(host)];
@@ -88,7 +99,7 @@ void Hub::handle(int host, const message::Heartbeat& beat, sys::TimePoint now, A
 void Hub::handle(int host, const message::Report& report, sys::TimePoint now, Actions& out) {
   if (phase_ != Phase::kMeeting) return;
   hosts_[static_cast<std::size_t>(host)].report = report;
-  if (!missing().empty()) return;
+  if (!every_host([](const Host& that) { return that.report.has_value(); })) return;
   // Not before: who comes later would find nobody to tell it why.
   const std::string differs = difference();
   if (!differs.empty()) return refuse(differs, now, out);
@@ -177,10 +188,10 @@ void Hub::handle(int host, const message::Ended& ended, sys::TimePoint now, Acti
 
 void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
   if (now < settled_at_) return;
+  if (!every_host([](const Host& host) { return host.end || host.lost; })) return;
   std::vector<diagnose::HostEnd> ends;
   sys::Duration error{};
   for (const Host& host : hosts_) {
-    if (!host.end && !host.lost) return;
     if (!host.end) continue;
     ends.push_back(host.end->end);
     error = std::max(error, host.clock.error());
@@ -240,10 +251,8 @@ void Hub::handle(int host, const message::Heard&, sys::TimePoint, Actions& out) 
 }
 
 void Hub::finish_when_all_heard(Actions& out) {
-  const bool all = std::all_of(hosts_.begin(), hosts_.end(), [](const Host& host) {
-    return host.heard_outcome || !host.connected;
-  });
-  if (!all || phase_ != Phase::kJudged) return;
+  if (!every_host([](const Host& host) { return host.heard_outcome || !host.connected; })) return;
+  if (phase_ != Phase::kJudged) return;
   phase_ = Phase::kFinished;
   send_all(message::Leave{}, out);
   out.push_back(hub_action::Finish{});

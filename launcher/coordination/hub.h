@@ -95,6 +95,8 @@ class Hub {
   void add_clashes(diagnose::Verdict& verdict) const;
   void say_outcome(diagnose::Verdict verdict, sys::TimePoint now, Actions& out);
   void finish_when_all_heard(Actions& out);
+  template <class Predicate>
+  bool every_host(const Predicate& is_so);
   void send_all(const Message& message, Actions& out) const;
   void beat(sys::TimePoint now, Actions& out) const;
   std::string difference() const;
@@ -102,6 +104,7 @@ class Hub {
   Setup setup_;
   Phase phase_ = Phase::kMeeting;
   std::vector<Host> hosts_;
+  std::size_t awaited_ = 0;  ///< whom every_host looks at first
   std::vector<diagnose::LostHost> lost_;
   bool stopping_ = false;
   std::string told_missing_;

@@ -70,7 +70,7 @@ Result<void> Supervisor::prepare() {
   null_ = sys::open_nothing();
   directory_ = sys::working_directory();
   terminal_.look();
-  open_files_ = sys::raise_open_files();  // each worker takes three
+  sys::raise_open_files();  // each worker takes three
   warn_of_caller();
   groups_ = sys::ControlGroups::of_process();
   oom_kills_before_ = sys::count_oom_kills(groups_);
@@ -184,7 +184,7 @@ sys::SpawnRequest Supervisor::request_for(const WorkerSpec& spec,
   request.cpus = spec.cpus;
   // As PID 1 our death takes the namespace along; elsewhere the workers must not outlive us.
   request.death_signal = ::getpid() == 1 ? 0 : SIGKILL;
-  request.open_files = open_files_;
+  request.open_files = parts_.inheritance.open_files;
   request.foreground = has_our_stdin(spec.stdio) && terminal_.ours_to_give();
   if (!has_our_stdin(spec.stdio)) request.stdin_fd = null_.get();
   if (is_relayed(spec.stdio)) {

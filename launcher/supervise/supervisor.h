@@ -135,7 +135,6 @@ class Supervisor {
   bool late_told_ = false;  ///< that some worker had not come
   Terminal terminal_;
   std::string directory_;           ///< where the workers begin, if nothing else is said
-  rlimit open_files_ = {};          ///< our caller's limit, for the workers
   bool suspended_ = false;          ///< workers were stopped by Ctrl-Z and not continued yet
   bool stop_came_ = false;          ///< a stop signal did
   bool leaders_signalled_ = false;  ///< the workers were told to stop

@@ -79,6 +79,7 @@ Inheritance take_inheritance() {
   for (const int fd : open_descriptors()) {
     if (fd > 2) inheritance.descriptors.emplace_back(fd);
   }
+  ::getrlimit(RLIMIT_NOFILE, &inheritance.open_files);
   fill_standard_streams();
   return inheritance;
 }

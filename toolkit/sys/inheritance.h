@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/resource.h>
+
 #include <vector>
 
 #include "sys/signals.h"
@@ -13,6 +15,7 @@ struct Inheritance {
   /// Every descriptor from 3 on that was open. The workers get them; we keep none, so that a pipe
   /// of the caller's ends when the workers end.
   std::vector<UniqueFd> descriptors;
+  rlimit open_files = {};  ///< RLIMIT_NOFILE; ours may be raised
 };
 
 /// The numbers of all descriptors that this process has open, by /proc; without it, of those below

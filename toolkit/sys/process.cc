@@ -156,12 +156,11 @@ void name_process(const std::string& name) {
   std::memcpy(begin, name.data(), std::min(name.size(), shown->size() - 1));
 }
 
-rlimit raise_open_files() {
-  rlimit inherited = {};
-  ::getrlimit(RLIMIT_NOFILE, &inherited);
-  const rlimit raised = {inherited.rlim_max, inherited.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &raised);
-  return inherited;
+void raise_open_files() {
+  rlimit limit = {};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 tl::expected<Child, SpawnError> spawn(const SpawnRequest& request,

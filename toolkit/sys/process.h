@@ -105,8 +105,8 @@ std::optional<int> take_stopped(pid_t pid);
 /// something else. Its argv is overwritten.
 void name_process(const std::string& name);
 
-/// Raises our limit of open files as far as it goes, and returns what it was.
-rlimit raise_open_files();
+/// Raises our limit of open files as far as it goes.
+void raise_open_files();
 
 /// Every process below `root` in the tree, by /proc, but those `without` and what is below them, as
 /// far as we may look at them. Error: /proc cannot be read now, or is not there.

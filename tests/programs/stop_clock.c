@@ -1,8 +1,8 @@
-// stop_clock FILE WORKERS: when one of several workers dies, and when the others are told.
+// stop_clock FILE WORKERS [DIES]: when one of several workers dies, and when the others are told.
 //
-// The worker with RANK 0 waits until all others are there, lets the launcher come to rest, and
-// dies. Each writes the CLOCK_MONOTONIC of its death, or of the SIGTERM that it got, in nanoseconds
-// into its place in FILE.
+// The worker whose RANK is DIES, 0 if nothing is said, waits until all others are there, lets the
+// launcher come to rest, and dies. Each writes the CLOCK_MONOTONIC of its death, or of the SIGTERM
+// that it got, in nanoseconds into its place in FILE.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -29,15 +29,16 @@ static void pause_ms(long milliseconds) {
 
 int main(int argc, char** argv) {
   const char* rank = getenv("RANK");
-  if (argc != 3 || rank == NULL) return 2;
+  if (argc < 3 || rank == NULL) return 2;
+  const int dies = argc > 3 ? atoi(argv[3]) : 0;
   const int file = open(argv[1], O_RDWR | O_CREAT, 0644);
   if (file < 0 || ftruncate(file, sizeof(struct board)) != 0) return 2;
   struct board* board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (board == MAP_FAILED) return 2;
-  if (atoi(rank) == 0) {
+  if (atoi(rank) == dies) {
     while (board->there < atoi(argv[2]) - 1) pause_ms(1);
     pause_ms(300 + now() / 1000 % 100);  // no launcher's polling may fall in step with us
-    board->at[0] = now();
+    board->at[dies] = now();
     _exit(3);
   }
   sigset_t terminate;

@@ -9,14 +9,23 @@ import pytest
 BENCHMARKS = Path(__file__).resolve().parent.parent / "bench"
 
 
+def module(monkeypatch, name):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    loaded = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, loaded)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
 @pytest.fixture
 def relay(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    spec = importlib.util.spec_from_file_location("relay", BENCHMARKS / "relay.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "relay", module)
-    spec.loader.exec_module(module)
-    return module
+    return module(monkeypatch, "relay")
+
+
+@pytest.fixture
+def hosts(monkeypatch):
+    return module(monkeypatch, "hosts")
 
 
 def test_the_cost_of_work_is_what_it_takes_more_than_none_by_medians(relay):
@@ -33,3 +42,35 @@ def test_where_there_is_no_cost_a_dash_is_printed(relay):
     cat, torchrun = relay.rows(figures, length=100)
     assert cat[-2:] == ["0.50 s", "1.00×"]
     assert torchrun[-2:] == ["–", "–"]
+
+
+def result(**figures):
+    return {"agreed": 0.1, "told": 0.1, "ended": 0.1, "turned_away": 0, "agreed_cpu": 0.1, "rest_cpu": 0.1, "ended_cpu": 0.1,
+            "resident": 2_000_000, "peak": 2_000_000, **figures}
+
+
+def test_what_a_leader_takes_by_itself_is_no_host_s(hosts):
+    figures = hosts.Figures({2: [result()], 1000: [result(resident=2_000_000 + 998 * 5000)]})
+    assert figures.each(1000, "resident") == 5000
+    assert figures.each(1000, "agreed_cpu") == 0
+
+
+def test_memory_that_a_leader_needs_for_a_moment_counts_too(hosts):
+    small = hosts.Figures({2: [result()], 1000: [result()]})
+    large = hosts.Figures({2: [result()], 1000: [result(peak=2_000_000 + 998 * 20_001)]})
+    assert all("Reached" in line for line in hosts.verdicts(small))
+    assert ["Missed" in line for line in hosts.verdicts(large)] == [False, False, True]
+
+
+def test_only_workers_of_other_hosts_have_to_be_told_by_another_host(hosts):
+    second = 1_000_000_000
+    assert hosts.told_elsewhere([2 * second, second + 3_000_000, second + 1, second + 2, 0, second]) == 1000
+    assert hosts.told_elsewhere([second + 5_000_000, second + 3_000_000, second + 1, second + 2, 9 * second, second]) == 5
+
+
+def test_nobody_is_said_to_be_told_who_was_not(hosts):
+    second = 1_000_000_000
+    assert hosts.told_elsewhere([0] * 6) is None
+    assert hosts.told_elsewhere([2 * second, 0, 2 * second, 2 * second, second, second]) is None
+    assert hosts.told_row("torchrun", [None, 4.0]) == ["torchrun", "not in 45 s", "not in 45 s", 2]
+    assert hosts.told_row("torchrun", [None, 4.0, 5.0]) == ["torchrun", "5.00 ms", "not in 45 s", 3]

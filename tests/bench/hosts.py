@@ -91,7 +91,7 @@ def crowds(figures):
                       f"{figures.each(count, 'ended_cpu') * 1e6:.1f} µs", f"{figures.each(count, 'resident') / 1000:.1f} KB",
                       f"{figures.each(count, 'peak') / 1000:.1f} KB"])
     times = ["hosts", "all come at once, until the last has its ranks", "a worker fails, until the last is told",
-             "the first part is over, until the last is let go", "most connections closed by a full house"]
+             "the first part is over, until the last is let go", "connections turned away, at most"]
     cost = ["hosts", "its CPU time to agree", "to live together for a second", "to stop and end", "memory together", "at most"]
     return ["### One leader, and the launchers of all other hosts as connections of one program", common.table(times, rows),
             "What each host costs the leader (the kernel's memory for its socket is not in it):", common.table(cost, costs),

@@ -203,6 +203,7 @@ def binary(preset):
 # What shares one engine.
 DOCKER = "images/test_docker.py"
 SDK = "conformance/test_sagemaker_sdk.py"
+HOSTS_THEMSELVES = "hosts/test_hosts_themselves.py"
 
 
 def without(path):
@@ -266,6 +267,8 @@ SUITES = {
                         lambda: pytest("simulation", ["simulation"], binary("release"))),
     "hosts": Suite(["release"], "jobs over several hosts, each in namespaces of its own, and what can befall them",
                    lambda: pytest("hosts", ["hosts"], binary("release"), ["-n", "6"], OWN_PIDS), lane=WAITS),
+    "hosts-dev": Suite(["dev"], "the same with sanitizers, without what proves the hosts themselves",
+                       lambda: pytest("hosts-dev", ["hosts"], binary("dev"), ["-n", "6", without(HOSTS_THEMSELVES)], OWN_PIDS)),
     "conformance": Suite(["release"], "against real peers",
                          lambda: pytest("conformance", ["conformance"], binary("release"), [without(SDK)])),
     "roots": Suite(["release"], "in the root file systems of several distributions, and in an empty one",

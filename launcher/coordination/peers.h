@@ -117,6 +117,7 @@ class Peers {
   sys::TimePoint began_at_;
   std::string waiting_for_;
   bool waited_ = false;
+  bool hurried_ = false;  ///< there is no time left for the others
   std::optional<environment::Agreement> agreement_;
   std::optional<sys::Address> leader_address_;
   std::optional<Error> gave_up_;

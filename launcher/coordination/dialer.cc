@@ -61,6 +61,8 @@ void Dialer::dial() {
   });
 }
 
+void Dialer::dial_again() { set_timer(pause_before_next(), &Dialer::dial); }
+
 void Dialer::try_next_address() {
   address_ = addresses_.back();
   addresses_.pop_back();
@@ -150,7 +152,7 @@ void Dialer::failed(const std::string& why) {
     return try_next_address();
   }
   stop_trying();
-  set_timer(pause_before_next(), &Dialer::dial);
+  dial_again();
   if (told_ == why) return;
   told_ = why;
   setup_.waiting(why);

@@ -37,8 +37,11 @@ class Dialer {
   Dialer(const Dialer&) = delete;
   Dialer& operator=(const Dialer&) = delete;
 
-  /// Begins, at once; after `joined` once more, when that connection was lost.
+  /// Begins, at once.
   void dial();
+  /// After `joined`, when that connection was lost: begins once more, not at once, because what
+  /// ended it may do so again.
+  void dial_again();
 
  private:
   void try_next_address();

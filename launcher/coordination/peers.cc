@@ -22,6 +22,8 @@ constexpr auto kPatience = 2s;
 constexpr auto kGoodbye = 2s;
 /// How often the loop wakes up to see whether the launcher was told to stop.
 constexpr auto kGlance = 100ms;
+/// Whose connection was lost comes again, but not so often.
+constexpr int kOddReturns = 3;
 
 Member::Setup member_setup(const Peers::Setup& setup) {
   return {.host = setup.hosts[static_cast<std::size_t>(setup.host_rank)],
@@ -64,6 +66,7 @@ Result<void> Peers::begin_as_leader() {
   const sys::TimePoint now = sys::Clock::now();
   hub_.emplace(Hub::Setup{setup_.hosts, setup_.common, setup_.limits}, now);
   members_.resize(setup_.hosts.size());
+  returns_.resize(setup_.hosts.size());
   addresses_.resize(setup_.hosts.size());
   asked_.resize(setup_.hosts.size());
   door_ = TRAINIT_TRY(Door::open(
@@ -136,15 +139,24 @@ std::vector<sys::Address> Peers::addresses() const {
   return all;
 }
 
+/// Two hosts that both take themselves for this one would go on with that for ever.
+void Peers::replace_member(int host) {
+  const auto index = static_cast<std::size_t>(host);
+  members_[index]->hang_up();
+  closed_.push_back(std::move(members_[index]));
+  if (++returns_[index] == kOddReturns) {
+    say_.warning(
+        fmt::format("{} connects again and again: another host may have its name or its "
+                    "--node-rank too",
+                    setup_.hosts[index]));
+  }
+  act(hub_->disconnected(host, "came anew", sys::Clock::now()));
+}
+
 void Peers::member_joined(int host, std::unique_ptr<Connection> connection) {
   const auto index = static_cast<std::size_t>(host);
   if (host == 0) return;  // that is this host itself
-  const sys::TimePoint now = sys::Clock::now();
-  if (members_[index] != nullptr) {
-    members_[index]->hang_up();
-    closed_.push_back(std::move(members_[index]));
-    act(hub_->disconnected(host, "came anew", now));
-  }
+  if (members_[index] != nullptr) replace_member(host);
   members_[index] = std::move(connection);
   const Result<void> listening =
       members_[index]->listen({.received =
@@ -157,7 +169,7 @@ void Peers::member_joined(int host, std::unique_ptr<Connection> connection) {
                                      act(hub_->disconnected(host, how, sys::Clock::now()));
                                    }});
   if (!listening) return members_[index].reset();
-  act(hub_->connected(host, now));
+  act(hub_->connected(host, sys::Clock::now()));
 }
 
 void Peers::hub_joined(std::unique_ptr<Connection> connection, const sys::Address& address) {
@@ -170,7 +182,7 @@ void Peers::hub_joined(std::unique_ptr<Connection> connection, const sys::Addres
            [this](const std::string& how) {
              closed_.push_back(std::move(to_hub_));
              act(member_.disconnected(how, sys::Clock::now()));
-             if (!agreement_ && !gave_up_) dialer_->dial();
+             if (!agreement_ && !gave_up_) dialer_->dial_again();
            }});
   if (!listening) {
     gave_up_ = listening.error();

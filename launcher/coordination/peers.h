@@ -72,6 +72,7 @@ class Peers {
   void looked_up(std::size_t host, const Result<std::vector<sys::Address>>& found);
   bool is_allowed(const sys::Address& address) const;
   void member_joined(int host, std::unique_ptr<Connection> connection);
+  void replace_member(int host);
   void hub_joined(std::unique_ptr<Connection> connection, const sys::Address& address);
   void tick();
 
@@ -104,6 +105,7 @@ class Peers {
   std::optional<Hub> hub_;
   std::unique_ptr<Door> door_;
   std::vector<std::unique_ptr<Connection>> members_;  ///< by host rank; none of our own
+  std::vector<int> returns_;                          ///< too: how often it took its own place
   std::vector<std::vector<sys::Address>> addresses_;  ///< too
   std::vector<bool> asked_;                           ///< whose name is being looked up
 

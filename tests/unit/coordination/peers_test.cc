@@ -170,3 +170,10 @@ TEST_CASE("the end of a host's former connection is not that of its new one") {
   run_until(it.loop, [&] { return anew.closed || anew.last<message::Agreed>() != nullptr; });
   CHECK_FALSE(anew.closed);
 }
+
+TEST_CASE("two hosts that take themselves for the same one are told of") {
+  Fixture it({"algo-1", "algo-2", "algo-3"});
+  auto leader = it.host(0), one = it.host(1), other = it.host(1);
+  run_until(it.loop, [&] { return !it.warned.empty(); });
+  CHECK(it.warned.find("algo-2 connects again and again") != std::string::npos);
+}

@@ -466,7 +466,7 @@ def faults_between_hosts(calls):
         numbers[call] += 1
         if numbers[call] <= OFTEN:
             yield from ((call, number, error) for error in errors_of(call))
-        if numbers[call] % 3 == 1:
+        if numbers[call] % 3 == 1 and call != "epoll_wait":  # without it nothing comes
             yield call, f"{number}+", errors_of(call)[0]
 
 

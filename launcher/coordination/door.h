@@ -28,6 +28,9 @@ class Door {
     std::vector<std::string> hosts;
     /// Whether somebody at this address is worth a challenge.
     std::function<bool(const sys::Address& address)> is_allowed;
+    /// Whether who is not allowed is a stranger. Else it may be a host whose name has no address
+    /// yet: it is turned away without a word, and comes again.
+    std::function<bool()> knows_hosts;
     /// Whether anybody may still come in; else a sentence says why not.
     std::function<std::string()> why_closed;
     /// It has proved that it is the host of this index.

@@ -74,6 +74,7 @@ Result<void> Peers::begin_as_leader() {
               .key = setup_.key,
               .hosts = setup_.hosts,
               .is_allowed = [this](const sys::Address& address) { return is_allowed(address); },
+              .knows_hosts = [this] { return knows_hosts(); },
               .why_closed = [this] { return hub_->is_open() ? std::string() : hub_->why_closed(); },
               .joined =
                   [this](int host, std::unique_ptr<Connection> connection) {
@@ -130,6 +131,11 @@ bool Peers::is_allowed(const sys::Address& address) const {
   return std::any_of(addresses_.begin(), addresses_.end(), [&](const auto& of_host) {
     return std::find(of_host.begin(), of_host.end(), address) != of_host.end();
   });
+}
+
+bool Peers::knows_hosts() const {
+  return std::none_of(addresses_.begin(), addresses_.end(),
+                      [](const auto& of_host) { return of_host.empty(); });
 }
 
 std::vector<sys::Address> Peers::addresses() const {

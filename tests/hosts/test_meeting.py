@@ -96,6 +96,17 @@ def test_names_that_come_20_s_late_are_waited_for(cluster, begin, dns):
     assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_host_that_comes_before_its_name_has_an_address_is_no_stranger(cluster, begin):
+    hosts = cluster(3, known=False)
+    hosts.announce(hosts["algo-1"])
+    begin(hosts, SHOW)
+    for name in ("algo-2", "algo-3"):
+        hosts[name].run.wait_for("waiting for algo-1, which leads, ended", stream="err")
+    hosts.announce(*hosts)
+    ends = assert_well(hosts, within=MET)
+    assert "control port" not in ends["algo-1"].err, ends["algo-1"]
+
+
 def test_a_host_that_starts_late_is_waited_for(cluster, begin):
     hosts = cluster(3)
     begin([hosts["algo-1"], hosts["algo-3"]], SHOW)

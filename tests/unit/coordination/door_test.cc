@@ -20,12 +20,13 @@ using testing::run_until;
 namespace {
 
 struct Fixture {
-  explicit Fixture(std::string why_closed = {}, bool is_allowed = true) {
+  explicit Fixture(std::string why_closed = {}, bool is_allowed = true, bool knows_hosts = true) {
     auto opened = Door::open(
         loop, {.listener = listener,
                .key = key,
                .hosts = {"algo-1", "algo-2"},
                .is_allowed = [is_allowed](const sys::Address&) { return is_allowed; },
+               .knows_hosts = [knows_hosts] { return knows_hosts; },
                .why_closed = [why_closed] { return why_closed; },
                .joined =
                    [this](int host, std::unique_ptr<Connection> connection) {
@@ -112,6 +113,15 @@ TEST_CASE("an address that is none of the hosts' gets no word") {
   run_until(it.loop, [&] { return client.closed.has_value(); });
   CHECK(client.heard.empty());
   CHECK(it.complained("127.0.0.1"));
+}
+
+TEST_CASE(
+    "an address that may be that of a host without one yet is turned away and not complained of") {
+  Fixture it({}, false, false);
+  Client client(it.loop, it.listener, it.key, "algo-2");
+  run_until(it.loop, [&] { return client.closed.has_value(); });
+  CHECK(client.heard.empty());
+  CHECK(it.complaints.empty());
 }
 
 TEST_CASE("garbage of many is complained of once, and keeps nobody out") {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "coordination/mac.h"
 #include "sys/files.h"
+#include "sys/posix.h"
 
 namespace trainit {
 namespace {
@@ -121,6 +122,14 @@ std::vector<std::string> model_files(const Paths& paths) {
   if (!names) return {};
   if (names->size() > kMost) names->resize(kMost);
   return *names;
+}
+
+std::string model_place(const Paths& paths) {
+  struct stat status = {};
+  if (posix::stat(paths.model.c_str(), &status) != 0) return {};
+  const auto machine = sys::read_file("/proc/sys/kernel/random/boot_id");
+  if (!machine) return {};
+  return fmt::format("{} {} {}", trim(*machine), status.st_dev, status.st_ino);
 }
 
 }  // namespace trainit

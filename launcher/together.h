@@ -30,4 +30,8 @@ diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnos
 /// The files of the model directory, relative to it; not all of very many.
 std::vector<std::string> model_files(const Paths& paths);
 
+/// Which directory that is: alike on hosts that are containers of one machine and share it. Empty:
+/// not known.
+std::string model_place(const Paths& paths);
+
 }  // namespace trainit

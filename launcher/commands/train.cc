@@ -257,7 +257,7 @@ class Train {
                   own_.stop_at = sys::Clock::now();
                   peers_->stop_began(own_.reason, 0,
                                      "the rendezvous store " + sys::describe(status));
-                  peers_->ended({own_, {}});
+                  peers_->ended({own_, {}, {}});
                 }};
   }
 
@@ -278,7 +278,8 @@ class Train {
   /// What all hosts report, when their parts are over.
   diagnose::Judgement agree_on_end(supervise::Supervisor& supervisor) {
     if (peers_ == nullptr) return diagnose::judge({&own_, 1});
-    peers_->ended({own_, model_files(context_.job.paths)});
+    const Paths& paths = context_.job.paths;
+    peers_->ended({own_, model_files(paths), model_place(paths)});
     constexpr auto kPatience = std::chrono::seconds(2);
     const auto patience = loop_->after(kPatience, [this] {
       if (!peers_->verdict()) log_.info("this host's part is over; waiting for the other hosts");

@@ -216,10 +216,15 @@ void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
 void Hub::add_clashes(diagnose::Verdict& verdict) const {
   constexpr std::size_t kMostNamed = 5;
   std::map<std::string, std::vector<std::string>> hosts_of;
+  std::set<std::pair<std::string, std::string>> seen;
   for (std::size_t index = 0; index < hosts_.size(); ++index) {
     if (!hosts_[index].end) continue;
-    for (const std::string& file : hosts_[index].end->model)
-      hosts_of[file].push_back(setup_.hosts[index]);
+    // In local mode all hosts have one directory, and each of its files is seen by all.
+    const std::string& place = hosts_[index].end->model_place;
+    for (const std::string& file : hosts_[index].end->model) {
+      const bool is_same = !place.empty() && !seen.emplace(place, file).second;
+      if (!is_same) hosts_of[file].push_back(setup_.hosts[index]);
+    }
   }
   std::vector<std::string> clashes;
   std::size_t count = 0;

@@ -100,6 +100,8 @@ struct Ended {
   /// `host` and `host_rank`, and the `host` of its evidence, are not sent: the connection's.
   diagnose::HostEnd end;
   std::vector<std::string> model;  ///< files of its model directory, relative; not all of too many
+  /// Which directory that is, alike on hosts that have one between them; empty: not known.
+  std::string model_place = {};
 };
 /// The verdict is known here.
 struct Heard {

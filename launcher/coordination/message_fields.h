@@ -203,9 +203,10 @@ void fields(Wire& wire, Part<Wire, message::StopBegan>& began) {
 
 template <class Wire>
 void fields(Wire& wire, Part<Wire, message::Ended>& ended) {
-  auto& [end, model] = ended;
+  auto& [end, model, model_place] = ended;
   fields(wire, end);
   wire.list(model, kModelLimits);
+  wire.text(model_place, kMostLine);
 }
 
 template <class Wire>

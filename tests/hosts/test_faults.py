@@ -249,6 +249,18 @@ def test_equal_names_in_the_model_directories_are_warned_of(cluster, begin):
     assert "weights.bin" in said and "only-1" not in said
 
 
+def test_one_model_directory_of_all_hosts_is_no_clash(cluster, begin, tmp_path):
+    shared = tmp_path / "shared-model"
+    shared.mkdir()
+    hosts = cluster(3)
+    for host in hosts:
+        host.job.model.rmdir()
+        host.job.model.symlink_to(shared)
+    begin(hosts, 'touch "$SM_MODEL_DIR/weights".bin')
+    for end in assert_well(hosts, within=60).values():
+        assert "weights.bin" not in end.err, end
+
+
 # ---- disks
 
 @pytest.mark.parametrize("victim", ["algo-1", "algo-2"], ids=["leader", "follower"])

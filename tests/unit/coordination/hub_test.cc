@@ -195,6 +195,26 @@ TEST_CASE("the outcome is known when all parts are over, and all leave when all 
   CHECK(leader.tick() == Told{});
 }
 
+TEST_CASE("files of one name are a clash, unless they are one file in one directory") {
+  const auto lines_when = [](const std::string& place_of_last) {
+    Leader leader;
+    leader.met();
+    Hub::Actions actions;
+    for (const int host : {0, 1, 2}) {
+      message::Ended ended;
+      ended.end.success = true;
+      if (host > 0) ended.model = {"model.pt"};
+      ended.model_place = host < 2 ? "here" : place_of_last;
+      actions = leader.hub().received(host, ended, leader.now());
+    }
+    const auto& send = std::get<hub_action::Send>(actions.at(0));
+    return std::get<message::Outcome>(send.message).verdict.lines.size();
+  };
+  CHECK(lines_when("here") == 0);
+  CHECK(lines_when("there") == 1);
+  CHECK(lines_when("") == 1);
+}
+
 TEST_CASE("an end that is told again counts as it was told last") {
   Leader leader;
   leader.met();

@@ -99,6 +99,7 @@ message::Ended fullest_end() {
   ended.end.trouble = text;
   ended.end.evidence.assign(20, evidence);
   ended.model.assign(50, text);
+  ended.model_place = text;
   return ended;
 }
 
@@ -154,6 +155,7 @@ TEST_CASE("how a host ended is read as it was written, but for whose end it is")
   CHECK(end.trouble == "no GPU");
   CHECK(end.trouble_code == 125);
   CHECK(ended.model == std::vector<std::string>{"model.pt", "a/b"});
+  CHECK(ended.model_place == "b 1");
   CHECK(there_and_back(good_end()).end.success);
   CHECK_FALSE(there_and_back(good_end()).end.store);
   CHECK_FALSE(there_and_back(good_end()).end.oom_kills);
@@ -475,6 +477,7 @@ TEST_CASE("the fullest end of a host fits into a frame, and its details give way
     CHECK(evidence.error->detail.size() < kMostText);
   }
   CHECK(read.model.size() == 1);
+  CHECK(read.model_place.size() == 4096);
   CHECK(read.end.trouble.size() == kMostText);
 }
 

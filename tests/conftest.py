@@ -26,6 +26,7 @@ digits_job(…)  a job with the handwritten digits as channels; code= and hyperp
 clean_env      the environment that both start with
 engine         a Docker engine of the tests' own (`.docker("run", …)`); skips where none can run
 trainit_image, pytorch_image, cpp_image, nccl_image    what docker/Dockerfile and docker/examples make
+raising_image  pytorch_image with a worker, rank 3, that raises an error
 
 Markers: `release_only` for what is true of the static product alone (its size, its linking, foreign
 roots): such tests are left out of a run against the binary with sanitizers.
@@ -40,7 +41,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
-from trainit_testing import cache, docker_engine, jobs, processes  # noqa: E402
+from trainit_testing import cache, docker_engine, example_scripts, jobs, processes  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -180,6 +181,16 @@ def pytorch_image(engine, trainit_image):
     base = engine.import_root("debian-12")
     engine.build(REPOSITORY / "docker/examples/pytorch", "trainit-pytorch", BASE=base, TRAINIT=trainit_image)
     return "trainit-pytorch"
+
+
+@pytest.fixture(scope="session")
+def raising_image(engine, pytorch_image, tmp_path_factory):
+    """The same, but the worker of rank 3 raises an error when it is to train."""
+    context = tmp_path_factory.mktemp("raising-image")
+    (context / "train.py").write_text(example_scripts.raising(rank=3, text="rank three is lost"))
+    (context / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nCOPY train.py /app/train.py\n")
+    engine.build(context, "trainit-raising", BASE=pytorch_image)
+    return "trainit-raising"
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Runs one training job with the SageMaker Python SDK's local mode, without any AWS account or network.
 
 The Python of the test peer runs this with a JSON object as its argument: image, hyperparameters, channels
-(name → directory), output (a directory), environment. What the SDK raises ends it with its own traceback.
+(name → directory), output (a directory), environment, hosts (how many). What the SDK raises ends it with its own
+traceback.
 """
 
 import json
@@ -20,7 +21,7 @@ def main():
     estimator = Estimator(
         image_uri=request["image"],
         role="arn:aws:iam::111122223333:role/unused",
-        instance_count=1,
+        instance_count=request["hosts"],
         instance_type="local",
         sagemaker_session=session,
         output_path=f"file://{request['output']}",

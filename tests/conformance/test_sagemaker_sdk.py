@@ -1,6 +1,7 @@
 """The real SageMaker Python SDK trains the example image in its local mode."""
 
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -29,9 +30,9 @@ def fit(engine, pytorch_image, tmp_path):
                "AWS_EC2_METADATA_DISABLED": "true", "SAGEMAKER_USER_CONFIG_OVERRIDE": str(config),
                "HOME": str(tmp_path)}
 
-    def run(hyperparameters, environment=None):
-        request = {"image": pytorch_image, "hyperparameters": hyperparameters, "output": str(output),
-                   "environment": environment or {}, "channels": channels}
+    def run(hyperparameters, environment=None, *, image=pytorch_image, hosts=1):
+        request = {"image": image, "hyperparameters": hyperparameters, "output": str(output),
+                   "environment": environment or {}, "channels": channels, "hosts": hosts}
         done = subprocess.run([python, FIT, json.dumps(request)], env=engine.client_env | made_up, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         return done, output
@@ -76,3 +77,29 @@ def test_a_failing_fit_leaves_the_cause_in_the_output(fit):
     left = members(output / "output.tar.gz")
     assert "success" not in left
     assert "ValueError: learning rate must be positive" in left["failure"].decode().splitlines()[0]
+
+
+# ---- two hosts: the first container to exit decides the job, and the other gets 10 s
+
+def test_two_hosts_train_together_and_no_host_ends_the_job_before_the_other_is_done(fit):
+    done, output = fit({"epochs": 4, "learning-rate": 0.1}, {"TRAINIT_WORKERS": "2"}, hosts=2)
+    assert done.returncode == 0, done.stdout
+    assert "fitted: Completed" in done.stdout
+    assert "ranks 0–1 of 4" in done.stdout and "ranks 2–3 of 4" in done.stdout
+    assert float(done.stdout.split("test_accuracy=")[1].split()[0]) > 0.8
+    assert {"model.pt", "weights.pt"} <= set(members(output / "model.tar.gz"))
+    left = members(output / "output.tar.gz")
+    assert "success" in left and "failure" not in left
+    assert done.stdout.count("trainit: success") == 2, done.stdout
+    assert "file of the same name" not in done.stdout  # the SDK gives both the same model directory
+
+
+def test_a_worker_that_raises_ends_both_hosts_and_each_names_the_workers_host_and_rank(fit, raising_image):
+    done, output = fit({"epochs": 4}, {"TRAINIT_WORKERS": "2"}, image=raising_image, hosts=2)
+    assert done.returncode != 0
+    assert "Process exited with code: 1" in done.stdout
+    left = members(output / "output.tar.gz")
+    assert "success" not in left
+    cause = r"algo-2-\w+ rank 3: RuntimeError: rank three is lost"
+    assert re.match(cause, left["failure"].decode()), left["failure"].decode()
+    assert len(re.findall(f"trainit: first cause: {cause}", done.stdout)) == 2, done.stdout

@@ -2,10 +2,9 @@
 
 import pytest
 from trainit_testing import cache
+from trainit_testing.example_scripts import TRAIN, raising
 from trainit_testing.host_ends import TOLD, assert_failed, assert_well
-from trainit_testing.hosts import REPOSITORY
 
-SCRIPT = REPOSITORY / "docker/examples/pytorch/train.py"
 TRAINED = 150  # six Pythons that import torch, on two cores that others use too
 
 
@@ -13,7 +12,7 @@ def begin(hosts, launch, code=None, **hyperparameters):
     for host in hosts:
         host.lay_out(hyperparameters=hyperparameters, code=code,
                      channels={name: cache.digits() / name for name in ("train", "test")})
-        script = host.job.code / "train.py" if code else SCRIPT
+        script = host.job.code / "train.py" if code else TRAIN
         launch(host, "--workers", "2", "--args", "toolkit", "--", "/usr/bin/python3",
                "/opt/ml/code/train.py" if code else script, env={"OMP_NUM_THREADS": "1"})
 
@@ -30,9 +29,7 @@ def test_six_workers_on_three_hosts_learn_together(cluster, launch, ipv6):
 
 def test_a_worker_that_raises_is_the_cause_and_not_its_peers_whose_connections_close(cluster, launch):
     hosts = cluster(3, lay_out=False)
-    text = SCRIPT.read_text().replace("    loss_sum = 0.0", "    if ranks.rank == 3: raise RuntimeError('rank three is "
-                                      "lost')\n    loss_sum = 0.0")
-    begin(hosts, launch, code={"train.py": text}, epochs=4)
+    begin(hosts, launch, code={"train.py": raising(rank=3, text="rank three is lost")}, epochs=4)
     for host in hosts:
         host.run.wait_for("rank 3", stream="err", timeout=TRAINED)
     assert_failed(hosts, 1, "^algo-2 rank 3: RuntimeError: rank three is lost", within=2 * TOLD)

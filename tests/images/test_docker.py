@@ -1,12 +1,17 @@
 """The images that this repository describes, built and run by a real Docker engine."""
 
 import json
+import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from trainit_testing import cache, jobs
 
 pytestmark = pytest.mark.release_only
+
+HOSTS_SECONDS = 150  # six Pythons that import torch, on a machine that has much to do
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
@@ -21,6 +26,37 @@ def run_image(engine):
                              *arguments, check=False)
 
     return run
+
+
+@pytest.fixture
+def run_hosts(engine, tmp_path):
+    """Runs an image on three hosts, which are containers of one network, to their ends; gives their jobs and what became
+    of them, by name."""
+    network = engine.docker("network", "create", "--driver=bridge", f"trainit-{os.getpid()}").stdout.strip()
+    names = ("algo-1", "algo-2", "algo-3")
+    made = []
+
+    def run(image, hyperparameters, interface="eth0"):
+        here = {}
+        for name in names:
+            resources = jobs.default_resources(names, name) | {"network_interface_name": interface}
+            here[name] = jobs.lay_out(tmp_path / name, hyperparameters=hyperparameters, resources=resources, channels={
+                channel: cache.digits() / channel for channel in ("train", "test")})
+            made.append(engine.docker(
+                "run", "--detach", f"--network={network}", f"--hostname={name}", f"--network-alias={name}",
+                f"--volume={here[name].base}:/opt/ml", "--env=TRAINIT_WORKERS=2", "--env=TRAINING_JOB_NAME=digits",
+                image, "train").stdout.strip())
+        return here, dict(zip(names, map(end_of, made)))
+
+    def end_of(container):
+        code = int(engine.docker("wait", container, timeout=HOSTS_SECONDS).stdout)
+        logs = engine.docker("logs", container)
+        return subprocess.CompletedProcess(container, code, logs.stdout, logs.stderr)
+
+    yield run
+    if made:
+        engine.docker("rm", "--force", *made)
+    engine.docker("network", "rm", network)
 
 
 def test_the_dockerfile_makes_an_image_with_one_static_file_and_the_probe(engine, trainit_image, tmp_path):
@@ -95,6 +131,28 @@ def test_a_failing_container_tells_its_code_and_its_cause(run_image, pytorch_ima
     assert end.returncode == 1, end.stdout + end.stderr
     assert not here.success
     assert "ValueError: learning rate must be positive" in here.failure_reason.splitlines()[0]
+
+
+@pytest.mark.parametrize("interface", ["eth0", "ethwe"])  # local mode of the SDK v3 says ethwe
+def test_three_containers_train_together_also_when_the_platform_names_an_interface_that_is_not_there(
+        run_hosts, pytorch_image, interface):
+    jobs_of, ends = run_hosts(pytorch_image, {"epochs": 4, "batch-size": 32, "learning-rate": 0.1}, interface)
+    for name, end in ends.items():
+        assert (end.returncode, jobs_of[name].success, jobs_of[name].failure) == (0, True, None), f"{name}: {end}"
+        first = 2 * (int(name[-1]) - 1)
+        assert f"2 workers, ranks {first}–{first + 1} of 6" in end.stderr
+        assert "control port" not in end.stderr, end.stderr
+    assert float(ends["algo-1"].stdout.split("test_accuracy=")[1].split()[0]) > 0.85
+    assert (jobs_of["algo-1"].model / "model.pt").stat().st_size > 0
+    assert "test_accuracy" not in ends["algo-2"].stdout + ends["algo-3"].stdout
+
+
+def test_a_worker_that_raises_in_one_container_ends_all_with_its_code_and_its_host_and_rank(run_hosts, raising_image):
+    jobs_of, ends = run_hosts(raising_image, {"epochs": 4})
+    for name, end in ends.items():
+        assert (end.returncode, jobs_of[name].success) == (1, False), f"{name}: {end}"
+        first = jobs_of[name].failure.splitlines()[0]
+        assert re.match("algo-2 rank 3: RuntimeError: rank three is lost", first), f"{name}: {first}\n{end}"
 
 
 def test_docker_stop_lets_the_script_write_a_checkpoint(engine, pytorch_image, digits_job):

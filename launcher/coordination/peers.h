@@ -113,14 +113,13 @@ class Peers {
   // What is decided may lead to more of it: that waits here, in order.
   std::deque<std::function<void()>> work_;
   bool working_ = false;
-  bool hurried_ = false;
+  bool hurried_ = false;  ///< there is no time left for the others
 
   std::optional<sys::EventLoop::TimerId> beat_timer_, look_up_timer_, goodbye_timer_;
   std::vector<std::unique_ptr<Connection>> closed_;  ///< until nobody is in them
   sys::TimePoint began_at_;
   std::string waiting_for_;
   bool waited_ = false;
-  bool hurried_ = false;  ///< there is no time left for the others
   std::optional<environment::Agreement> agreement_;
   std::optional<sys::Address> leader_address_;
   std::optional<Error> gave_up_;

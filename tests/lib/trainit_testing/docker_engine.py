@@ -32,7 +32,7 @@ class Engine:
         # The engine's own builder: the other one is a separate program that may not be installed.
         self.client_env = os.environ | {"DOCKER_HOST": f"unix://{socket}", "DOCKER_BUILDKIT": "0"}
 
-    def docker(self, *arguments, check=True, timeout=600, **options):
+    def docker(self, *arguments, check=True, timeout=1800, **options):
         """Runs the client to its end; gives a CompletedProcess with texts."""
         done = subprocess.run(["docker", *map(str, arguments)], env=self.client_env, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,

@@ -31,18 +31,17 @@ constexpr int kFirstTimeoutMilliseconds = 1000;
 constexpr int kTries = 4;
 
 std::vector<sys::Address> addresses_of(const ares_addrinfo& info) {
-  std::vector<sys::Address> addresses;
+  std::vector<sys::Address> addresses, of_ipv6;
   for (const ares_addrinfo_node* node = info.nodes; node != nullptr; node = node->ai_next) {
     sockaddr_storage socket = {};
     std::copy_n(reinterpret_cast<const char*>(node->ai_addr),
                 std::min<std::size_t>(node->ai_addrlen, sizeof socket),
                 reinterpret_cast<char*>(&socket));
     const auto address = sys::Address::of(socket);
-    if (std::find(addresses.begin(), addresses.end(), address) == addresses.end())
-      addresses.push_back(address);
+    auto& alike = address.is_ipv4() ? addresses : of_ipv6;
+    if (std::find(alike.begin(), alike.end(), address) == alike.end()) alike.push_back(address);
   }
-  std::stable_partition(addresses.begin(), addresses.end(),
-                        [](const sys::Address& address) { return address.is_ipv4(); });
+  addresses.insert(addresses.end(), of_ipv6.begin(), of_ipv6.end());
   return addresses;
 }
 

@@ -93,7 +93,9 @@ void check_texts(const std::optional<ErrorText>& error, std::string_view input) 
   must(fuzz::is_one_line(consequence) && fuzz::is_utf8(consequence) && consequence.size() < 400,
        "a consequence is one short line");
   check_text(failure_text(decide(ends)));
-  check_text(stop_text(ends[0].host, SIGTERM, std::chrono::seconds(7), ends));
+  std::vector<const Evidence*> all;
+  for (const Evidence& end : ends) all.push_back(&end);
+  check_text(stop_text(ends[0].host, SIGTERM, std::chrono::seconds(7), all));
 }
 
 // ---------------------------------------------------------------------------------------- the time

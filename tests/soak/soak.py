@@ -46,6 +46,13 @@ def children(pid):
         return []
 
 
+def comm(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return "trainit"
+
+
 def status_kib(pid, key):
     try:
         found = re.search(rf"^{key}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
@@ -103,7 +110,8 @@ class Launcher:
         return below[0] if below else None
 
     def workers(self):
-        return children(self.pid) if self.pid else []
+        """Those that run their program: the store is a child too, and so is a worker before its exec."""
+        return [child for child in children(self.pid) if not comm(child).startswith("trainit")] if self.pid else []
 
     def wait_for(self, count, pattern=rb"fds "):
         self.wait_until(lambda: len(re.findall(pattern, self.out)) >= count, f"{count} times {pattern} in the output")

@@ -581,8 +581,8 @@ void Host::hurry_in_time() {
 
 void Host::leave_when_done() {
   if (gone() || (!verdict_ && !gave_up_)) return;
-  if (hub_ && hub_finished_ && !goodbye_over_ && !members_.empty()) return;
-  if (hub_ && !hub_finished_ && !hurried_) return;
+  const bool all_gone = hub_finished_ && (goodbye_over_ || members_.empty());
+  if (hub_ && !hurried_ && !all_gone) return;
   leave();
 }
 

@@ -154,7 +154,7 @@ void Job::check_agreement() {
            fmt::format("{} and {} have heard different outcomes", first->name(), host->name()));
   }
   // Nobody that is there misses a success.
-  if (first == nullptr || first->exit_code() != 0) return;
+  if (first == nullptr || first->exit_code() != 0 || hosts_.front()->hurried()) return;
   if (schedule_.theme == Theme::kLost || schedule_.theme == Theme::kChaos) return;
   for (const auto& host : hosts_) {
     expect(!host->exited_at() || host->exit_code() == 0 || host->hurried(),
@@ -261,7 +261,8 @@ void Job::check_lost() {
     if (freeze.to - freeze.from <= 5 * kSecond) continue;
     lost = freeze.from;
     back = freeze.to;
-    if (freeze.to - freeze.from < kDetect) return;  // perhaps lost, perhaps not
+    // Perhaps lost, perhaps not: what was late on its way may have come meanwhile.
+    if (freeze.to - freeze.from < kDetect + (schedule_.quiet ? 0 : 7 * kSecond)) return;
   }
   for (const auto& host : hosts_) {
     if (!host->begun_at() || *host->begun_at() >= lost - kSecond) return;
@@ -302,6 +303,8 @@ void Job::check_refusal(const std::vector<std::string>& words) {
     if (host.get() == &culprit()) continue;
     // Who came when the leader had gone already cannot know more.
     if (has(host->failure(), "algo-1, which leads, was not reached")) continue;
+    // Of very many that are missing not all are named.
+    if (has(host->failure(), " more")) continue;
     for (const std::string& word : words)
       expect(has(host->failure(), word),
              fmt::format("{} does not name {}: {}", host->name(), word, host->failure()));

@@ -20,6 +20,7 @@ FOUND = {
     431: "a leader that had stood still reported success when the others had given it up",
     6639: "who was cut off for 5 s when the outcome was told missed it",
     12: "a stop signal that came after a travelled one cut the workers' grace short",
+    971295: "a leader whose stop's time was over waited for the others to go",
     27732: "a host that had not heard from the leader for long never called it again",
 }
 

@@ -135,12 +135,30 @@ def test_a_command_that_is_not_there_is_127_and_one_that_cannot_be_run_is_126(tr
     refused(pid1([trainit, "--", str(tmp_path / "plain")], job=other), other, str(tmp_path / "plain"), "chmod +x", code=126)
 
 
-def test_a_job_over_several_hosts_that_needs_one_group_is_refused_with_what_to_do(trainit, pid1, job):
-    here = job(resources={"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]})
-    refused(pid1([trainit, "--", "echo", "x"], job=here), here, "algo-1, algo-2", "--rank-env never")
-    alone = job(resources={"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]})
-    end = pid1([trainit, "--rank-env", "never", "--", "echo", "x"], job=alone)
+def test_a_job_whose_other_hosts_do_not_come_names_them_and_one_that_is_alone_waits_for_nobody(trainit, pid1, job):
+    hosts = {"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]}
+    here = job(resources=hosts)
+    refused(pid1([trainit, "--meet-timeout", "1s", "--", "echo", "x"], job=here), here, "1 of 2 hosts", "algo-2")
+    end = pid1([trainit, "--alone", "--rank-env", "never", "--", "echo", "x"], job=job(resources=hosts))
     assert (end.code, end.out) == (0, "x\n")
+
+
+@pytest.mark.parametrize("options, words", [
+    (["--nnodes", "2", "--leader", "127.0.0.1"], ("--node-rank", "from 0 to 1")),
+    (["--nnodes", "2", "--node-rank", "2", "--leader", "127.0.0.1"], ("--node-rank 2", "0 to 1")),
+    (["--nnodes", "2", "--node-rank", "0"], ("--leader",)),
+    (["--nnodes", "none"], ("--nnodes", "whole number")),
+    (["--platform", "moon"], ("--platform", "sagemaker")),
+    (["--control-port", "0"], ("--control-port", "1 to 65535")),
+])
+def test_hosts_that_are_told_of_wrongly_are_a_sentence(trainit, pid1, job, options, words):
+    here = job()
+    refused(pid1([trainit, *options, "--", "echo", "x"], job=here), here, *words)
+
+
+def test_a_leader_that_is_no_host_of_the_job_is_a_sentence(trainit, pid1, job):
+    here = job(resources={"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]})
+    refused(pid1([trainit, "--leader", "algo-9", "--", "echo", "x"], job=here), here, "--leader algo-9", "algo-1, algo-2")
 
 
 def test_what_is_too_long_for_one_variable_is_left_out_and_the_job_starts(trainit, pid1, job):

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -307,7 +308,7 @@ def test_of_two_hosts_the_one_whose_worker_raised_is_named(trainit, pid1, ask, j
              "algo-1": "raise ValueError('the data is broken')"}
     for host, script in hosts.items():
         here = job(resources={"current_host": host, "hosts": list(hosts)})
-        pid1([trainit, "--rank-env", "never", "--", "python3", "-c", script], job=here)
+        pid1([trainit, "--alone", "--rank-env", "never", "--", "python3", "-c", script], job=here)
         shutil.copy(here.output / f"data/trainit/{host}.jsonl", tmp_path)
     end = ask("failure", tmp_path)
     assert end.code == 0
@@ -348,6 +349,12 @@ def test_nothing_in_a_record_is_obeyed_by_a_terminal(trainit, pid1, ask, job):
 
 # --------------------------------------------------------------------------------- docs/run-record.md
 
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
 def documented():
     """event → its members, by the table."""
     members, event = {}, None
@@ -383,8 +390,14 @@ def test_every_event_and_member_that_a_job_writes_is_documented(trainit, pid1, s
     gpus = tmp_path / "gpus"
     gpus.write_text("xid 0 79\nlost 1 1\n")
     pid1([trainit, "--", "sleep", "0.3"], job=with_gpus, env=fake_gpus("2", FAKE_NVML=str(gpus)))
+    leading, following = job(), job()
+    together = [trainit, "--nnodes", "2", "--leader", "127.0.0.1", "--control-port", str(free_port())]
+    command = ["--", "sh", "-c", '[ "$RANK" = 0 ] || exit 3; exec sleep 600']
+    leader = start([*together, "--node-rank", "0", *command], job=leading)
+    pid1([*together, "--node-rank", "1", *command], job=following)
+    leader.wait(30)
     known, seen = documented(), {}
-    for here in (failed, stopped, saved, not_there, storeless, with_gpus):
+    for here in (failed, stopped, saved, not_there, storeless, with_gpus, leading, following):
         for event in events_of(here):
             seen.setdefault(event["event"], set()).update(event)
     assert seen.keys() == known.keys()

@@ -30,6 +30,10 @@ static void report_device(const struct Gpu* gpu) {
   put_number((unsigned long long)gpu->ordinal);
   put_name("name");
   put_string(name);
+  // The sentence below is read as UTF-8, of which a driver knows nothing.
+  for (char* c = name; *c != 0; ++c) {
+    if (*c < 0x20 || *c > 0x7e) *c = '?';
+  }
   put_name("free");
   put_number(gpu->free);
   put_name("total");

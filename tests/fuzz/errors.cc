@@ -131,7 +131,7 @@ std::optional<ErrorText> find(std::string_view tail, double& seconds) {
 void check_time(std::string_view input, double seconds) {
   constexpr double kShort = 0.05;
   if (seconds < kShort) return;
-  const std::string part = fill(input, kTail / 4), whole = fill(input, kTail);
+  const std::string part = fill(input, kTail), whole = fill(input, 4 * kTail);
   for (int i = 0; i < 3; ++i) {
     double of_part = 0, of_whole = 0;
     find(part, of_part);

@@ -58,7 +58,7 @@ def report(probed):
 
 def check_launcher(check, launcher, nccl):
     """The same by the launcher, which has to find the program, and no fault of the GPUs."""
-    paths = [os.environ.get("LD_LIBRARY_PATH", ""), str(nccl or "")]
+    paths = [str(nccl or ""), os.environ.get("LD_LIBRARY_PATH", "")]
     with tempfile.TemporaryDirectory() as base:
         env = os.environ | {"SAGEMAKER_BASE_DIR": base, "LD_LIBRARY_PATH": ":".join(filter(None, paths))}
         done = subprocess.run([launcher, "check", "--deep", "--format", "json"], stdout=subprocess.PIPE, text=True, env=env,

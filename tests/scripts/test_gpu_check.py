@@ -36,7 +36,8 @@ def check(trainit, tmp_path):
                                     "LD_LIBRARY_PATH": ":".join(f"{build}/tests/programs/{name}"
                                                                 for name in ("fake_cuda", "fake_nccl"))} | variables
         done = subprocess.run([REPOSITORY / "scripts/gpu-check", "--build", build, "--record", page, "--programs",
-                               tmp_path / "programs", *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               tmp_path / "programs", "--probe-nccl", build / "tests/programs/fake_nccl_local", *arguments],
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               env=environment)
         return done, page.read_text()
 
@@ -100,6 +101,7 @@ def programs(trainit, tmp_path):
     """What --prepare makes, for the CPU."""
     build, directory = Path(trainit).parent.parent, tmp_path / "programs"
     shutil.copytree(build / "tests/programs/on_cpu", directory)
+    shutil.copy(build / "launcher/trainit-gpu-probe", directory)
     for file in (build / "launcher/trainit", build / "toolkit/hardware/gpu_helper/trainit_gpu_helper"):
         shutil.copy(file, directory)
     shutil.copytree(cache.digits(), directory / "digits", dirs_exist_ok=True)

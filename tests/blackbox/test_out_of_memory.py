@@ -3,14 +3,15 @@
 import pytest
 from trainit_testing import control_groups
 
-MEMORY = 100 << 20
+#: The launcher with sanitizers takes a good part of it, and must not be the largest when the kernel chooses.
+MEMORY = 200 << 20
 
 TAKE_TOO_MUCH = f"taken = b'x' * {3 * MEMORY}"
 
 
 @pytest.fixture
 def small_memory():
-    """What to put before a command, so that it has 100 MB."""
+    """What to put before a command, so that it has 200 MB."""
     limits = [("memory.max", MEMORY), ("memory.swap.max", 0), ("memory.limit_in_bytes", MEMORY),
               ("memory.memsw.limit_in_bytes", MEMORY)]
     try:
@@ -32,7 +33,7 @@ def test_a_worker_that_the_kernel_killed_for_memory_is_the_cause(trainit, pid1, 
     end = pid1([*small_memory, trainit, "--workers", "2", "--", *of_rank_1(TAKE_TOO_MUCH)], job=here)
     assert end.code == 137
     assert here.failure_reason.startswith(
-        "algo-1 rank 1: out of memory: the kernel killed this worker; the container has 100 MB (SIGKILL after")
+        "algo-1 rank 1: out of memory: the kernel killed this worker; the container has 200 MB (SIGKILL after")
     assert "the kernel killed 1 process of this container for want of memory" in end.ours
 
 

@@ -158,7 +158,20 @@ void Hub::handle(int host, const message::StopBegan& began, sys::TimePoint, Acti
   why.host = setup_.hosts[static_cast<std::size_t>(host)];
   why.signal = began.signal;
   why.text = began.text;
+  if (!stopping_ && began.reason == StopReason::kPlatform) stopped_at_ = host;
   stop_all(why, out);
+}
+
+/// The signal came to one host, and travelled to the others: the clocks of hosts that have met a
+/// moment ago need not tell which.
+void Hub::leave_stop_to_its_host(std::vector<diagnose::HostEnd>& ends) const {
+  const auto is_it = [this](const diagnose::HostEnd& end) {
+    return end.host_rank == stopped_at_ && end.stop_signal != 0;
+  };
+  if (std::none_of(ends.begin(), ends.end(), is_it)) return;
+  for (diagnose::HostEnd& end : ends) {
+    if (!is_it(end)) end.stop_signal = 0;
+  }
 }
 
 void Hub::stop_all(const message::Stop& why, Actions& out) {
@@ -196,6 +209,7 @@ void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
     ends.push_back(host.end->end);
     error = std::max(error, host.clock.error());
   }
+  leave_stop_to_its_host(ends);
   diagnose::Verdict verdict = diagnose::judge(ends, lost_, 2 * error).verdict;
   // Who has gone has taken this host for lost, and reported that.
   const bool all_wait =

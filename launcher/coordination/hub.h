@@ -90,6 +90,7 @@ class Hub {
   void wait_on(sys::TimePoint now, Actions& out);
   void give_up_on_deaf(Actions& out);
   void lose(int host, const std::string& how, sys::TimePoint now, Actions& out);
+  void leave_stop_to_its_host(std::vector<diagnose::HostEnd>& ends) const;
   void stop_all(const message::Stop& why, Actions& out);
   void judge_when_all_ended(sys::TimePoint now, Actions& out);
   void add_clashes(diagnose::Verdict& verdict) const;
@@ -107,6 +108,7 @@ class Hub {
   std::size_t awaited_ = 0;  ///< whom every_host looks at first
   std::vector<diagnose::LostHost> lost_;
   bool stopping_ = false;
+  int stopped_at_ = -1;  ///< the host that the platform asked to stop first; -1: none
   std::string told_missing_;
   std::string outcome_;          ///< what was said of a job that failed
   sys::Duration stood_still_{};  ///< while the workers ran, the longest time

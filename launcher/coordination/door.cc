@@ -55,18 +55,13 @@ Door::~Door() {
 }
 
 void Door::accept_from(sys::BorrowedFd listening) {
-  for (int accepted = 0; accepted < kAcceptsPerTurn; ++accepted) {
-    sockaddr_storage peer = {};
-    socklen_t size = sizeof peer;
-    sys::UniqueFd socket(posix::accept4(listening.get(), reinterpret_cast<sockaddr*>(&peer), &size,
-                                        SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (socket) {
-      let_in(std::move(socket), sys::Address::of(peer));
-    } else if (errno == EAGAIN) {
-      return;
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      if (!make_room()) return rest();
-    }  // else this one connection was gone before it was accepted
+  using Result = sys::Accepted::Result;
+  for (int turn = 0; turn < kAcceptsPerTurn; ++turn) {
+    sys::Accepted accepted = sys::accept_from(listening);
+    if (accepted.result == Result::kNobody) return;
+    if (accepted.result == Result::kNoRoom && !make_room()) return rest();
+    if (accepted.result == Result::kConnection)
+      let_in(std::move(accepted.socket), accepted.address);
   }
 }
 

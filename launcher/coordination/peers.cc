@@ -206,17 +206,9 @@ void Peers::tick() {
   act(member_.tick(now));
 }
 
-void Peers::act(Member::Actions actions) {
-  for (MemberAction& action : actions) {
-    work_.push_back([this, action = std::move(action)] {
-      std::visit([this](const auto& what) { perform(what); }, action);
-    });
-  }
-  work();
-}
-
-void Peers::act(Hub::Actions actions) {
-  for (HubAction& action : actions) {
+template <class Action>
+void Peers::act(std::vector<Action> actions) {
+  for (Action& action : actions) {
     work_.push_back([this, action = std::move(action)] {
       std::visit([this](const auto& what) { perform(what); }, action);
     });

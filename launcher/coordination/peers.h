@@ -77,8 +77,8 @@ class Peers {
   void hub_joined(std::unique_ptr<Connection> connection, const sys::Address& address);
   void tick();
 
-  void act(Member::Actions actions);
-  void act(Hub::Actions actions);
+  template <class Action>
+  void act(std::vector<Action> actions);
   void work();
   void perform(const member_action::Send& action);
   void perform(const member_action::Disconnect& action);

@@ -89,21 +89,17 @@ void Server::complain(Complaint kind, std::string_view sentence) {
 }
 
 void Server::accept_from(sys::BorrowedFd listening) {
-  for (int accepted = 0; accepted < kAcceptsPerTurn; ++accepted) {
-    sockaddr_storage peer = {};
-    socklen_t size = sizeof peer;
-    sys::UniqueFd socket(posix::accept4(listening.get(), reinterpret_cast<sockaddr*>(&peer), &size,
-                                        SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (socket) {
-      add(std::move(socket), sys::Address::of(peer));
-    } else if (errno == EAGAIN) {
-      return;
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+  using Result = sys::Accepted::Result;
+  for (int turn = 0; turn < kAcceptsPerTurn; ++turn) {
+    sys::Accepted accepted = sys::accept_from(listening);
+    if (accepted.result == Result::kNobody) return;
+    if (accepted.result == Result::kNoRoom) {
       // That there is no descriptor is said before it is looked whether anybody wants one. If so,
       // the next turn begins with it; and whoever has just come gets a chance to speak until then.
-      if (accepted == 0) no_room();
+      if (turn == 0) no_room();
       return;
-    }  // else this one connection was gone before it was accepted
+    }
+    if (accepted.result == Result::kConnection) add(std::move(accepted.socket), accepted.address);
   }
 }
 

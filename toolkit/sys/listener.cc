@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "sys/files.h"
+#include "sys/posix.h"
 
 namespace trainit::sys {
 namespace {
@@ -77,6 +78,23 @@ Result<Listener> Listener::open(const std::vector<Address>& addresses, int port)
   if (error == 0) error = EADDRNOTAVAIL;
   return fail(
       fmt::format("listening on {} port {}: {}", text_of(addresses), port, errno_text(error)));
+}
+
+Accepted accept_from(BorrowedFd listening) {
+  Accepted accepted;
+  sockaddr_storage peer = {};
+  socklen_t size = sizeof peer;
+  accepted.socket = UniqueFd(posix::accept4(listening.get(), reinterpret_cast<sockaddr*>(&peer),
+                                            &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (accepted.socket) {
+    accepted.result = Accepted::Result::kConnection;
+    accepted.address = Address::of(peer);
+  } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+    accepted.result = Accepted::Result::kNoRoom;
+  } else if (errno != EAGAIN) {
+    accepted.result = Accepted::Result::kGone;
+  }
+  return accepted;
 }
 
 }  // namespace trainit::sys

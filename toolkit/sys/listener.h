@@ -32,4 +32,17 @@ class Listener {
   int port_ = 0;
 };
 
+/// What one try to accept a connection gave.
+struct Accepted {
+  enum class Result {
+    kConnection,  ///< `socket`, non-blocking and close-on-exec, and where it comes from
+    kNobody,      ///< nobody waits
+    kNoRoom,      ///< the kernel has no descriptor or memory; errno says which
+    kGone,        ///< this one was gone before it was accepted
+  } result = Result::kNobody;
+  UniqueFd socket;
+  Address address;
+};
+Accepted accept_from(BorrowedFd listening);
+
 }  // namespace trainit::sys

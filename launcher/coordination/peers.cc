@@ -210,7 +210,7 @@ template <class Action>
 void Peers::act(std::vector<Action> actions) {
   for (Action& action : actions) {
     work_.push_back([this, action = std::move(action)] {
-      std::visit([this](const auto& what) { perform(what); }, action);
+      std::visit([this](const auto& what) { this->perform(what); }, action);
     });
   }
   work();

@@ -133,6 +133,7 @@ void Hub::agree(sys::TimePoint now, Actions& out) {
   phase_ = Phase::kTogether;
   met_at_ = now;
   environment::Agreement agreement = setup_.common;
+  agreement.round = round_;
   agreement.host_count = static_cast<int>(hosts_.size());
   agreement.world_size = 0;
   for (const Host& host : hosts_) agreement.world_size += host.report->slots;
@@ -151,8 +152,11 @@ void Hub::refuse(std::string why, sys::TimePoint now, Actions& out) {
   say_outcome(std::move(verdict), now, out);
 }
 
-void Hub::handle(int host, const message::StopBegan& began, sys::TimePoint, Actions& out) {
+void Hub::handle(int host, const message::StopBegan& began, sys::TimePoint now, Actions& out) {
+  if (phase_ == Phase::kBetween && began.reason == StopReason::kPlatform)
+    return not_again("a stop was asked for", now, out);
   if (phase_ != Phase::kTogether) return;
+  if (began.reason == StopReason::kPlatform) stop_asked_ = true;
   message::Stop why;
   why.reason = began.reason;
   why.host = setup_.hosts[static_cast<std::size_t>(host)];
@@ -180,6 +184,11 @@ void Hub::stop_all(const message::Stop& why, Actions& out) {
 }
 
 void Hub::handle(int host, const message::Ended& ended, sys::TimePoint now, Actions& out) {
+  if (phase_ == Phase::kBetween) {
+    return not_again(
+        fmt::format("{}: {}", setup_.hosts[static_cast<std::size_t>(host)], ended.end.trouble), now,
+        out);
+  }
   if (phase_ != Phase::kTogether && phase_ != Phase::kMeeting) return;
   Host& that = hosts_[static_cast<std::size_t>(host)];
   that.end = ended;
@@ -222,7 +231,40 @@ void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
         setup_.hosts[0], human_seconds(sys::in_seconds(stood_still_)));
     verdict.lines.push_back(verdict.failure);
   }
-  if (verdict.success()) add_clashes(verdict);
+  if (verdict.success()) {
+    add_clashes(verdict);
+    return say_outcome(std::move(verdict), now, out);
+  }
+  diagnose::RestartChoice choice = choose_restart(setup_.restarts, round_, ends, lost_);
+  if (choice.delay && stop_asked_) choice = {std::nullopt, "a stop was asked for"};
+  if (choice.delay) return begin_again(*choice.delay, std::move(verdict), out);
+  if (!choice.why_not.empty()) verdict.lines.push_back("not restarted: " + choice.why_not);
+  say_outcome(std::move(verdict), now, out);
+}
+
+void Hub::begin_again(std::chrono::milliseconds delay, diagnose::Verdict verdict, Actions& out) {
+  phase_ = Phase::kBetween;
+  ++round_;
+  stopping_ = false;
+  stopped_at_ = -1;
+  for (Host& host : hosts_) {
+    host.end.reset();
+    host.ready = false;
+  }
+  round_verdict_ = std::move(verdict);
+  send_all(message::Again{round_, delay, round_verdict_}, out);
+}
+
+void Hub::handle(int host, const message::Ready& ready, sys::TimePoint now, Actions& out) {
+  if (phase_ != Phase::kBetween || ready.round != round_) return;
+  hosts_[static_cast<std::size_t>(host)].ready = true;
+  if (every_host([](const Host& that) { return that.ready; })) agree(now, out);
+}
+
+/// What the last round ended with stays the outcome.
+void Hub::not_again(const std::string& why, sys::TimePoint now, Actions& out) {
+  diagnose::Verdict verdict = round_verdict_;
+  verdict.lines.push_back("not restarted: " + why);
   say_outcome(std::move(verdict), now, out);
 }
 
@@ -290,6 +332,9 @@ Hub::Actions Hub::disconnected(int host, const std::string& how, sys::TimePoint 
       break;
     case Phase::kTogether:
       lose(host, how, now, out);
+      break;
+    case Phase::kBetween:
+      not_again(fmt::format("{} {}", setup_.hosts[static_cast<std::size_t>(host)], how), now, out);
       break;
     case Phase::kJudged:
       if (!that.heard_outcome) {

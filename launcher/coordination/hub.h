@@ -8,6 +8,7 @@
 #include "coordination/clock_offset.h"
 #include "coordination/limits.h"
 #include "coordination/message.h"
+#include "diagnose/restart.h"
 
 /// The leader's side of all hosts, as far as it is decided here: without a clock or a socket. Its
 /// own host's member is one of them.
@@ -39,6 +40,7 @@ class Hub {
     /// What is the same for all: the endpoints, the run id, who serves the store.
     environment::Agreement common;
     Limits limits;
+    diagnose::RestartLimits restarts = {};
   };
   using Actions = std::vector<HubAction>;
 
@@ -63,12 +65,19 @@ class Hub {
   bool finished() const { return phase_ == Phase::kFinished; }
 
  private:
-  enum class Phase { kMeeting, kTogether, kJudged, kFinished };
+  enum class Phase {
+    kMeeting,
+    kTogether,
+    kBetween,  ///< a round is over, and not all are ready for the next
+    kJudged,
+    kFinished,
+  };
   struct Host {
     std::string note = "not heard from";
     bool connected = false;
     bool lost = false;
     bool heard_outcome = false;
+    bool ready = false;  ///< for the next round
     std::optional<message::Report> report;
     std::optional<message::Ended> end;
     sys::TimePoint heard_at;
@@ -83,6 +92,7 @@ class Hub {
   void handle(int host, const message::StopBegan&, sys::TimePoint now, Actions& out);
   void handle(int host, const message::Ended&, sys::TimePoint now, Actions& out);
   void handle(int host, const message::Heard&, sys::TimePoint now, Actions& out);
+  void handle(int host, const message::Ready&, sys::TimePoint now, Actions& out);
   template <class Other>
   void handle(int, const Other&, sys::TimePoint, Actions&) {}  // not for a hub
   void agree(sys::TimePoint now, Actions& out);
@@ -93,6 +103,8 @@ class Hub {
   void leave_stop_to_its_host(std::vector<diagnose::HostEnd>& ends) const;
   void stop_all(const message::Stop& why, Actions& out);
   void judge_when_all_ended(sys::TimePoint now, Actions& out);
+  void begin_again(std::chrono::milliseconds delay, diagnose::Verdict verdict, Actions& out);
+  void not_again(const std::string& why, sys::TimePoint now, Actions& out);
   void add_clashes(diagnose::Verdict& verdict) const;
   void say_outcome(diagnose::Verdict verdict, sys::TimePoint now, Actions& out);
   void finish_when_all_heard(Actions& out);
@@ -108,7 +120,10 @@ class Hub {
   std::size_t awaited_ = 0;  ///< whom every_host looks at first
   std::vector<diagnose::LostHost> lost_;
   bool stopping_ = false;
-  int stopped_at_ = -1;  ///< the host that the platform asked to stop first; -1: none
+  int stopped_at_ = -1;      ///< the host that the platform asked to stop first; -1: none
+  bool stop_asked_ = false;  ///< by the platform, when a round was over already on that host
+  int round_ = 0;            ///< that runs, or is made ready for
+  diagnose::Verdict round_verdict_;  ///< of the one before
   std::string told_missing_;
   std::string outcome_;          ///< what was said of a job that failed
   sys::Duration stood_still_{};  ///< while the workers ran, the longest time

@@ -52,9 +52,11 @@ void Member::handle(const message::Waiting& waiting, sys::TimePoint, Actions& ou
 }
 
 void Member::handle(const message::Agreed& agreed, sys::TimePoint now, Actions& out) {
-  if (phase_ != Phase::kJoining) return;
+  if (phase_ != Phase::kJoining && phase_ != Phase::kBetween) return;
   phase_ = Phase::kTogether;
   began_at_ = now;
+  stopping_ = false;
+  end_.reset();
   out.push_back(member_action::Begin{agreed.agreement});
 }
 
@@ -62,6 +64,21 @@ void Member::handle(const message::Stop& stop, sys::TimePoint, Actions& out) {
   if (phase_ != Phase::kTogether || stopping_) return;
   stopping_ = true;
   out.push_back(member_action::StopWorkers{stop});
+}
+
+void Member::handle(const message::Again& again, sys::TimePoint, Actions& out) {
+  if (phase_ != Phase::kEnded) return;
+  phase_ = Phase::kBetween;
+  round_ = again.round;
+  verdict_ = again.verdict;
+  out.push_back(member_action::BeginAgain{again});
+}
+
+Member::Actions Member::ready(sys::TimePoint) {
+  Actions out;
+  if (phase_ == Phase::kBetween && connected_)
+    out.push_back(member_action::Send{message::Ready{round_}});
+  return out;
 }
 
 void Member::handle(const message::Outcome& outcome, sys::TimePoint, Actions& out) {
@@ -87,6 +104,7 @@ Member::Actions Member::disconnected(const std::string& how, sys::TimePoint now)
       break;
     case Phase::kTogether:
     case Phase::kEnded:
+    case Phase::kBetween:
       lose_leader(how, now, out);
       break;
     case Phase::kKnown: {
@@ -115,6 +133,7 @@ void Member::lose_leader(const std::string& how, sys::TimePoint now, Actions& ou
   lost.after = now - began_at_;
   lost_leader_ = std::move(lost);
   if (phase_ == Phase::kEnded) return conclude_alone(now, out);
+  if (phase_ == Phase::kBetween) return conclude_round(setup_.leader + " " + how, out);
   if (stopping_) return;
   stopping_ = true;
   message::Stop why;
@@ -128,7 +147,11 @@ Member::Actions Member::stop_began(StopReason reason, int signal, const std::str
                                    sys::TimePoint now) {
   Actions out;
   const bool together = phase_ == Phase::kTogether || phase_ == Phase::kEnded;
-  if (!together || std::exchange(stopping_, true)) return out;
+  if (!together && phase_ != Phase::kBetween) return out;
+  const bool stopping = std::exchange(stopping_, true);
+  // What has failed may be begun once more, unless a stop was asked for.
+  const bool ends_all = reason == StopReason::kPlatform && phase_ != Phase::kTogether;
+  if (stopping && !ends_all) return out;
   if (connected_)
     out.push_back(member_action::Send{message::StopBegan{reason, signal, text, to_wire(now)}});
   return out;
@@ -137,6 +160,8 @@ Member::Actions Member::stop_began(StopReason reason, int signal, const std::str
 Member::Actions Member::ended(const message::Ended& end, sys::TimePoint now) {
   Actions out;
   if (phase_ == Phase::kKnown || phase_ == Phase::kOver) return out;
+  // The last round is judged.
+  if (phase_ == Phase::kBetween && end.end.trouble.empty()) return out;
   phase_ = Phase::kEnded;
   end_ = end;
   end_->end.host = setup_.host;
@@ -155,6 +180,7 @@ Member::Actions Member::hurry(sys::TimePoint now) {
   Actions out;
   if (phase_ == Phase::kKnown) conclude(verdict_, out);
   if (phase_ == Phase::kEnded) conclude_alone(now, out);
+  if (phase_ == Phase::kBetween) conclude_round("a stop was asked for", out);
   return out;
 }
 
@@ -171,6 +197,13 @@ void Member::conclude_alone(sys::TimePoint, Actions& out) {
         setup_.host);
     verdict.lines.push_back(verdict.failure);
   }
+  conclude(std::move(verdict), out);
+}
+
+/// There is no other round: what the last one ended with is the outcome.
+void Member::conclude_round(const std::string& why, Actions& out) {
+  diagnose::Verdict verdict = verdict_;
+  verdict.lines.push_back("not restarted: " + why);
   conclude(std::move(verdict), out);
 }
 

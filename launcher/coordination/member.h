@@ -20,9 +20,13 @@ struct Send {
 };
 /// The hub is silent: end the connection. Until the hosts have agreed, another one is to be made.
 struct Disconnect {};
-/// All hosts are there: begin.
+/// All hosts are there, or ready: begin.
 struct Begin {
   environment::Agreement agreement;
+};
+/// The round is over, and another one is to be made ready for.
+struct BeginAgain {
+  message::Again what;
 };
 /// For the log, while not all are there.
 struct Wait {
@@ -32,7 +36,7 @@ struct Wait {
 struct GiveUp {
   Error error;
 };
-/// Another host's part has come to its end, or is lost: stop the workers. Once at most.
+/// Another host's part has come to its end, or is lost: stop the workers. Once a round at most.
 struct StopWorkers {
   message::Stop why;
 };
@@ -41,9 +45,10 @@ struct Conclude {
   diagnose::Verdict verdict;
 };
 }  // namespace member_action
-using MemberAction = std::variant<member_action::Send, member_action::Disconnect,
-                                  member_action::Begin, member_action::Wait, member_action::GiveUp,
-                                  member_action::StopWorkers, member_action::Conclude>;
+using MemberAction =
+    std::variant<member_action::Send, member_action::Disconnect, member_action::Begin,
+                 member_action::Wait, member_action::GiveUp, member_action::StopWorkers,
+                 member_action::Conclude, member_action::BeginAgain>;
 
 class Member {
  public:
@@ -66,9 +71,11 @@ class Member {
 
   // What happens on this host.
   Actions stop_began(StopReason reason, int signal, const std::string& text, sys::TimePoint now);
-  /// Its part is over; before all have agreed, because something is wrong here. Once more, when
-  /// something has come to light after it.
+  /// Its part is over; before all have agreed or are ready, because something is wrong here. Once
+  /// more, when something has come to light after it.
   Actions ended(const message::Ended& end, sys::TimePoint now);
+  /// Nothing of the last round is left here.
+  Actions ready(sys::TimePoint now);
   /// There is no time left to wait for the others.
   Actions hurry(sys::TimePoint now);
 
@@ -82,6 +89,7 @@ class Member {
     kJoining,   ///< not all hosts are there
     kTogether,  ///< the workers run, or are being stopped
     kEnded,     ///< ours have ended; the others' perhaps not
+    kBetween,   ///< all have ended, and are to begin once more
     kKnown,     ///< the outcome has come
     kOver,
   };
@@ -90,12 +98,14 @@ class Member {
   void handle(const message::Waiting&, sys::TimePoint now, Actions& out);
   void handle(const message::Agreed&, sys::TimePoint now, Actions& out);
   void handle(const message::Stop&, sys::TimePoint now, Actions& out);
+  void handle(const message::Again&, sys::TimePoint now, Actions& out);
   void handle(const message::Outcome&, sys::TimePoint now, Actions& out);
   void handle(const message::Leave&, sys::TimePoint now, Actions& out);
   template <class Other>
   void handle(const Other&, sys::TimePoint, Actions&) {}  // not for a member
   void lose_leader(const std::string& how, sys::TimePoint now, Actions& out);
   void conclude_alone(sys::TimePoint now, Actions& out);
+  void conclude_round(const std::string& why, Actions& out);
   void conclude(diagnose::Verdict verdict, Actions& out);
   void give_up(std::string why, int exit_code, Actions& out);
 
@@ -103,6 +113,7 @@ class Member {
   Phase phase_ = Phase::kJoining;
   bool connected_ = false;
   bool stopping_ = false;
+  int round_ = 0;  ///< that runs, or is made ready for
   sys::TimePoint joined_at_, last_tick_, heard_at_, began_at_;
   sys::Duration stood_still_{};  ///< this host, the longest time
   std::int64_t echo_ = 0;        ///< the hub's clock, in its last heartbeat
@@ -110,7 +121,7 @@ class Member {
   std::string waiting_for_;
   std::optional<diagnose::LostHost> lost_leader_;
   std::optional<message::Ended> end_;
-  diagnose::Verdict verdict_;
+  diagnose::Verdict verdict_;  ///< of the job, or between two rounds of the last
 };
 
 }  // namespace trainit::coordination

@@ -107,6 +107,11 @@ struct Ended {
 struct Heard {
   bool operator==(const Heard&) const = default;
 };
+/// Workers of this round can be started: nothing is left of the last one.
+struct Ready {
+  int round = 0;
+  bool operator==(const Ready&) const = default;
+};
 
 // --- hub → member --------------------------------------------------------------------------------
 /// Not all are there yet.
@@ -126,6 +131,13 @@ struct Stop {
   std::string text;  ///< what happened there
   bool operator==(const Stop&) const = default;
 };
+/// The workers failed, and the job begins once more: all parts of the last round are over.
+struct Again {
+  int round = 0;              ///< that is to begin
+  sys::Duration delay{};      ///< not before
+  diagnose::Verdict verdict;  ///< of the round that is over
+  bool operator==(const Again&) const = default;
+};
 /// How the job ended, when all is known of it.
 struct Outcome {
   diagnose::Verdict verdict;
@@ -138,10 +150,11 @@ struct Leave {
 
 }  // namespace message
 
-using Message = std::variant<message::Challenge, message::Answer, message::Welcome,
-                             message::Refusal, message::Heartbeat, message::Report,
-                             message::StopBegan, message::Ended, message::Heard, message::Waiting,
-                             message::Agreed, message::Stop, message::Outcome, message::Leave>;
+using Message =
+    std::variant<message::Challenge, message::Answer, message::Welcome, message::Refusal,
+                 message::Heartbeat, message::Report, message::StopBegan, message::Ended,
+                 message::Heard, message::Waiting, message::Agreed, message::Stop, message::Outcome,
+                 message::Leave, message::Again, message::Ready>;
 
 /// The frame of a message, which a FrameReader lets in whatever the message holds: of texts and
 /// lists that are over the limits (wire_limits.h) the beginning is kept, up to a whole character or

@@ -91,7 +91,7 @@ void fields(Wire& wire, Part<Wire, diagnose::Evidence>& evidence) {
 template <class Wire>
 void fields(Wire& wire, Part<Wire, diagnose::HostEnd>& end) {
   auto& [host, host_rank, workers, success, reason, stop_signal, store, oom_kills, started_at,
-         ended_at, stop_at, trouble, trouble_code, evidence] = end;
+         ended_at, stop_at, stuck, trouble, trouble_code, evidence] = end;
   wire.number(workers, kCounts);
   wire.flag(success);
   wire.choice(reason, kLastStopReason);
@@ -101,6 +101,7 @@ void fields(Wire& wire, Part<Wire, diagnose::HostEnd>& end) {
   wire.time(started_at);
   wire.time(ended_at);
   wire.time(stop_at);
+  wire.flag(stuck);
   wire.text(trouble);
   wire.number(trouble_code, kExitCodes);
   wire.list(evidence, kEvidenceLimits);
@@ -238,5 +239,18 @@ void fields(Wire& wire, Part<Wire, message::Outcome>& outcome) {
 
 template <class Wire>
 void fields(Wire&, Part<Wire, message::Leave>&) {}
+
+template <class Wire>
+void fields(Wire& wire, Part<Wire, message::Again>& again) {
+  auto& [round, delay, verdict] = again;
+  wire.number(round, kCounts);
+  wire.time(delay);
+  fields(wire, verdict);
+}
+
+template <class Wire>
+void fields(Wire& wire, Part<Wire, message::Ready>& ready) {
+  wire.number(ready.round, kCounts);
+}
 
 }  // namespace trainit::coordination

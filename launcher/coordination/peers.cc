@@ -64,7 +64,7 @@ Result<void> Peers::begin() {
 
 Result<void> Peers::begin_as_leader() {
   const sys::TimePoint now = sys::Clock::now();
-  hub_.emplace(Hub::Setup{setup_.hosts, setup_.common, setup_.limits}, now);
+  hub_.emplace(Hub::Setup{setup_.hosts, setup_.common, setup_.limits, setup_.restarts}, now);
   members_.resize(setup_.hosts.size());
   returns_.resize(setup_.hosts.size());
   addresses_.resize(setup_.hosts.size());
@@ -188,7 +188,7 @@ void Peers::hub_joined(std::unique_ptr<Connection> connection, const sys::Addres
            [this](const std::string& how) {
              closed_.push_back(std::move(to_hub_));
              act(member_.disconnected(how, sys::Clock::now()));
-             if (!agreement_ && !gave_up_) dialer_->dial_again();
+             if (!met_ && !gave_up_) dialer_->dial_again();
            }});
   if (!listening) {
     gave_up_ = listening.error();
@@ -235,10 +235,12 @@ void Peers::perform(const member_action::Disconnect&) {
   if (to_hub_ == nullptr) return;
   to_hub_->hang_up();
   closed_.push_back(std::move(to_hub_));
-  if (!agreement_ && !gave_up_) dialer_->dial();
+  if (!met_ && !gave_up_) dialer_->dial();
 }
 
 void Peers::perform(const member_action::Begin& action) {
+  const bool again = std::exchange(met_, true);
+  stop_.reset();
   agreement_ = action.agreement;
   // The address at which the leader was reached needs no other look-up.
   if (leader_address_) {
@@ -247,7 +249,7 @@ void Peers::perform(const member_action::Begin& action) {
       if (endpoint->port != 0) endpoint->address = leader_address_->text();
     }
   }
-  if (waited_) {
+  if (waited_ && !again) {
     say_.info(fmt::format("all {} hosts are there after {}", setup_.hosts.size(),
                           human_seconds(sys::in_seconds(sys::Clock::now() - began_at_))));
   }
@@ -265,6 +267,11 @@ void Peers::perform(const member_action::StopWorkers& action) {
 }
 
 void Peers::perform(const member_action::Conclude& action) { verdict_ = action.verdict; }
+
+void Peers::perform(const member_action::BeginAgain& action) {
+  again_ = action.what;
+  agreement_.reset();
+}
 
 void Peers::perform(const hub_action::Send& action) {
   if (action.host == 0) return act(member_.received(action.message, sys::Clock::now()));
@@ -301,32 +308,52 @@ bool Peers::done() const {
 
 Result<environment::Agreement> Peers::meet(
     const std::function<std::optional<Error>()>& interrupted) {
-  std::optional<Error> stopped;
   while (!agreement_ && !gave_up_) {
-    if (!stopped && (stopped = interrupted())) {
-      message::Ended end;
-      end.end.trouble = stopped->message;
-      end.end.trouble_code = stopped->exit_code;
-      act(member_.ended(end, sys::Clock::now()));
-      break;
+    if (const auto stopped = interrupted()) {
+      withdraw(*stopped, [] { return true; });
+      return tl::unexpected(*stopped);
     }
     const sys::TimePoint now = sys::Clock::now();
     if (!waiting_for_.empty() && now - began_at_ > kPatience) {
       waited_ = true;
       say_.info("waiting for " + std::exchange(waiting_for_, {}));
     }
-    const auto glance = loop_.after(kGlance, [] {});
-    loop_.run_once();
-    loop_.cancel(glance);
-  }
-  if (stopped) {
-    say_good_bye();
-    return tl::unexpected(*stopped);
+    glance();
   }
   if (agreement_) return *agreement_;
   // The leader knows why, and the others should hear it.
   while (hub_ && !done()) loop_.run_once();
   return tl::unexpected(*gave_up_);
+}
+
+/// Waits for something to happen, but not longer than a person would.
+void Peers::glance() {
+  const auto timer = loop_.after(kGlance, [] {});
+  loop_.run_once();
+  loop_.cancel(timer);
+}
+
+void Peers::withdraw(const Error& why, const std::function<bool()>& given_up) {
+  message::Ended end;
+  end.end.trouble = why.message;
+  end.end.trouble_code = why.exit_code;
+  ended(std::move(end));
+  while (!done() && !given_up()) glance();
+  if (!done()) say_good_bye();
+  if (!done()) hurry();
+}
+
+std::optional<environment::Agreement> Peers::meet_again(const std::function<bool()>& given_up) {
+  again_.reset();
+  act(member_.ready(sys::Clock::now()));
+  while (!agreement_ && !done() && !given_up()) glance();
+  return agreement_;
+}
+
+void Peers::stop_between(int signal) {
+  act(member_.stop_began(StopReason::kPlatform, signal, {}, sys::Clock::now()));
+  say_good_bye();
+  if (!done()) hurry();
 }
 
 /// Who leaves while something is on its way to it takes back what it said last. Whoever stopped

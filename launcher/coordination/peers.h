@@ -31,6 +31,7 @@ class Peers {
     Limits limits;
     /// On the leader: what all will agree on, and where to listen.
     environment::Agreement common;
+    diagnose::RestartLimits restarts = {};
     const sys::Listener* listener = nullptr;  ///< outlives this
   };
   /// For the log.
@@ -47,18 +48,34 @@ class Peers {
   /// Runs the loop until all hosts are there. `interrupted` is asked again and again; what it
   /// returns is told to the others and comes back. Error: why the hosts do not begin.
   Result<environment::Agreement> meet(const std::function<std::optional<Error>()>& interrupted);
+  /// This host cannot go on: tells the others, and runs the loop until nobody needs this host any
+  /// more; from when `given_up` says so, not for long.
+  void withdraw(const Error& why, const std::function<bool()>& given_up);
   /// The addresses of all hosts, as far as they are known: of the leader alone on the others.
   std::vector<sys::Address> addresses() const;
+
+  /// After `again`: nothing is left here of the last round. Runs the loop until all hosts are ready
+  /// for the next, or `given_up` says that nobody waits any longer, which it is asked again and
+  /// again. Nothing: there is no such round, be it that the verdict is known.
+  std::optional<environment::Agreement> meet_again(const std::function<bool()>& given_up);
+  /// Between two rounds: somebody asked this host to stop. Runs the loop until the verdict is
+  /// known, but not for long.
+  void stop_between(int signal);
 
   /// From now on `stop` is called once when the workers of this host are to stop because of
   /// another; at once, if that has come already. Empty: nobody is to be told any more.
   void on_stop(std::function<void(const message::Stop& why)> stop);
   void stop_began(StopReason reason, int signal, const std::string& text);
   void ended(message::Ended end);
+  /// All parts of a round are over, and the job is to begin once more; nothing: it is not.
+  const std::optional<message::Again>& again() const { return again_; }
   /// What is to be reported; nothing: it is not known yet.
   const std::optional<diagnose::Verdict>& verdict() const { return verdict_; }
   /// Makes do with what is known here, because there is no time left.
   void hurry();
+  /// Whether the part of this host in the round is over: it is known how the job goes on, or
+  /// nobody needs this host any more.
+  bool round_over() const { return again_ || done(); }
   /// Whether nobody needs this host any more.
   bool done() const;
 
@@ -87,12 +104,14 @@ class Peers {
   void perform(const member_action::GiveUp& action);
   void perform(const member_action::StopWorkers& action);
   void perform(const member_action::Conclude& action);
+  void perform(const member_action::BeginAgain& action);
   void perform(const hub_action::Send& action);
   void perform(const hub_action::Disconnect& action);
   void perform(const hub_action::Tell& action);
   void perform(const hub_action::Finish&);
   void say_waiting(const std::string& for_what);
   void say_good_bye();
+  void glance();
 
   sys::EventLoop& loop_;
   Setup setup_;
@@ -120,11 +139,13 @@ class Peers {
   sys::TimePoint began_at_;
   std::string waiting_for_;
   bool waited_ = false;
-  std::optional<environment::Agreement> agreement_;
+  bool met_ = false;  ///< all have agreed once: no other connection is made
+  std::optional<environment::Agreement> agreement_;  ///< for the round that runs
   std::optional<sys::Address> leader_address_;
   std::optional<Error> gave_up_;
   std::optional<message::Stop> stop_;
   std::function<void(const message::Stop& why)> on_stop_;
+  std::optional<message::Again> again_;
   std::optional<diagnose::Verdict> verdict_;
 };
 

@@ -33,6 +33,7 @@ struct HostEnd {
   std::optional<std::int64_t> oom_kills;
   sys::TimePoint started_at, ended_at;  ///< of the first worker, of the last one
   sys::TimePoint stop_at;               ///< when stopping began; the epoch: it did not
+  bool stuck = false;                   ///< processes are left that not even SIGKILL has ended
   /// Why it could start no workers, and the exit code that goes with that; empty: it could.
   std::string trouble;
   int trouble_code = 0;

@@ -29,9 +29,9 @@ inline constexpr char kHexStopBegan[] =
     "00 00 00 1E 07 02 00 00 00 00 00 00 00 0C 72 61 6E 6B 20 35 20 65 6E 64 65 64 00 "
     "00 00 00 00 00 00 07";
 inline constexpr char kHexEnded[] =
-    "00 00 01 8F 08 00 00 00 08 00 04 00 00 00 0F 01 00 00 00 00 00 00 00 09 00 01 00 "
+    "00 00 01 90 08 00 00 00 08 00 04 00 00 00 0F 01 00 00 00 00 00 00 00 09 00 01 00 "
     "00 00 00 00 00 00 02 00 00 00 00 00 0F 42 40 00 00 00 00 00 2D C6 C0 00 00 00 00 "
-    "00 1E 84 80 00 00 00 06 6E 6F 20 47 50 55 00 00 00 7D 00 00 00 02 00 00 00 05 00 "
+    "00 1E 84 80 01 00 00 00 06 6E 6F 20 47 50 55 00 00 00 7D 00 00 00 02 00 00 00 05 00 "
     "00 00 01 00 00 00 00 00 00 00 00 00 00 00 01 00 00 00 00 00 1E 84 80 01 00 00 00 "
     "01 00 00 00 00 00 00 00 00 00 04 00 00 00 00 00 00 02 00 00 00 00 00 00 00 03 01 "
     "00 00 00 03 00 00 00 0C 30 30 30 30 3A 33 62 3A 30 30 2E 30 00 00 00 4F 00 00 00 "
@@ -45,9 +45,9 @@ inline constexpr char kHexEnded[] =
     "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 02 00 "
     "00 00 08 6D 6F 64 65 6C 2E 70 74 00 00 00 03 61 2F 62 00 00 00 03 62 20 31";
 inline constexpr char kHexEndedWell[] =
-    "00 00 00 39 08 00 00 00 01 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+    "00 00 00 3A 08 00 00 00 01 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
     "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-    "00 00 00 00 00 00 00";
+    "00 00 00 00 00 00 00 00";
 inline constexpr char kHexHeard[] = "00 00 00 01 09";
 inline constexpr char kHexWaiting[] =
     "00 00 00 19 0A 00 00 00 14 31 20 6F 66 20 32 20 68 6F 73 74 73 3A 20 61 6C 67 6F "
@@ -62,6 +62,11 @@ inline constexpr char kHexOutcome[] =
     "00 00 00 2D 0D 00 00 00 89 00 00 00 12 61 6C 67 6F 2D 32 20 72 61 6E 6B 20 35 3A "
     "20 62 6F 6F 00 00 00 02 00 00 00 01 61 00 00 00 01 62 00 00 00 05";
 inline constexpr char kHexLeave[] = "00 00 00 01 0E";
+inline constexpr char kHexAgain[] =
+    "00 00 00 39 0F 00 00 00 02 00 00 00 00 00 16 E3 60 00 00 00 89 00 00 00 12 61 6C "
+    "67 6F 2D 32 20 72 61 6E 6B 20 35 3A 20 62 6F 6F 00 00 00 02 00 00 00 01 61 00 00 "
+    "00 01 62 00 00 00 05";
+inline constexpr char kHexReady[] = "00 00 00 05 10 00 00 00 03";
 
 inline std::string bytes_of(std::string_view hex) {
   std::string bytes;
@@ -129,6 +134,7 @@ inline message::Ended failed_end() {
   ended.end.started_at = at_us(1'000'000);
   ended.end.ended_at = at_us(3'000'000);
   ended.end.stop_at = at_us(2'000'000);
+  ended.end.stuck = true;
   ended.end.trouble = "no GPU";
   ended.end.trouble_code = 125;
   ended.end.evidence = {raised(), not_started()};
@@ -190,6 +196,8 @@ inline std::vector<Golden> golden() {
       {Stop{StopReason::kPlatform, "algo-3", 15, ""}, bytes_of(kHexStop)},
       {Outcome{verdict()}, bytes_of(kHexOutcome)},
       {Leave{}, bytes_of(kHexLeave)},
+      {Again{2, std::chrono::milliseconds(1500), verdict()}, bytes_of(kHexAgain)},
+      {Ready{3}, bytes_of(kHexReady)},
   };
 }
 

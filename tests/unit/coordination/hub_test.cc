@@ -15,7 +15,8 @@ namespace {
 /// The hub of three hosts, and its clock.
 class Leader {
  public:
-  Leader() : hub_({{"algo-1", "algo-2", "algo-3"}, {}, {}}, now_) {}
+  explicit Leader(int restarts = 0)
+      : hub_({{"algo-1", "algo-2", "algo-3"}, {}, {}, {.most = restarts}}, now_) {}
 
   Told joins(int host, int slots = 2, const std::string& program = "train.py") {
     Told all = testing::told(hub_.connected(host, now_));
@@ -63,6 +64,14 @@ class Leader {
     now_ += time;
     return *this;
   }
+  /// All parts of a round of which a worker of algo-2 failed.
+  Told fails() {
+    stops(1);
+    ends(0, true);
+    ends(2, true);
+    return ends(1, false);
+  }
+  Told is_ready(int host, int round = 1) { return hears(host, message::Ready{round}); }
   Leader& met() {
     for (const int host : {0, 1, 2}) joins(host);
     return *this;
@@ -325,4 +334,87 @@ TEST_CASE("a leader that stood still judges when it knows who has waited for it"
         "0: outcome 1 algo-1: all workers ended well, but this host had stood still for 59 s, and "
         "others did not wait for it");
   }
+}
+
+TEST_CASE("workers that failed begin again when all hosts are ready, with the same ranks") {
+  Leader leader(2);
+  leader.met();
+  const std::string again = "again 1 after 1.0 s, algo-2 rank 3: ended with code 7 after 0.0 s";
+  CHECK(leader.fails() == Told{"0: " + again, "1: " + again, "2: " + again});
+  CHECK(leader.is_ready(0) == Told{});
+  CHECK(leader.is_ready(2) == Told{});
+  CHECK(leader.is_ready(2) == Told{});
+  CHECK(leader.is_ready(1) == Told{"0: agreed 0 of 6, round 1", "1: agreed 2 of 6, round 1",
+                                   "2: agreed 4 of 6, round 1"});
+  CHECK_FALSE(leader.hub().is_open());
+  CHECK(leader.stops(2).size() == 3);  // of the new round
+  leader.ends(0);
+  leader.ends(1);
+  CHECK(leader.ends(2, false)[0].starts_with("0: again 2 after 2.0 s, algo-3 rank 3"));
+  CHECK(leader.is_ready(0, 1) == Told{});  // that was long ago
+  leader.is_ready(1, 2);
+  leader.is_ready(2, 2);
+  CHECK(leader.is_ready(0, 2)[1] == "1: agreed 2 of 6, round 2");
+  CHECK(leader.fails()[0] == "0: outcome 7 algo-2 rank 3: ended with code 7 after 0.0 s");
+}
+
+TEST_CASE("a round that ends well ends the job, whatever the one before was") {
+  Leader leader(1);
+  leader.met();
+  leader.fails();
+  for (const int host : {0, 1, 2}) leader.is_ready(host);
+  leader.ends(0);
+  leader.ends(1);
+  CHECK(leader.ends(2) == Told{"0: outcome 0 ", "1: outcome 0 ", "2: outcome 0 "});
+}
+
+TEST_CASE("a stop that comes to a host whose part is over is a stop of the job") {
+  Leader leader(3);
+  leader.met();
+  leader.stops(1);
+  leader.ends(1, false);
+  CHECK(leader.stops(1, StopReason::kPlatform, SIGTERM) == Told{});
+  leader.ends(0);
+  CHECK(leader.ends(2)[0] == "0: outcome 7 algo-2 rank 3: ended with code 7 after 0.0 s");
+}
+
+TEST_CASE("between two rounds a stop, a loss or trouble ends the job with what had failed") {
+  const auto lines_after = [](const auto& happens) {
+    Leader leader(3);
+    leader.met();
+    leader.fails();
+    leader.is_ready(0);
+    const Hub::Actions actions = happens(leader);
+    for (const auto& action : actions) {
+      const auto* send = std::get_if<hub_action::Send>(&action);
+      const auto* outcome =
+          send == nullptr ? nullptr : std::get_if<message::Outcome>(&send->message);
+      if (outcome == nullptr) continue;
+      CHECK(outcome->verdict.exit_code == 7);
+      return outcome->verdict.lines.back();
+    }
+    return std::string("no outcome");
+  };
+  CHECK(lines_after([](Leader& leader) {
+          return leader.hub().received(2, message::StopBegan{StopReason::kPlatform, SIGTERM, "", 0},
+                                       leader.now());
+        }) == "not restarted: a stop was asked for");
+  CHECK(lines_after([](Leader& leader) {
+          return leader.hub().disconnected(1, "ended without a word", leader.now());
+        }) == "not restarted: algo-2 ended without a word");
+  CHECK(lines_after([](Leader& leader) {
+          message::Ended ended;
+          ended.end.trouble = "no program";
+          return leader.hub().received(2, ended, leader.now());
+        }) == "not restarted: algo-3: no program");
+}
+
+TEST_CASE("a host that falls silent between two rounds is missed too") {
+  Leader leader(3);
+  leader.met();
+  leader.fails();
+  for (const int host : {0, 1}) leader.is_ready(host);
+  const Told told = leader.lives(12s, 2);
+  CHECK(std::find(told.begin(), told.end(),
+                  "0: outcome 7 algo-2 rank 3: ended with code 7 after 0.0 s") != told.end());
 }

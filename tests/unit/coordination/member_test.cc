@@ -22,6 +22,16 @@ class Follower {
   Told loses_leader() { return testing::told(member_.disconnected("ended without a word", now_)); }
   Told tick() { return testing::told(member_.tick(now_)); }
   Told hurry() { return testing::told(member_.hurry(now_)); }
+  Told is_asked_to_stop() {
+    return testing::told(member_.stop_began(StopReason::kPlatform, SIGTERM, "a stop", now_));
+  }
+  Told has_trouble() {
+    message::Ended ended;
+    ended.end.trouble = "no program";
+    ended.end.trouble_code = 127;
+    return testing::told(member_.ended(ended, now_));
+  }
+  Told is_ready() { return testing::told(member_.ready(now_)); }
   Told stop_began() {
     return testing::told(member_.stop_began(StopReason::kWorkerFailed, 0, "rank 1 failed", now_));
   }
@@ -60,6 +70,17 @@ class Follower {
   Follower& begun() {
     connected();
     hears(message::Agreed{});
+    return *this;
+  }
+  /// Its own part of the first round has failed, and there is to be another one.
+  Follower& between() {
+    begun();
+    stop_began();
+    ends(false);
+    diagnose::Verdict verdict;
+    verdict.exit_code = 3;
+    verdict.failure = "algo-2 rank 1: ended with code 3";
+    hears(message::Again{1, 1s, verdict});
     return *this;
   }
   Member& member() { return member_; }
@@ -261,4 +282,64 @@ TEST_CASE("of many workers that failed those are told that say most") {
   const auto& sent = std::get<message::Ended>(std::get<member_action::Send>(actions[0]).message);
   CHECK(sent.end.evidence.size() == kMostEvidence);
   CHECK(sent.end.evidence[0].rank == 17);
+}
+
+TEST_CASE("a member begins again when it is ready and all others are") {
+  Follower host;
+  host.begun();
+  CHECK(host.hears(message::Again{1, 1s, {}}) == Told{});  // its own part is not over
+  CHECK(host.is_ready() == Told{});
+  host.stop_began();
+  host.ends(false);
+  CHECK(host.hears(message::Again{1, 1s, {}}) == Told{"begin again 1"});
+  CHECK(host.is_ready() == Told{"ready 1"});
+  environment::Agreement agreement;
+  agreement.first_rank = 2;
+  agreement.round = 1;
+  CHECK(host.hears(message::Agreed{agreement}) == Told{"begin 2, round 1"});
+  CHECK(host.stop_began() == Told{"stop began (rank 1 failed)"});
+  CHECK(host.hears(message::Stop{StopReason::kWorkerFailed, "algo-1", 0, "x"}) == Told{});
+  host.ends(true);
+  CHECK(host.hears_outcome(0, "") == Told{"heard"});
+}
+
+TEST_CASE("a stop of the first round is none of the second") {
+  Follower host;
+  host.between();
+  host.is_ready();
+  host.hears(message::Agreed{});
+  CHECK(host.hears(message::Stop{StopReason::kWorkerFailed, "algo-1", 0, "rank 0 failed"}) ==
+        Told{"stop workers: algo-1 rank 0 failed"});
+}
+
+TEST_CASE("a stop is told to the leader also when the part of this host has failed already") {
+  Follower host;
+  host.begun();
+  host.stop_began();
+  CHECK(host.is_asked_to_stop() == Told{});  // it goes with the end of this host's part
+  host.ends(false);
+  CHECK(host.is_asked_to_stop() == Told{"stop began (a stop)"});
+  CHECK(Follower().between().is_asked_to_stop() == Told{"stop began (a stop)"});
+}
+
+TEST_CASE("between two rounds a member that loses its leader reports the failure of the last") {
+  Follower host;
+  host.between();
+  const Told told = host.loses_leader();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].starts_with("conclude with 3: algo-2 rank 1: ended with code 3"));
+  CHECK(Follower().between().hurry()[0].starts_with("conclude with 3: "));
+}
+
+TEST_CASE("between two rounds trouble of this host is told, and the outcome still comes") {
+  Follower host;
+  host.between();
+  CHECK(host.ends(true) == Told{});  // the last round is judged
+  CHECK(host.has_trouble() == Told{"ended"});
+  CHECK(host.hears_outcome(3, "algo-2 rank 1: exit code 3") == Told{"heard"});
+  CHECK(host.hears(message::Leave{}) == Told{"conclude with 3: algo-2 rank 1: exit code 3"});
+  Follower other;
+  other.between();
+  CHECK(other.hears_outcome(5, "algo-3 failed") == Told{"heard"});
+  CHECK(other.hears(message::Leave{}) == Told{"conclude with 5: algo-3 failed"});
 }

@@ -132,6 +132,8 @@ TEST_CASE("what is read is what was written") {
     check_equal<message::Waiting>(golden);
     check_equal<message::Stop>(golden);
     check_equal<message::Outcome>(golden);
+    check_equal<message::Again>(golden);
+    check_equal<message::Ready>(golden);
   }
 }
 
@@ -152,6 +154,7 @@ TEST_CASE("how a host ended is read as it was written, but for whose end it is")
   CHECK(end.started_at == at_us(1'000'000));
   CHECK(end.ended_at == at_us(3'000'000));
   CHECK(end.stop_at == at_us(2'000'000));
+  CHECK(end.stuck);
   CHECK(end.trouble == "no GPU");
   CHECK(end.trouble_code == 125);
   CHECK(ended.model == std::vector<std::string>{"model.pt", "a/b"});
@@ -285,7 +288,7 @@ TEST_CASE("bytes behind the fields of a message are refused") {
 
 TEST_CASE("a message of unknown kind is refused") {
   CHECK(problem_of_body("00") == "a message of unknown kind 0");
-  CHECK(problem_of_body("0F") == "a message of unknown kind 15");
+  CHECK(problem_of_body("11") == "a message of unknown kind 17");
   CHECK(problem_of_body("FF") == "a message of unknown kind 255");
 }
 

@@ -23,14 +23,22 @@ inline std::string text_of(const Message& message) {
     return "outcome " + std::to_string(outcome->verdict.exit_code) + " " + outcome->verdict.failure;
   }
   if (const auto* agreed = std::get_if<message::Agreed>(&message)) {
+    const int round = agreed->agreement.round;
     return "agreed " + std::to_string(agreed->agreement.first_rank) + " of " +
-           std::to_string(agreed->agreement.world_size);
+           std::to_string(agreed->agreement.world_size) +
+           (round == 0 ? "" : ", round " + std::to_string(round));
   }
+  if (const auto* again = std::get_if<message::Again>(&message)) {
+    return "again " + std::to_string(again->round) + " after " +
+           human_seconds(sys::in_seconds(again->delay)) + ", " + again->verdict.failure;
+  }
+  if (const auto* ready = std::get_if<message::Ready>(&message))
+    return "ready " + std::to_string(ready->round);
   if (const auto* waiting = std::get_if<message::Waiting>(&message))
     return "waiting for " + waiting->text;
-  constexpr const char* kNames[] = {"challenge", "answer",     "welcome", "refusal", "heartbeat",
-                                    "report",    "stop began", "ended",   "heard",   "waiting",
-                                    "agreed",    "stop",       "outcome", "leave"};
+  constexpr const char* kNames[] = {
+      "challenge", "answer",  "welcome", "refusal", "heartbeat", "report", "stop began", "ended",
+      "heard",     "waiting", "agreed",  "stop",    "outcome",   "leave",  "again",      "ready"};
   return kNames[message.index()];
 }
 
@@ -38,7 +46,9 @@ struct Teller {
   std::string operator()(const member_action::Send& what) const { return text_of(what.message); }
   std::string operator()(const member_action::Disconnect&) const { return "disconnect"; }
   std::string operator()(const member_action::Begin& what) const {
-    return "begin " + std::to_string(what.agreement.first_rank);
+    const int round = what.agreement.round;
+    return "begin " + std::to_string(what.agreement.first_rank) +
+           (round == 0 ? "" : ", round " + std::to_string(round));
   }
   std::string operator()(const member_action::Wait& what) const { return "wait: " + what.text; }
   std::string operator()(const member_action::GiveUp& what) const {
@@ -49,6 +59,9 @@ struct Teller {
   }
   std::string operator()(const member_action::Conclude& what) const {
     return "conclude with " + std::to_string(what.verdict.exit_code) + ": " + what.verdict.failure;
+  }
+  std::string operator()(const member_action::BeginAgain& what) const {
+    return "begin again " + std::to_string(what.what.round);
   }
   std::string operator()(const hub_action::Send& what) const {
     return std::to_string(what.host) + ": " + text_of(what.message);

@@ -127,6 +127,19 @@ bool GpuHealth::hardware_failed_since(sys::TimePoint when) const {
   });
 }
 
+std::optional<GpuHealth::MemoryInUse> GpuHealth::most_memory_in_use() const {
+  std::optional<MemoryInUse> most;
+  for (const Gpu& gpu : gpus_) {
+    const auto state = states_.find(gpu.index);
+    if (state == states_.end()) return std::nullopt;
+    if (state->second.lost) continue;
+    if (!state->second.last) return std::nullopt;
+    const std::uint64_t used = state->second.last->memory_used;
+    if (!most || used > most->bytes) most = MemoryInUse{gpu.index, used};
+  }
+  return most;
+}
+
 /// Null for a GPU that is not the job's. A program numbers GPUs otherwise than the management
 /// library, so the address decides, or the UUID; a MIG instance has its GPU's address.
 GpuHealth::State* GpuHealth::state_of(const hardware::watch::Device& device, int& gpu) {

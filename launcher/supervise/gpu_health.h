@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -35,6 +36,14 @@ class GpuHealth {
   const std::vector<hardware::GpuFault>& faults() const { return faults_; }
   /// Whether one of them, since then, is of the hardware or the driver.
   bool hardware_failed_since(sys::TimePoint when) const;
+
+  /// The GPU that has most of its memory in use, and how much; nothing: not all of them have told
+  /// yet.
+  struct MemoryInUse {
+    int gpu;
+    std::uint64_t bytes;
+  };
+  std::optional<MemoryInUse> most_memory_in_use() const;
 
   /// For the end of the log: one line when something was wrong, else none.
   std::vector<std::string> remarks() const;

@@ -114,9 +114,7 @@ Result<JobEnd> Supervisor::run() {
   handle_events();
   if (senses_rendezvous() && plan_.workers.size() > 1 && plan_.late_after.count() > 0)
     late_timer_ = parts_.loop.after(plan_.late_after, [this] { look_for_late_workers(); });
-  parts_.inheritance.descriptors.clear();
-  [[maybe_unused]] const int moved =
-      posix::chdir("/");  // ours would keep a file system from being unmounted
+  if (parts_.last_round) leave_to_workers();
   if (!machine_.finished()) gpu_guard_.start();
   reap();  // a child that our caller left may have ended before the signalfd was there
   while (!machine_.finished()) {
@@ -132,6 +130,13 @@ Result<JobEnd> Supervisor::run() {
   if (store_timer_) parts_.loop.cancel(*store_timer_);
   if (senses_rendezvous() && !rendezvous_.complete()) record_rendezvous();
   return machine_.end();
+}
+
+/// What our caller gave us for them.
+void Supervisor::leave_to_workers() {
+  parts_.inheritance.descriptors.clear();
+  [[maybe_unused]] const int moved =
+      posix::chdir("/");  // ours would keep a file system from being unmounted
 }
 
 void Supervisor::stop_for_peers(StopReason reason, int signal) {
@@ -303,7 +308,11 @@ void Supervisor::perform(const action::EndHelpers&) {
 
 void Supervisor::retire_store() {
   if (parts_.store == nullptr || parts_.store->pid() < 0) return;
-  parts_.store->retire();
+  if (parts_.last_round) {
+    parts_.store->retire();
+  } else {
+    parts_.store->end();  // the next one's child listens at the same port
+  }
   store_timer_ = parts_.loop.after(kStoreGoes, [this] {
     store_timer_.reset();
     reap();

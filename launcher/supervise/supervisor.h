@@ -23,9 +23,9 @@
 
 namespace trainit::supervise {
 
-/// Carries out what the job machine decides, and tells it what happens: the only place where
-/// workers are started, signalled and reaped. From the first worker on nothing here fails: what
-/// cannot be done is logged, and the job goes on.
+/// Carries out what the job machine decides in one round, and tells it what happens: the only place
+/// where workers are started, signalled and reaped. From the first worker on nothing here fails:
+/// what cannot be done is logged, and the job goes on.
 class Supervisor {
  public:
   /// The other hosts of the job; all empty: there are none.
@@ -46,6 +46,7 @@ class Supervisor {
     StoreProcess* store = nullptr;  ///< null: the workers meet without us
     GpuWatch* gpu_watch = nullptr;  ///< null: nobody watches the GPUs
     Peers peers = {};
+    bool last_round = true;  ///< false: what is needed to start the workers once more is kept
   };
 
   Supervisor(const LaunchPlan& plan, Parts parts);
@@ -71,6 +72,7 @@ class Supervisor {
  private:
   Result<void> prepare();
   void warn_of_caller() const;
+  void leave_to_workers();
   Result<void> start_store();
   void post(const Event& event) { events_.push_back(event); }
   void handle_events();

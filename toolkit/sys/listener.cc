@@ -80,6 +80,16 @@ Result<Listener> Listener::open(const std::vector<Address>& addresses, int port)
       fmt::format("listening on {} port {}: {}", text_of(addresses), port, errno_text(error)));
 }
 
+void Listener::drop_waiting() const {
+  for (const UniqueFd& socket : sockets_) {
+    // Strangers that come all the time are not to keep us.
+    for (int count = 0; count < kBacklog; ++count) {
+      const Accepted::Result result = accept_from(socket.borrow()).result;
+      if (result == Accepted::Result::kNobody || result == Accepted::Result::kNoRoom) break;
+    }
+  }
+}
+
 Accepted accept_from(BorrowedFd listening) {
   Accepted accepted;
   sockaddr_storage peer = {};

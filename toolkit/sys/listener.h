@@ -22,6 +22,8 @@ class Listener {
   const std::vector<Address>& addresses() const { return addresses_; }
   /// Non-blocking and close-on-exec, one an address.
   const std::vector<UniqueFd>& sockets() const { return sockets_; }
+  /// Closes the connections that nobody has accepted yet, whose peers are known to be gone.
+  void drop_waiting() const;
 
  private:
   Listener() = default;

@@ -98,6 +98,9 @@ enum class ReapResult { kReaped, kNoneEnded, kNoChildren, kFailed };
 /// again.
 ReapResult reap_one(Reaped& reaped);
 
+/// Reaps this child, without waiting; nothing: it has not ended, or is none of ours.
+std::optional<ExitStatus> reap_if_ended(pid_t pid);
+
 /// The signal that has stopped this child (SIGTSTP, SIGTTIN, SIGSTOP), once for each time.
 std::optional<int> take_stopped(pid_t pid);
 

@@ -95,6 +95,12 @@ ReapResult reap_one(Reaped& reaped) {
   return ReapResult::kReaped;
 }
 
+std::optional<ExitStatus> reap_if_ended(pid_t pid) {
+  siginfo_t info = {};
+  const int waited = posix::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
+  return waited == 0 && info.si_pid == pid ? std::optional(ExitStatus::of(info)) : std::nullopt;
+}
+
 std::optional<int> take_stopped(pid_t pid) {
   siginfo_t info = {};
   const int waited = posix::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOHANG);

@@ -69,6 +69,22 @@ TEST_CASE("connections queue before anybody accepts them") {
   for (int index = 0; index < 50; ++index) CHECK(accept_from(listener.sockets()[0]));
 }
 
+TEST_CASE("who waits and is dropped is gone, and who comes after it is taken") {
+  const Listener listener = open({kIpv4, kIpv6});
+  const UniqueFd early = connect_to(kIpv4, listener.port()),
+                 early6 = connect_to(kIpv6, listener.port());
+  REQUIRE(early);
+  REQUIRE(early6);
+  listener.drop_waiting();
+  char byte = 0;
+  CHECK(::recv(early.get(), &byte, 1, 0) <= 0);
+  CHECK(::recv(early6.get(), &byte, 1, 0) <= 0);
+  CHECK(::accept4(listener.sockets()[0].get(), nullptr, nullptr, SOCK_CLOEXEC) == -1);
+  const UniqueFd late = connect_to(kIpv4, listener.port());
+  REQUIRE(late);
+  CHECK(accept_from(listener.sockets()[0]));
+}
+
 TEST_CASE("the sockets neither block nor reach a program that is started") {
   const Listener listener = open({kIpv4, kIpv6});
   for (const UniqueFd& socket : listener.sockets()) {

@@ -262,6 +262,7 @@ diagnose::HostEnd host_end(const ConclusionInput& input) {
   end.started_at = first_start(input.end);
   end.ended_at = last_end(input.end);
   if (input.end.stop_at) end.stop_at = *input.end.stop_at;
+  end.stuck = input.end.stuck_after.has_value();
   if (end.success) return end;
   end.evidence.reserve(input.plan.workers.size());
   for (std::size_t index = 0; index < input.plan.workers.size(); ++index)
@@ -289,7 +290,9 @@ Conclusion conclude(const ConclusionInput& input, const diagnose::HostEnd& end,
   }
   conclusion.exit_code = judgement.verdict.exit_code;
   conclusion.failure = judgement.verdict.failure;
-  conclusion.evidence = evidence_events(end.evidence, judgement.cause, end.started_at);
+  const bool has_zero = input.zero != sys::TimePoint{};
+  conclusion.evidence =
+      evidence_events(end.evidence, judgement.cause, has_zero ? input.zero : end.started_at);
   conclusion.lines.insert(conclusion.lines.end(), judgement.verdict.lines.begin(),
                           judgement.verdict.lines.end());
   for (std::string& line : report::summary_lines(summaries_of(input)))

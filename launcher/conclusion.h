@@ -24,6 +24,7 @@ struct Conclusion {
   std::vector<std::string> lines;      ///< for the log, in order
   std::vector<Json::Object> evidence;  ///< for the record, one a worker that did not end with 0
   Json::Array gpus;                    ///< for the record, how each GPU has fared
+  int restarts = 0;
 };
 
 struct ConclusionInput {
@@ -39,6 +40,7 @@ struct ConclusionInput {
   const ErrorDirectory& errors;
   const supervise::Rendezvous* rendezvous;  ///< null: the workers met without us, if at all
   const supervise::GpuWatch* gpu_watch;     ///< null: nobody watched the GPUs
+  sys::TimePoint zero = {};  ///< from when the record counts; the epoch: the first worker's start
 };
 
 /// How this host's part ended, with the evidence of each worker. No text in it shows a secret: the

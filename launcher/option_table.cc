@@ -120,6 +120,19 @@ Result<void> set_exit_codes(std::map<int, int>& field, std::string_view text) {
                    read_code, read_code);
 }
 
+/// "93", "3,93".
+Result<void> set_failing_codes(std::set<int>& field, std::string_view text) {
+  std::set<int> codes;
+  for (const std::string_view code : split(text, ',')) {
+    const auto number = parse_number<int>(code);
+    if (!number || *number < 1 || *number > 255)
+      return fail("expected codes from 1 to 255, such as 3,93");
+    codes.insert(*number);
+  }
+  field = std::move(codes);
+  return {};
+}
+
 Result<void> set_port(int& field, std::string_view text) {
   const auto number = parse_number<int>(text);
   if (!number || *number < 0 || *number > 65535)
@@ -307,6 +320,18 @@ constexpr OptionRow kTable[] = {
     {"alone", "", "Hosts", "false",
      "The hosts of this job do not meet; each runs its part for itself, with a store of rank 0",
      [](Options& o, Text text) { return set_switch(o.alone, text); }},
+    {"max-restarts", "N", "Restart", "0",
+     "How often the job starts its workers once more after some have failed; on several hosts, all",
+     [](Options& o, Text text) { return set_count(o.max_restarts, text, 0); }},
+    {"no-restart-exit-codes", "CODE[,…]", "Restart", "",
+     "Codes by which a worker says that to start once more is of no use; 128 + n for signal n",
+     [](Options& o, Text text) { return set_failing_codes(o.no_restart_exit_codes, text); }},
+    {"min-uptime", "DURATION", "Restart", "0",
+     "Workers that fail sooner than this after their start are not started once more",
+     [](Options& o, Text text) { return set_duration(o.min_uptime, text); }},
+    {"restart-delay", "DURATION", "Restart", "1 s",
+     "Before the first restart; it doubles with each, up to a minute",
+     [](Options& o, Text text) { return set_duration(o.restart_delay, text); }},
     {"stop-budget", "DURATION", "Stop",
      "120 s on SageMaker; 30 s on Kubernetes, Batch, Slurm; else 10 s",
      "From a stop signal until everything has ended",

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,11 @@ struct Options {
   std::chrono::milliseconds meet_timeout{15 * 60'000};
   std::string job_key_file;
   bool host_outcome = false;  ///< report this host's own end instead of the job's
+  // restart
+  int max_restarts = 0;
+  std::set<int> no_restart_exit_codes;
+  std::chrono::milliseconds min_uptime{0};
+  std::chrono::milliseconds restart_delay{1'000};
   // stop
   std::optional<std::chrono::milliseconds> stop_budget;  ///< unset: by platform
   std::chrono::milliseconds failure_grace{20'000};

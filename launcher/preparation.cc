@@ -150,6 +150,7 @@ Result<void> make_agreement(const JobContext& context, bool for_workers, Prepara
       with_others ? cluster.host_rank : 0, with_others ? cluster.host_count() : 1,
       preparation.workers, {address, 0}, {address, 0},
       context.job.name.empty() ? "none" : context.job.name);
+  agreement.max_restarts = context.options.max_restarts;
   agreement.launcher_serves_store =
       preparation.ranks && !context.options.worker_store && (!with_others || preparation.together);
   if (preparation.ranks) TRAINIT_TRY(make_endpoints(context, for_workers, preparation, agreement));
@@ -253,6 +254,14 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
         name);
   }
   return preparation;
+}
+
+std::optional<Error> stopped_early(const Options& options) {
+  const auto signal = pending_stop(options);
+  if (!signal) return std::nullopt;
+  return Error{
+      fmt::format("stopped by {} before any worker was started", sys::signal_name(*signal)),
+      128 + *signal};
 }
 
 PlanInput plan_input(const JobContext& context, const Preparation& preparation) {

@@ -68,6 +68,9 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
 Result<Command> job_command(const CommandLine& line, const JobContext& context, const Logger& log,
                             bool need_command);
 
+/// The stop that was asked for before the first worker; nothing: none was.
+std::optional<Error> stopped_early(const Options& options);
+
 /// The plan's view of it all.
 PlanInput plan_input(const JobContext& context, const Preparation& preparation);
 

@@ -150,6 +150,16 @@ void add_failure_file(const Verdict& verdict, const Paths& paths, Json::Object& 
 
 double rounded(double seconds) { return std::round(seconds * 1000) / 1000; }
 
+/// Whether something failed while workers of this host ran.
+bool was_cut_short(const diagnose::HostEnd& end) {
+  return end.stop_at != sys::TimePoint{} && end.reason != diagnose::StopReason::kPlatform;
+}
+
+/// Workers that are stopped because something failed do not train any more.
+sys::TimePoint trained_until(const diagnose::HostEnd& end) {
+  return was_cut_short(end) ? end.stop_at : end.ended_at;
+}
+
 std::string_view reason_name(diagnose::StopReason reason) {
   switch (reason) {
     case diagnose::StopReason::kPlatform:
@@ -202,21 +212,36 @@ void record_hosts_stop(const coordination::message::Stop& why, report::RunRecord
   record.write("hosts_stop", fields);
 }
 
+void record_restart(const Conclusion& conclusion, const coordination::message::Again& again,
+                    int most, report::RunRecord& record) {
+  for (const Json::Object& fields : conclusion.evidence) record.write("evidence", fields);
+  record.write("restart", {{"round", Json(again.round)},
+                           {"of", Json(most)},
+                           {"delay", Json(rounded(sys::in_seconds(again.delay)))},
+                           {"exit_code", Json(conclusion.exit_code)},
+                           {"failure", Json(conclusion.failure)}});
+}
+
+void Ledger::count_round(const diagnose::HostEnd& end) {
+  if (started_at == sys::TimePoint{}) started_at = end.started_at;
+  if (failed_at != sys::TimePoint{}) restarting += end.started_at - failed_at;
+  failed_at = trained_until(end);
+  trained += failed_at - end.started_at;
+}
+
 void record_ledger(const Ledger& ledger, const diagnose::HostEnd& end, int gpus,
                    report::RunRecord& record) {
-  // Workers that are stopped because something failed do not train any more.
-  const bool failed =
-      end.stop_at != sys::TimePoint{} && end.reason != diagnose::StopReason::kPlatform;
-  const sys::TimePoint trained_until = failed ? end.stop_at : end.ended_at;
   const auto seconds = [](sys::Duration duration) {
     return Json(rounded(std::max(0.0, sys::in_seconds(duration))));
   };
-  record.write("ledger", {{"gpus", Json(gpus)},
-                          {"set_up", seconds(end.started_at - ledger.launched_at - ledger.waited)},
-                          {"waiting_for_hosts", seconds(ledger.waited)},
-                          {"training", seconds(trained_until - end.started_at)},
-                          {failed ? "after_the_failure" : "after_the_end",
-                           seconds(ledger.over_at - trained_until)}});
+  Json::Object fields{{"gpus", Json(gpus)},
+                      {"set_up", seconds(ledger.started_at - ledger.launched_at - ledger.waited)},
+                      {"waiting_for_hosts", seconds(ledger.waited)},
+                      {"training", seconds(ledger.trained)}};
+  if (ledger.restarting.count() > 0) fields.push_back({"restarting", seconds(ledger.restarting)});
+  fields.push_back({was_cut_short(end) ? "after_the_failure" : "after_the_end",
+                    seconds(ledger.over_at - ledger.failed_at)});
+  record.write("ledger", fields);
 }
 
 void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunRecord& record) {
@@ -261,6 +286,7 @@ void record_outcome(const Conclusion& conclusion, const Verdict& verdict, int st
                       {"exit_code", Json(verdict.exit_code)}};
   if (stop_signal != 0) fields.push_back({"stop_signal", Json(sys::signal_name(stop_signal))});
   fields.push_back({"failure", Json(verdict.failure)});
+  if (conclusion.restarts > 0) fields.push_back({"restarts", Json(conclusion.restarts)});
   if (!conclusion.gpus.empty()) fields.push_back({"gpus", Json(conclusion.gpus)});
   if (paths != nullptr) add_failure_file(verdict, *paths, fields);
   record.write("outcome", fields);

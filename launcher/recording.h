@@ -31,12 +31,23 @@ void record_meeting(const Preparation& preparation, sys::Duration waited,
 /// The event "hosts_stop": something on another host stops the workers here.
 void record_hosts_stop(const coordination::message::Stop& why, report::RunRecord& record);
 
-/// Where the time of a host has gone, each part in seconds.
+/// The events "evidence" and "restart": a round has ended, and another one of `most` at most
+/// follows.
+void record_restart(const Conclusion& conclusion, const coordination::message::Again& again,
+                    int most, report::RunRecord& record);
+
+/// Where the time of a host has gone.
 struct Ledger {
   sys::TimePoint launched_at = {}, over_at = {};
-  sys::Duration waited{};  ///< for the other hosts, before the workers
+  sys::Duration waited{};                 ///< for the other hosts, before the workers
+  sys::TimePoint started_at = {};         ///< the first worker; the epoch: it has not
+  sys::Duration trained{}, restarting{};  ///< in the rounds before the last, and between all
+  sys::TimePoint failed_at = {};          ///< the round before the last
+
+  /// Takes in the end of a round, in order.
+  void count_round(const diagnose::HostEnd& end);
 };
-/// The event "ledger".
+/// The event "ledger", of a ledger that has counted all rounds, of which `end` is the last.
 void record_ledger(const Ledger& ledger, const diagnose::HostEnd& end, int gpus,
                    report::RunRecord& record);
 

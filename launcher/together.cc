@@ -57,6 +57,8 @@ coordination::message::Report host_report(const JobContext& context, const Prepa
   facts.add("the program", join(argv, " "), join(context.secrets.mask_arguments(argv), " "));
   const std::string ranks = preparation.ranks ? "they do" : "they do not";
   facts.add("whether workers get ranks", ranks, ranks);
+  const std::string restarts = std::to_string(context.options.max_restarts);
+  facts.add("--max-restarts", restarts, restarts);
   for (const auto& [name, value] : context.job.hyperparameters.user()) {
     facts.add(fmt::format("the hyperparameter \"{}\"", name), python::str(value),
               python::str(context.secrets.mask_json(name, value)));
@@ -87,6 +89,7 @@ Result<std::unique_ptr<coordination::Peers>> open_peers(sys::EventLoop& loop,
   setup.control_port = context.options.control_port;
   setup.limits.meet = context.options.meet_timeout;
   setup.common = preparation.agreement;
+  setup.restarts = restart_limits(context.options);
   setup.listener = preparation.control ? &*preparation.control : nullptr;
   if (!setup.key.secret) {
     log.info(
@@ -97,6 +100,19 @@ Result<std::unique_ptr<coordination::Peers>> open_peers(sys::EventLoop& loop,
       loop, std::move(setup),
       {.info = [&log](const std::string& sentence) { log.info("{}", sentence); },
        .warning = [&log](const std::string& sentence) { log.warning("{}", sentence); }});
+}
+
+diagnose::RestartLimits restart_limits(const Options& options) {
+  return {.most = options.max_restarts,
+          .never_after = options.no_restart_exit_codes,
+          .min_uptime = options.min_uptime,
+          .delay = options.restart_delay};
+}
+
+void withdraw(coordination::Peers& peers, const Error& why, const Options& options,
+              const Logger& log) {
+  peers.withdraw({log.masked(why.message), why.exit_code},
+                 [&options] { return pending_stop(options).has_value(); });
 }
 
 diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnose::HostEnd& own) {

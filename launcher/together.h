@@ -23,6 +23,14 @@ Result<std::unique_ptr<coordination::Peers>> open_peers(sys::EventLoop& loop,
                                                         const Preparation& preparation,
                                                         const Logger& log);
 
+/// By the options: when workers that failed are started once more.
+diagnose::RestartLimits restart_limits(const Options& options);
+
+/// This host cannot go on, and the others are not to wait for it. Returns when they know, or when a
+/// stop signal leaves no more time for that.
+void withdraw(coordination::Peers& peers, const Error& why, const Options& options,
+              const Logger& log);
+
 /// What is reported of the job here: the verdict of all hosts, with the first cause where it lies
 /// on this one.
 diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnose::HostEnd& own);

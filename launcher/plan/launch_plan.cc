@@ -89,6 +89,12 @@ SignalRules signal_rules(const Options& options) {
   return SignalRules(SignalRules::Stops::kTermAndInt, options.rewrites);
 }
 
+std::optional<int> pending_stop(const Options& options) {
+  const SignalRules rules = signal_rules(options);
+  const auto came = sys::pending_signal(rules.stops());
+  return came ? std::optional(rules.rewrite(*came)) : std::nullopt;
+}
+
 Result<int> worker_count(const Options& options, const Hardware& hardware, const Command& command) {
   const int gpus = hardware.gpus.count();
   switch (options.workers.kind) {

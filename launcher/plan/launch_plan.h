@@ -73,6 +73,10 @@ struct LaunchPlan {
 /// What signals mean to a job with these options.
 SignalRules signal_rules(const Options& options);
 
+/// The stop signal that has come to a job with these options and waits, as what it is meant;
+/// nothing: none has.
+std::optional<int> pending_stop(const Options& options);
+
 /// How many workers this host is to start, by the options, the hardware and the kind of command.
 Result<int> worker_count(const Options& options, const Hardware& hardware, const Command& command);
 

@@ -93,6 +93,7 @@ void read_spawned(RunStory& story, const Json& json, double time) {
   if (worker == nullptr) return;
   worker->pid = small_of(json, "pid");
   worker->started = time;
+  if (!story.first_start) story.first_start = time;
 }
 
 void read_ended(RunStory& story, const Json& json, double time) {
@@ -124,6 +125,19 @@ void read_evidence(RunStory& story, const Json& json, double) {
   worker->evidence = std::move(evidence);
 }
 
+void read_restart(RunStory& story, const Json& json, double) {
+  story.restarts = small_of(json, "round").value_or(story.restarts + 1);
+  for (auto& [rank, worker] : story.workers) {
+    WorkerStory again;
+    again.rank = worker.rank;
+    again.local_rank = worker.local_rank;
+    again.argv = std::move(worker.argv);
+    again.cpus = std::move(worker.cpus);
+    again.own = std::move(worker.own);
+    worker = std::move(again);
+  }
+}
+
 void read_outcome(RunStory& story, const Json& json, double) {
   OutcomeStory outcome;
   outcome.success = flag_of(json, "success");
@@ -145,7 +159,7 @@ constexpr Row kEvents[] = {
     {"start", read_start},     {"environment", read_environment},
     {"plan", read_plan},       {"spawned", read_spawned},
     {"ended", read_ended},     {"evidence", read_evidence},
-    {"outcome", read_outcome},
+    {"restart", read_restart}, {"outcome", read_outcome},
 };
 
 // Errors of one line continue the words "line N".
@@ -184,11 +198,7 @@ void add(RunStory& story, StoryEvent event) {
 }  // namespace
 
 double RunStory::zero() const {
-  std::optional<double> first;
-  for (const auto& [rank, worker] : workers) {
-    if (worker.started && (!first || *worker.started < *first)) first = worker.started;
-  }
-  return first.value_or(events.empty() ? 0 : events.front().time);
+  return first_start.value_or(events.empty() ? 0 : events.front().time);
 }
 
 double RunStory::after(double time) const { return std::round((time - zero()) * 1000) / 1000; }

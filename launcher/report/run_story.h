@@ -64,6 +64,8 @@ struct RunStory {
   std::string version, host, job, directory;
   bool locked = false;  ///< the launcher held a lock on its record as long as it lived
   std::vector<std::string> argv;
+  int restarts = 0;                   ///< all of a worker but its command is that of the last round
+  std::optional<double> first_start;  ///< unix seconds, of a worker
   Environment shared;
   std::map<int, WorkerStory> workers;  ///< by rank
   std::vector<StoryEvent> events;      ///< all, in order

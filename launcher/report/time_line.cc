@@ -108,6 +108,13 @@ std::string hosts_stop(const Json& json) {
   return fmt::format("{} stopped all hosts: {}", host, text);
 }
 
+/// "restart 1 of 3 after: rank 5 on algo-2 ended with code 1"
+std::string restart(const Json& json) {
+  const std::string failure = text_of(json, "failure");
+  return fmt::format("restart {} of {} after: {}", integer_of(json, "round").value_or(0),
+                     integer_of(json, "of").value_or(0), failure.substr(0, failure.find('\n')));
+}
+
 std::string xid(const Json& json) { return text_of(json, "text"); }
 
 std::string gpu_lost(const Json& json) {
@@ -146,7 +153,7 @@ constexpr Row kRows[] = {
     {"checkpoint", checkpoint}, {"rendezvous", rendezvous}, {"store", store},
     {"outcome", outcome},       {"gpu", nullptr},           {"xid", xid},
     {"gpu_lost", gpu_lost},     {"hosts", hosts},           {"hosts_stop", hosts_stop},
-    {"ledger", nullptr}};
+    {"ledger", nullptr},        {"restart", restart}};
 
 std::string tell(const StoryEvent& event) {
   for (const Row& row : kRows) {
@@ -189,6 +196,9 @@ std::vector<Moment> time_line(const RunStory& story, std::optional<int> rank) {
     std::string text = concerns(event, rank) ? tell(event) : "";
     if (text.empty()) continue;
     Entry entry{{story.after(event.time), std::move(text)}, std::nullopt};
+    if (event.name == "restart") {  // what is known of errors is of the last round
+      for (Entry& earlier : entries) earlier.ended_rank.reset();
+    }
     if (event.name == "ended")
       entry.ended_rank = static_cast<int>(integer_of(event.json, "rank").value_or(-1));
     entries.push_back(std::move(entry));

@@ -18,7 +18,7 @@ from pathlib import Path
 SEARCH_PATH = str(Path(__file__).resolve().parent.parent)
 
 HELLO = b"\x00\xce\xf7\x85\x3c"
-SET, GET, ADD, WAIT, MULTI_GET, MULTI_SET, PING, LIST_KEYS = 1, 3, 4, 6, 10, 11, 13, 17
+SET, GET, ADD, CHECK, WAIT, MULTI_GET, MULTI_SET, PING, LIST_KEYS = 1, 3, 4, 5, 6, 10, 11, 13, 17
 MOST_KEY, MOST_VALUE, MOST_KEYS = 8 << 10, 8 << 20, 128 << 10
 OURS = object()
 
@@ -90,6 +90,11 @@ class Client:
     def wait(self, *keys):
         self.send(request(WAIT, len(keys), *keys))
         assert self.take(1) == b"\x00"
+
+    def check(self, *keys):
+        """Whether all of them are there."""
+        self.send(request(CHECK, len(keys), *keys))
+        return self.take(1) == b"\x00"
 
     def join(self):
         """What tells that this process has reached init_process_group."""

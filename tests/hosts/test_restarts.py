@@ -31,6 +31,17 @@ def wait_for_round(hosts, number):
         host.run.wait_for(rf"up \d+ in round {number}", count=2)
 
 
+def between_rounds(cluster, begin):
+    """Three hosts after a failure of rank 2, long before the next round."""
+    hosts = cluster(3)
+    begin(hosts, UP + rank_fails(2), "--max-restarts", "2", "--restart-delay", "5m")
+    wait_for_round(hosts, 0)
+    let_go(hosts["algo-2"])
+    for host in hosts:
+        host.run.wait_for("restart 1 of 2 in", stream="err")
+    return hosts
+
+
 def rounds_of(end):
     """Which ranks were up in each round."""
     rounds = {}
@@ -93,12 +104,7 @@ def test_ranks_and_the_address_of_the_store_stay_and_its_keys_do_not(cluster, be
 
 @leader_or_follower
 def test_a_stop_at_one_host_between_two_rounds_ends_the_job_with_what_had_failed(cluster, begin, victim):
-    hosts = cluster(3)
-    begin(hosts, UP + rank_fails(2), "--max-restarts", "2", "--restart-delay", "5m")
-    wait_for_round(hosts, 0)
-    let_go(hosts["algo-2"])
-    for host in hosts:
-        host.run.wait_for("restart 1 of 2 in", stream="err")
+    hosts = between_rounds(cluster, begin)
     hosts[victim].run.signal(signal.SIGTERM)
     for end in assert_failed(hosts, 7, "^algo-2 rank 2: ", within=TOLD).values():
         assert said(end, "not restarted: a stop was asked for"), end
@@ -106,12 +112,7 @@ def test_a_stop_at_one_host_between_two_rounds_ends_the_job_with_what_had_failed
 
 @leader_or_follower
 def test_a_launcher_that_is_killed_between_two_rounds_ends_the_job_on_the_others(cluster, begin, victim):
-    hosts = cluster(3)
-    begin(hosts, UP + rank_fails(2), "--max-restarts", "2", "--restart-delay", "5m")
-    wait_for_round(hosts, 0)
-    let_go(hosts["algo-2"])
-    for host in hosts:
-        host.run.wait_for("restart 1 of 2 in", stream="err")
+    hosts = between_rounds(cluster, begin)
     hosts[victim].run.signal(signal.SIGKILL)
     others = [name for name in hosts.names if name != victim]
     assert_failed(hosts, 7, "^algo-2 rank 2: ", within=LOST, names=others)

@@ -242,6 +242,7 @@ class Suite:
 
 WAITS = "waits much, and computes little"
 LEFT_OVER = "takes the CPU time that the others leave"
+BUILDS = "builds images, with pauses"
 
 SUITES = {
     "scripts": Suite([], "set-up and this sum themselves", lambda: pytest("scripts", ["scripts"], binary("release"))),
@@ -256,7 +257,8 @@ SUITES = {
     "fuzz": Suite(["fuzz"], "inputs that are made up, a minute a target, against what must always hold", fuzz,
                   lane=LEFT_OVER),
     "faults-dev": Suite(["dev"], "each system call of jobs that succeed and fail fails, one run each, with sanitizers",
-                        lambda: pytest("faults-dev", ["faults"], binary("dev"), ["-k", "success or failure"], OWN_PIDS)),
+                        lambda: pytest("faults-dev", ["faults"], binary("dev"), ["-k", "success or failure"], OWN_PIDS),
+                        lane=BUILDS),
     "faults": Suite(["release"], "the same of more jobs, as the product is built",
                     lambda: pytest("faults", ["faults"], binary("release"), namespace=OWN_PIDS), lane=WAITS),
     "crash": Suite(["release"], "killed at each system call of small jobs, one run each",
@@ -268,13 +270,14 @@ SUITES = {
     "hosts": Suite(["release"], "jobs over several hosts, each in namespaces of its own, and what can befall them",
                    lambda: pytest("hosts", ["hosts"], binary("release"), ["-n", "6"], OWN_PIDS), lane=WAITS),
     "hosts-dev": Suite(["dev"], "the same with sanitizers, without what proves the hosts themselves",
-                       lambda: pytest("hosts-dev", ["hosts"], binary("dev"), ["-n", "6", without(HOSTS_THEMSELVES)], OWN_PIDS)),
+                       lambda: pytest("hosts-dev", ["hosts"], binary("dev"), ["-n", "6", without(HOSTS_THEMSELVES)], OWN_PIDS),
+                       lane=WAITS),
     "conformance": Suite(["release"], "against real peers",
                          lambda: pytest("conformance", ["conformance"], binary("release"), [without(SDK)])),
     "roots": Suite(["release"], "in the root file systems of several distributions, and in an empty one",
                    lambda: pytest("roots", ["images"], binary("release"), [without(DOCKER)])),
     "docker": Suite(["release"], "in containers of a real engine, and with the SageMaker SDK's local mode",
-                    lambda: pytest("docker", [DOCKER, SDK], binary("release"))),
+                    lambda: pytest("docker", [DOCKER, SDK], binary("release")), lane=BUILDS),
     "demo": Suite(["release"], "scripts/demo", demo),
 }
 

@@ -328,6 +328,27 @@ class GpuRun(Run):
         return [*super().options(), "--gpu-health", "100ms"]
 
 
+class RestartRun(Run):
+    """The same of a job that begins once more. What fails lies between the last worker's start in the first round and that in the
+    second, or what a job needs is not there for the second."""
+
+    cases = {"restart": (BEGIN + f"""if [ "$TORCHELASTIC_RESTART_COUNT" = 0 ]; then
+          if [ "$RANK" = 1 ]; then until [ -e "$OUT/ready.0" ]; do :; done; exit 7; fi; : > "$OUT/ready.0"; {BLOCK}
+        fi
+        : > "$OUT/done.$RANK\"""", 0, {"0", "1"})}
+    command = ("--workers", "2", "--max-restarts", "1", "--restart-delay", "0")
+
+    def of_the_output(self):
+        if sorted(self.out.splitlines()) != 2 * ["[rank 1] rank 1"] + 2 * ["rank 0"]:
+            yield f"the output is {self.out!r}"
+
+    def of_another_end(self):
+        if not self.marker("failure") or "first cause: algo-1 rank 1: ended with code 7" not in self.err:
+            yield f"it ended with {self.code} and no word of what had failed"
+        if not ERRNO.search(self.err):
+            yield f"no sentence of ours says {self.error}"
+
+
 class HostsRun(Run):
     """The same of two hosts with a worker each. What fails is what the leader's launcher calls."""
 
@@ -390,7 +411,7 @@ class HostsRun(Run):
 
 
 def run_of(directory, launcher, case, *arguments, **options):
-    kind = next(kind for kind in (Run, ExecRun, GpuRun, HostsRun, SpillRun) if case in kind.cases)
+    kind = next(kind for kind in (Run, ExecRun, GpuRun, HostsRun, RestartRun, SpillRun) if case in kind.cases)
     return kind(directory, launcher, case, *arguments, **options)
 
 
@@ -450,6 +471,16 @@ def faults_of_looking(calls):
     faults = faults_between(calls, "openat /proc$|waitid")
     return [(call, number, error) for call, number, error in faults
             if error == errors_of(call)[0] and (call != "readdir" or number % 10 == 0)]
+
+
+def faults_of_restarting(calls):
+    """Those from the first round's last worker on to the second's; of what is looked for in /proc a part."""
+    forks = [index for index, line in enumerate(calls) if line.startswith("fork ")]
+    numbers = Counter()
+    for call, number, _ in list(places_of(calls))[forks[2] + 1:forks[-1] + 1]:
+        numbers[call] += 1
+        if numbers[call] <= OFTEN or number % 10 == 0:
+            yield from ((call, number, error) for error in errors_of(call))
 
 
 def faults_of_rotating(calls):
@@ -524,6 +555,7 @@ def check(runs):
     ("rotation", "child", faults_of_rotating),
     ("gpus", "init", faults_of_supervision),
     ("gpus", "child", faults_of_supervision),
+    ("restart", "child", faults_of_restarting),
     ("hosts", "child", faults_between_hosts),
     ("hosts failure", "init", faults_between_hosts),
     ("exec", "init", faults_once),

@@ -83,6 +83,12 @@ def difference(one, other):
     return max(abs(a - b) for a, b in zip(first, second, strict=True))
 
 
+def kill_rank_1(launcher):
+    for child in Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split():
+        if b"\0RANK=1\0" in Path(f"/proc/{child}/environ").read_bytes():
+            os.kill(int(child), signal.SIGKILL)
+
+
 class Trainings:
     """Runs trainers from the directory of programs, and keeps a line of the table for each."""
 
@@ -124,15 +130,15 @@ class Trainings:
         begin = time.monotonic()
         return self.wait(self.start(base, ranks, *command, options=options, **variables), begin)
 
-    def stop_after(self, words, process):
-        """SIGTERM when it prints a line that begins so."""
+    def strike_after(self, words, process, strike):
+        """strike(process) when it prints a line that begins so."""
         begin, seen = time.monotonic(), []
         watchdog = threading.Timer(LIMIT, process.kill)
         watchdog.start()
         for line in process.stdout:
             seen.append(line)
             if line.startswith(words):
-                process.send_signal(signal.SIGTERM)
+                strike(process)
                 break
         watchdog.cancel()
         end = self.wait(process, begin)
@@ -176,13 +182,24 @@ class Trainings:
         whole, parts = self.job(epochs), self.job(epochs)
         command = [*EACH_ITS_HOST, self.programs / TRAINER]
         self.good("not stopped", self.run(whole, 2, *command, **variables), whole)
-        end = self.stop_after("epoch 2 ", self.start(parts, 2, *command, **variables))
+        end = self.strike_after("epoch 2 ", self.start(parts, 2, *command, **variables),
+                                lambda process: process.send_signal(signal.SIGTERM))
         self.check.true("SIGTERM: a checkpoint is written, and it ends with 0",
                         end.code == 0 and "asked to stop: checkpoint after epoch" in end.out, f"but {end.out}")
         end = self.run(parts, 2, *command, **variables)
         if self.good("started again", end, parts):
             self.check.true("it goes on from the checkpoint", "going on after epoch" in end.out)
             self.check.same("distance from the model of a run that was not stopped", difference(parts, whole), 0.0)
+
+    def started_once_more(self):
+        """A rank is killed while it holds memory of the GPU, and all begin once more when that is free."""
+        base, options = self.job(60), ["--max-restarts", "1", "--restart-delay", "0"]
+        process = self.start(base, 2, *EACH_ITS_HOST, self.programs / TRAINER, options=options, **SHARED, **self.find_nccl)
+        end = self.strike_after("epoch 2 ", process, kill_rank_1)
+        if self.good("started once more", end, base):
+            self.check.true("it began twice", end.out.count("epoch 1 ") == 2 and "restart 1 of 1" in end.out)
+            self.check.true("the GPU's memory was free by then", "of its memory in use" not in end.out)
+        self.rows.append(("CUDA and NCCL, one GPU, a rank killed, `--max-restarts 1`", 2, end, None))
 
     def with_torch(self):
         if not has_torch():
@@ -243,6 +260,7 @@ def check_trainers(check, programs, gpus, megabytes):
         trainings.on_cpu()
         trainings.with_nccl()
         trainings.stopped_and_resumed()
+        trainings.started_once_more()
         trainings.measure()
         trainings.with_torch()
     return trainings.report()

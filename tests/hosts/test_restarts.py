@@ -15,6 +15,8 @@ leader_or_follower = pytest.mark.parametrize("victim", ["algo-1", "algo-3"], ids
 UP = ('echo "up $RANK in round $TORCHELASTIC_RESTART_COUNT of $TORCHELASTIC_MAX_RESTARTS"; '
       'until_file() { until [ -e "$SM_MODEL_DIR/$1" ]; do sleep 0.05; done; }; ')
 STAY = "exec sleep 300"
+# The workers of algo-3 take their time.
+SLOW_TO_END = 'if [ "$GROUP_RANK" = 2 ]; then trap "DO; exit 1" TERM; ' + UP + "while :; do sleep 0.1; done; fi; " + UP
 SOON = ["--restart-delay", "0"]
 
 
@@ -81,8 +83,8 @@ def test_workers_of_the_next_round_begin_when_those_of_all_hosts_are_gone(cluste
     """Those of one host take their time to end."""
     hosts = cluster(3)
     log = tmp_path / "log"
-    slow = 'if [ "$GROUP_RANK" = 2 ]; then trap "sleep 2; echo gone >> LOG; exit 1" TERM; while :; do sleep 0.1; done; fi; '
-    begin(hosts, UP + in_round(0, (slow + rank_fails(0)).replace("LOG", str(log))) + f"echo begun >> {log}; exit 0",
+    slow = SLOW_TO_END.replace("DO", f"sleep 2; echo gone >> {log}")
+    begin(hosts, in_round(0, slow + rank_fails(0)) + UP + f"echo begun >> {log}; exit 0",
           "--max-restarts", "1", *SOON)
     wait_for_round(hosts, 0)
     let_go(hosts["algo-1"])
@@ -145,8 +147,8 @@ def test_a_failure_of_the_second_round_is_told_and_stops_as_one_of_the_first(clu
 
 def test_a_stop_in_the_second_round_is_a_stop_of_the_job(cluster, begin):
     hosts = cluster(3)
-    begin(hosts, UP + in_round(0, rank_fails(2)) + "trap 'exit 0' TERM; while :; do sleep 0.1; done", "--max-restarts", "5",
-          *SOON)
+    begin(hosts, in_round(1, "trap 'exit 0' TERM") + UP + in_round(0, rank_fails(2)) + "while :; do sleep 0.1; done",
+          "--max-restarts", "5", *SOON)
     wait_for_round(hosts, 0)
     let_go(hosts["algo-2"])
     wait_for_round(hosts, 1)
@@ -157,8 +159,7 @@ def test_a_stop_in_the_second_round_is_a_stop_of_the_job(cluster, begin):
 def test_a_stop_that_comes_to_a_host_whose_workers_have_failed_already_ends_the_job(cluster, begin):
     """Those of another host take longer to end."""
     hosts = cluster(3)
-    begin(hosts, UP + 'if [ "$GROUP_RANK" = 2 ]; then trap "until_file gone; exit 1" TERM; while :; do sleep 0.1; done; fi; ' +
-          rank_fails(0), "--max-restarts", "5", *SOON)
+    begin(hosts, SLOW_TO_END.replace("DO", "until_file gone") + rank_fails(0), "--max-restarts", "5", *SOON)
     wait_for_round(hosts, 0)
     let_go(hosts["algo-1"])
     hosts["algo-1"].run.wait_for("waiting for the other hosts", stream="err")

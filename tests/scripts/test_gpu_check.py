@@ -125,6 +125,7 @@ def test_trainers_that_learn_what_the_cpu_learns_are_recorded(check, programs):
                 "| CUDA and NCCL, one GPU, sockets | 4 |", "| start, 2 GPUs | 2 |", "| all-reduce of 1 MB, 2 GPUs | 2 |"):
         assert page.count(row) == 1, page
     assert "it goes on from the checkpoint" in done.stdout
+    assert "it began twice" in done.stdout and "the GPU's memory was free by then" in done.stdout
     assert "distance from the model of a run that was not stopped: 0.0" in done.stdout
 
 
@@ -154,6 +155,12 @@ def test_a_trainer_that_a_signal_ends_without_a_checkpoint_is_a_failure(training
     stand_before(programs / "train-digits-nccl", '"$real" & trap "kill -9 $!" TERM; wait; wait; exit 0')
     trainings.stopped_and_resumed()
     assert any("a checkpoint is written, and it ends with 0 but" in failure for failure in trainings.check.failures)
+
+
+def test_trainers_that_are_not_started_once_more_are_a_failure(trainings, programs):
+    stand_before(programs / gpu_training.LAUNCHER, 'exec "$real" "$1" "$2" --no-restart-exit-codes 137 "$@"')
+    trainings.started_once_more()
+    assert any("started once more: ended well but with 137" in failure for failure in trainings.check.failures)
 
 
 def test_a_trainer_that_hangs_is_ended(trainings, programs, monkeypatch):

@@ -14,7 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLookUp = 5s, kConnect = 3s, kShakeHands = 10s;
 constexpr auto kAgain = 500ms;
 
 /// A challenge, a welcome, or a refusal with its sentence.
@@ -29,7 +28,7 @@ sys::Duration pause_before_next() {
 }  // namespace
 
 Dialer::Dialer(sys::EventLoop& loop, Setup setup)
-    : loop_(loop), setup_(std::move(setup)), resolver_(loop) {}
+    : loop_(loop), setup_(std::move(setup)), resolver_(loop, setup_.servers) {}
 
 Dialer::~Dialer() { stop_trying(); }
 
@@ -51,14 +50,15 @@ void Dialer::set_timer(sys::Duration delay, void (Dialer::*then)()) {
 
 void Dialer::dial() {
   stop_trying();
-  resolver_.look_up(setup_.leader, kLookUp, [this](const Result<std::vector<sys::Address>>& found) {
-    if (!found) {
-      return failed(fmt::format("{}, which leads, has no address yet ({})", setup_.leader,
-                                found.error().message));
-    }
-    addresses_.assign(found->rbegin(), found->rend());
-    try_next_address();
-  });
+  resolver_.look_up(setup_.leader, setup_.patience.look_up,
+                    [this](const Result<std::vector<sys::Address>>& found) {
+                      if (!found) {
+                        return failed(fmt::format("{}, which leads, has no address yet ({})",
+                                                  setup_.leader, found.error().message));
+                      }
+                      addresses_.assign(found->rbegin(), found->rend());
+                      try_next_address();
+                    });
 }
 
 void Dialer::dial_again() { set_timer(pause_before_next(), &Dialer::dial); }
@@ -86,7 +86,7 @@ void Dialer::connect_to(const sys::Address& address) {
   if (!watched) return failed(watched.error().message);
   doing_ = fmt::format("{}, which leads, does not answer at {} port {}", setup_.leader,
                        address.text(), setup_.port);
-  set_timer(kConnect, &Dialer::too_late);
+  set_timer(setup_.patience.connect, &Dialer::too_late);
 }
 
 void Dialer::on_connected() {
@@ -107,7 +107,7 @@ void Dialer::on_connected() {
   connection_->limit(kMostGreeting);
   doing_ =
       fmt::format("{}, which leads, does not say who it is at port {}", setup_.leader, setup_.port);
-  set_timer(kShakeHands, &Dialer::too_late);
+  set_timer(setup_.patience.shake_hands, &Dialer::too_late);
   const Result<void> listening =
       connection_->listen({.received = [this](const Message& message) { hear(message); },
                            .closed =
@@ -127,7 +127,10 @@ void Dialer::hear(const Message& message) {
     return connection_->send(*answer);
   }
   if (const auto* refusal = std::get_if<message::Refusal>(&message)) {
-    if (refusal->final) return setup_.refused(refusal->why);
+    if (refusal->final) {
+      stop_trying();
+      return setup_.refused(refusal->why);
+    }
     return failed(
         fmt::format("{}, which leads, turns this host away: {}", setup_.leader, refusal->why));
   }

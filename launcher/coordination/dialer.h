@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +19,12 @@ namespace trainit::coordination {
 /// all that again and again, until it is through.
 class Dialer {
  public:
+  /// How long each step of a try may take.
+  struct Patience {
+    sys::Duration look_up = std::chrono::seconds(5);
+    sys::Duration connect = std::chrono::seconds(3);
+    sys::Duration shake_hands = std::chrono::seconds(10);
+  };
   struct Setup {
     std::string leader;  ///< a name or an address
     int port = 0;
@@ -27,8 +34,10 @@ class Dialer {
     std::function<void(std::unique_ptr<Connection> connection, const sys::Address& address)> joined;
     /// What keeps it from that, when it is something new: "algo-1 has no address yet (…)".
     std::function<void(const std::string& what)> waiting;
-    /// There is no use in trying again: a sentence.
+    /// There is no use in trying again, and nothing is tried any more: a sentence.
     std::function<void(const std::string& why)> refused;
+    Patience patience = {};
+    names::Servers servers = {};
   };
 
   /// `loop` outlives this.

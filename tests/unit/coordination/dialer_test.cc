@@ -246,7 +246,7 @@ TEST_CASE("a name server that does not answer keeps nobody waiting for longer th
 TEST_CASE("a leader that accepts and says nothing is told of, and dialled anew") {
   Fixture it;
   OddLeader leader(it.loop, [](Connection&) {});
-  it.dial(leader.listener.port(), "127.0.0.1", {.shake_hands = 200ms});
+  it.dial(leader.listener.port(), "127.0.0.1", {.connect = 60s, .shake_hands = 200ms});
   it.run_until_waiting();
   CHECK(it.waited == Told{fmt::format("127.0.0.1, which leads, does not say who it is at port {}",
                                       leader.listener.port())});
@@ -282,6 +282,18 @@ TEST_CASE("of several addresses the first that leads to the leader is taken, wit
   it.run_until_joined();
   CHECK(it.joined_at == Told{"127.0.0.1"});
   CHECK(it.waited == Told{});
+}
+
+TEST_CASE("of several addresses that lead to the leader the first is taken") {
+  Fixture it;
+  Names names(it.loop);
+  names.dns.names["leader.example"] = {{"127.0.0.2", "127.0.0.1"}};
+  const auto listener = sys::Listener::open({here("127.0.0.1"), here("127.0.0.2")}, 0);
+  REQUIRE(listener);
+  it.open_door(*listener);
+  it.dial(listener->port(), "leader.example", kLong, names.servers);
+  it.run_until_joined();
+  CHECK(it.joined_at == Told{"127.0.0.2"});
 }
 
 TEST_CASE("a leader with another key is told of as such, and may become the right one") {

@@ -23,6 +23,7 @@ Member::Actions Member::connected(sys::TimePoint now) {
   Actions out;
   if (phase_ != Phase::kJoining) return out;
   connected_ = true;
+  not_reached_.clear();
   heard_at_ = now;
   echo_ = 0;
   out.push_back(member_action::Send{setup_.report});
@@ -100,6 +101,8 @@ Member::Actions Member::disconnected(const std::string& how, sys::TimePoint now)
   connected_ = false;
   switch (phase_) {
     case Phase::kJoining:  // until all have agreed another connection may be made
+      not_reached(fmt::format("{}, which leads, {}", setup_.leader, how));
+      break;
     case Phase::kOver:
       break;
     case Phase::kTogether:
@@ -217,6 +220,14 @@ void Member::give_up(std::string why, int exit_code, Actions& out) {
   out.push_back(member_action::GiveUp{Error{std::move(why), exit_code}});
 }
 
+/// Whom it waits for, or what keeps it from the leader, as far as is known.
+std::string Member::missing() const {
+  if (connected_ && !waiting_for_.empty()) return waiting_for_;
+  if (!not_reached_.empty()) return not_reached_;
+  return fmt::format("{}, which leads, {}", setup_.leader,
+                     connected_ ? "waits for others" : "was not reached");
+}
+
 Member::Actions Member::tick(sys::TimePoint now) {
   Actions out;
   if (phase_ == Phase::kOver) return out;
@@ -228,10 +239,7 @@ Member::Actions Member::tick(sys::TimePoint now) {
   // The leader has the same deadline, and more to say.
   if (phase_ == Phase::kJoining && now - joined_at_ > setup_.limits.meet + setup_.limits.lost) {
     give_up(fmt::format("the hosts of this job did not come together within {}: {}",
-                        human_seconds(sys::in_seconds(setup_.limits.meet)),
-                        connected_ && !waiting_for_.empty()
-                            ? waiting_for_
-                            : setup_.leader + ", which leads, was not reached"),
+                        human_seconds(sys::in_seconds(setup_.limits.meet)), missing()),
             kSetUpFailed, out);
     return out;
   }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -64,6 +65,8 @@ class Member {
 
   // The connection to the hub. It may be made anew until the hosts have agreed, and only until
   // then.
+  /// What keeps it from being made: "algo-1, which leads, refuses port 29400".
+  void not_reached(std::string why) { not_reached_ = std::move(why); }
   Actions connected(sys::TimePoint now);
   Actions received(const Message& message, sys::TimePoint now);
   /// `how`: "its trainit ended without a word", to stand after the leader's name.
@@ -104,6 +107,7 @@ class Member {
   template <class Other>
   void handle(const Other&, sys::TimePoint, Actions&) {}  // not for a member
   void lose_leader(const std::string& how, sys::TimePoint now, Actions& out);
+  std::string missing() const;
   void conclude_alone(sys::TimePoint now, Actions& out);
   void conclude_round(const std::string& why, Actions& out);
   void conclude(diagnose::Verdict verdict, Actions& out);
@@ -118,7 +122,7 @@ class Member {
   sys::Duration stood_still_{};  ///< this host, the longest time
   std::int64_t echo_ = 0;        ///< the hub's clock, in its last heartbeat
   sys::TimePoint echo_came_;     ///< when that came
-  std::string waiting_for_;
+  std::string waiting_for_, not_reached_;
   std::optional<diagnose::LostHost> lost_leader_;
   std::optional<message::Ended> end_;
   diagnose::Verdict verdict_;  ///< of the job, or between two rounds of the last

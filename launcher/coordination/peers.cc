@@ -98,7 +98,11 @@ void Peers::begin_as_follower() {
                      [this](std::unique_ptr<Connection> connection, const sys::Address& address) {
                        hub_joined(std::move(connection), address);
                      },
-                 .waiting = [this](const std::string& what) { say_waiting(what); },
+                 .waiting =
+                     [this](const std::string& what) {
+                       member_.not_reached(what);
+                       say_waiting(what);
+                     },
                  .refused = [this](const std::string& why) { gave_up_ = Error{why}; }});
   dialer_->dial();
 }

@@ -147,6 +147,38 @@ TEST_CASE(
         "hosts: algo-3");
 }
 
+TEST_CASE("a member that gives up without the leader says what kept it from it at last") {
+  const Told refused = {
+      "give up with 125: the hosts of this job did not come together within 15 min: algo-1, which "
+      "leads, refuses port 29400"};
+  Follower host;
+  host.member().not_reached("algo-1, which leads, has no address yet (no such name)");
+  SUBCASE("it was never connected") {
+    host.member().not_reached("algo-1, which leads, refuses port 29400");
+    CHECK(host.lives(15min + 10s) == refused);
+  }
+  SUBCASE("it was connected, and not for long") {
+    host.connected();
+    host.hears(message::Waiting{"1 of 2 hosts: algo-3"});
+    host.loses_leader();
+    SUBCASE("the leader is there no more") {
+      host.member().not_reached("algo-1, which leads, refuses port 29400");
+      CHECK(host.lives(15min + 10s) == refused);
+    }
+    SUBCASE("the time is over at once") {
+      CHECK(host.lives(15min + 10s) ==
+            Told{"give up with 125: the hosts of this job did not come together within 15 min: "
+                 "algo-1, which leads, ended without a word"});
+    }
+  }
+  SUBCASE("it is connected, and does not know for whom they wait") {
+    host.connected();
+    CHECK(host.lives(15min + 10s).back() ==
+          "give up with 125: the hosts of this job did not come together within 15 min: algo-1, "
+          "which leads, waits for others");
+  }
+}
+
 TEST_CASE("an outcome before all have agreed is the end of it, and is heard") {
   Follower host;
   host.connected();

@@ -1,6 +1,7 @@
 #include "coordination/peers.h"
 
 #include <doctest/doctest.h>
+#include <fmt/core.h>
 
 #include "loopback.h"
 
@@ -30,7 +31,8 @@ struct Fixture {
     setup.key = key;
     setup.control_port = listener.port();
     setup.limits.beat = beat;
-    setup.limits.lost = 1h;  // the machine may be busy
+    setup.limits.lost = lost;
+    setup.limits.meet = meet_limit;
     setup.common.store = {"algo-1", 29500};
     setup.listener = rank == 0 ? &listener : nullptr;
     auto opened = Peers::open(loop, std::move(setup),
@@ -49,7 +51,7 @@ struct Fixture {
   }
 
   std::vector<std::string> hosts;
-  sys::Duration beat = 20ms;
+  sys::Duration beat = 20ms, lost = 1h /* the machine may be busy */, meet_limit = 15min;
   sys::EventLoop loop = make_loop();
   sys::Listener listener = testing::listen_here();
   JobKey key = testing::key_of("job");
@@ -147,6 +149,20 @@ TEST_CASE("a leader that is stopped while hosts are missing stays until the othe
   const auto heard = follower->meet(Fixture::nothing);
   REQUIRE_FALSE(heard);
   CHECK(heard.error().message.find("stopped by SIGTERM") != std::string::npos);
+}
+
+TEST_CASE("a host that never reaches its leader says at its deadline what kept it from it") {
+  Fixture it;
+  it.lost = it.meet_limit = 1s;
+  const int port = it.listener.port();
+  { const sys::Listener closed = std::move(it.listener); }
+  auto follower = it.host(1);
+  const auto met = follower->meet(Fixture::nothing);
+  REQUIRE_FALSE(met);
+  CHECK(met.error().message ==
+        fmt::format("the hosts of this job did not come together within 1.0 s: 127.0.0.1, which "
+                    "leads, refuses port {}",
+                    port));
 }
 
 TEST_CASE("the end of a host's former connection is not that of its new one") {

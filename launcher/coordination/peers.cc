@@ -20,6 +20,8 @@ constexpr auto kLookUpAgain = 1s;
 constexpr auto kPatience = 2s;
 /// How long the leader stays for those that have not gone yet.
 constexpr auto kGoodbye = 2s;
+/// The same of any host that is stopped before it has begun: it is to end within a second.
+constexpr auto kFarewell = 700ms;
 /// How often the loop wakes up to see whether the launcher was told to stop.
 constexpr auto kGlance = 100ms;
 /// Whose connection was lost comes again, but not so often.
@@ -364,7 +366,7 @@ void Peers::stop_between(int signal) {
 /// this host does not wait for long.
 void Peers::say_good_bye() {
   bool late = false;
-  const auto timer = loop_.after(kGoodbye, [&late] { late = true; });
+  const auto timer = loop_.after(kFarewell, [&late] { late = true; });
   while (!done() && !late) loop_.run_once();
   loop_.cancel(timer);
 }

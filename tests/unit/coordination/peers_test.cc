@@ -151,6 +151,35 @@ TEST_CASE("a leader that is stopped while hosts are missing stays until the othe
   CHECK(heard.error().message.find("stopped by SIGTERM") != std::string::npos);
 }
 
+TEST_CASE("a host that is stopped while hosts are missing does not wait for a silent leader") {
+  Fixture it;
+  std::unique_ptr<Connection> silent;
+  const auto door =
+      Door::open(it.loop, {.listener = it.listener,
+                           .key = it.key,
+                           .hosts = kTwo,
+                           .is_allowed = [](const sys::Address&) { return true; },
+                           .knows_hosts = [] { return true; },
+                           .why_closed = [] { return std::string(); },
+                           .joined =
+                               [&](int, auto connection) {
+                                 silent = std::move(connection);
+                                 REQUIRE(silent->listen({.received = [](const Message&) {}}));
+                               },
+                           .complain = [](const std::string& what) { FAIL(what); }});
+  REQUIRE(door);
+  auto follower = it.host(1);
+  sys::TimePoint stopped_at;
+  const auto met = follower->meet([&]() -> std::optional<Error> {
+    if (silent == nullptr || follower->addresses().empty()) return std::nullopt;
+    stopped_at = sys::Clock::now();
+    return Error{"stopped by SIGTERM", 143};
+  });
+  REQUIRE_FALSE(met);
+  CHECK(met.error().message == "stopped by SIGTERM");
+  CHECK(sys::Clock::now() - stopped_at < 1900ms);  // a good part of a second, and a busy machine
+}
+
 TEST_CASE("a host that never reaches its leader says at its deadline what kept it from it") {
   Fixture it;
   it.lost = it.meet_limit = 1s;

@@ -18,14 +18,14 @@ from trainit_testing.waiting import wait_until
 PORT = 4321
 
 
-def connected(server_host, client_host):
+def connected(server_host, client_host, timeout=30):
     """The two ends of a connection."""
     with server_host.listen(PORT) as server:
-        client = client_host.connect(server_host.address, PORT)
+        client = client_host.connect(server_host.address, PORT, timeout)
         peer, address = server.accept()
     assert address[0] in (client_host.address, f"::ffff:{client_host.address}")
     for end in (client, peer):
-        end.settimeout(30)
+        end.settimeout(timeout)
     return client, peer
 
 
@@ -91,31 +91,50 @@ def test_a_cut_host_hears_nothing_until_it_is_mended_and_is_told_nothing(cluster
     assert peer.recv(10) == b"late"
 
 
+def share_lost(sender, receiver, ipv6, batches=100, size=100):
+    """… of 10,000 datagrams: with 20 % on their way, the share is off by 3 % less than once in 10^13 times.
+
+    A mark follows each batch, again and again until one arrives: what was sent before it has come by then, or never
+    will, however slow the machine is, and so few at a time fill no queue. It also waits for what goes before the first
+    datagram to a host, the look-up of its neighbour, which IPv6 does by packets that are lost too.
+    """
+    with contextlib.ExitStack() as stack:
+        client, server = (stack.enter_context(host.inside(socket.socket, socket.AF_INET6 if ipv6 else socket.AF_INET,
+                                                          socket.SOCK_DGRAM)) for host in (sender, receiver))
+        server.bind((receiver.address, PORT))
+        client.connect((receiver.address, PORT))
+        server.settimeout(0.05)
+
+        def came_before(mark):
+            came = 0
+            for _ in range(1000):
+                for _ in range(3):
+                    client.send(mark)
+                with contextlib.suppress(TimeoutError):
+                    while (datagram := server.recv(100)) != mark:
+                        came += datagram == b"x"
+                    return came
+            raise AssertionError("nothing comes any more")
+
+        came_before(b"mark")
+        came = 0
+        for batch in range(batches):
+            for _ in range(size):
+                client.send(b"x")
+            came += came_before(b"mark %d" % batch)
+    return 1 - came / (batches * size)
+
+
 @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
 def test_on_a_bad_way_packets_are_lost_in_both_directions(cluster, ipv6):
     hosts = cluster(3, ipv6=ipv6)
 
-    def lost(sender, receiver, count=1000):
-        family = socket.AF_INET6 if ipv6 else socket.AF_INET
-        make = lambda: socket.socket(family, socket.SOCK_DGRAM)  # noqa: E731
-        with receiver.inside(make) as server, sender.inside(make) as client:
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-            server.bind((receiver.address, PORT))
-            for _ in range(count):
-                client.sendto(b"x", (receiver.address, PORT))
-            came = 0
-            server.settimeout(0.5)
-            with contextlib.suppress(TimeoutError):
-                while server.recv(10):
-                    came += 1
-        return (count - came) / count
-
-    assert lost(hosts[0], hosts[1]) == 0
+    assert share_lost(hosts[0], hosts[1], ipv6) == 0
     hosts[1].lose(20)
-    assert 0.1 < lost(hosts[0], hosts[1]) < 0.3
-    assert 0.1 < lost(hosts[1], hosts[2]) < 0.3
-    assert lost(hosts[2], hosts[0]) == 0
-    client, peer = connected(hosts[0], hosts[1])  # and TCP makes good for it
+    assert 0.17 < share_lost(hosts[0], hosts[1], ipv6) < 0.23
+    assert 0.17 < share_lost(hosts[1], hosts[2], ipv6) < 0.23
+    assert share_lost(hosts[2], hosts[0], ipv6) == 0
+    client, peer = connected(hosts[0], hosts[1], timeout=120)  # and TCP makes good for it
     client.sendall(b"all of it" * 1000)
     client.close()
     text = b""

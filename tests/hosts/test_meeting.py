@@ -131,7 +131,28 @@ def test_a_host_that_never_comes_is_named_when_the_time_to_meet_is_over(cluster,
     hosts = cluster(3)
     there = [host for host in hosts if host.name != missing]
     begin(there, STAY, "--meet-timeout", "4s")
-    ends = assert_failed(hosts, SET_UP_FAILED, missing, within=4 + LOST, names=[host.name for host in there])
+    said = f"{missing}, which leads, refuses port {CONTROL_PORT}" if missing == "algo-1" else rf"{missing} \(not heard from\)"
+    ends = assert_failed(hosts, SET_UP_FAILED, said, within=4 + LOST, names=[host.name for host in there])
+    assert not any("up" in end.out for end in ends.values())
+    assert_nothing_left(hosts)
+
+
+def test_a_leader_that_never_has_an_address_is_named_with_that_when_the_time_to_meet_is_over(cluster, begin):
+    hosts = cluster(2, known=False)
+    begin([hosts["algo-2"]], STAY, "--meet-timeout", "2s")
+    assert_failed(hosts, SET_UP_FAILED, "algo-1, which leads, has no address yet", within=2 + LOST, names=["algo-2"])
+
+
+@pytest.mark.parametrize("stopped, other", [("algo-1", "algo-2"), ("algo-2", "algo-1")], ids=["leader", "follower"])
+def test_a_stop_at_one_host_while_hosts_are_waited_for_is_the_end_of_all_that_are_there(cluster, begin, stopped, other):
+    hosts = cluster(3)
+    begin([hosts["algo-1"], hosts["algo-2"]], STAY)
+    for name in ("algo-1", "algo-2"):
+        hosts[name].run.wait_for("waiting for 1 of 3 hosts: algo-3", stream="err")
+    hosts[stopped].run.signal(signal.SIGTERM)
+    said = "stopped by SIGTERM before any worker was started"
+    ends = assert_failed(hosts, 143, f"^{said}", within=TOLD, names=[stopped])
+    ends |= assert_failed(hosts, 143, f"^{stopped}: {said}", within=TOLD, names=[other])
     assert not any("up" in end.out for end in ends.values())
     assert_nothing_left(hosts)
 

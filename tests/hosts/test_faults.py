@@ -1,5 +1,6 @@
 """Whatever befalls one host, all hosts end in time, with the same code and text, and leave no process."""
 
+import re
 import signal
 import time
 
@@ -10,6 +11,8 @@ from trainit_testing.host_scripts import GO, STAY, let_go, on_term, one_does, on
 
 # Longer than any silence after which a host counts as lost.
 LONG_ENOUGH = 11
+# Bytes of the leader's last word, that all may go. All others that it says are longer.
+LAST_WORD = 5
 
 leader_or_follower = pytest.mark.parametrize("victim", ["algo-1", "algo-3"], ids=["leader", "follower"])
 as_pid_1_or_not = pytest.mark.parametrize("pid1", [True, False], ids=["as PID 1", "not as PID 1"])
@@ -224,6 +227,20 @@ def test_a_host_that_has_finished_fails_when_a_worker_elsewhere_fails(cluster, b
     time.sleep(1)
     let_go(hosts["algo-3"])
     assert_failed(hosts, 9, "^algo-3 rank 4: .*(exit|ended with) code 9", within=TOLD)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["success", "failure"])
+def test_a_host_that_misses_only_the_last_word_reports_the_outcome_that_it_knows_and_says_so(cluster, begin, fails):
+    hosts = cluster(3)
+    begin(hosts, one_raises(5) if fails else GO)
+    wait_until_up(hosts)
+    hosts["algo-2"].miss(LAST_WORD)
+    let_go(*hosts)
+    ends = assert_failed(hosts, 7, "^algo-3 rank 5: ValueError", within=LOST) if fails else assert_well(hosts, within=LOST)
+    for name, end in ends.items():
+        said = re.findall("^trainit: algo-1 .* after it had told the outcome: whether all hosts have heard it is not known$",
+                          end.err, re.MULTILINE)
+        assert len(said) == (name == "algo-2"), f"{name}: {end}"
 
 
 def test_with_host_outcome_each_host_tells_of_its_own_workers(cluster, begin):

@@ -350,18 +350,19 @@ class RestartRun(Run):
 
 
 class HostsRun(Run):
-    """The same of two hosts with a worker each. What fails is what the leader's launcher calls."""
+    """The same of two hosts with a worker each. What fails is what the launcher of one of them calls, the leader's."""
 
     cases = {"hosts": small_jobs.CASES["success"], "hosts failure": small_jobs.CASES["failure"]}
     command = ("--workers", "1")
+    node_rank = 0
     ports = itertools.count(21_000)  # from below those that the kernel gives to who asks for none
 
     def run(self, launcher, *options, **more):
         self.other = jobs.lay_out(self.directory / "other")
-        self.words = ["--nnodes", "2", "--leader", "127.0.0.1", "--control-port", str(self.free_port()),
-                      "--meet-timeout", "20s"]
-        self.follower = [launcher, *self.command, *options, *self.words, "--node-rank", "1", "--", "sh", "-c", self.script]
-        return super().run(launcher, *options, *self.words, "--node-rank", "0", **more)
+        words = [*options, "--nnodes", "2", "--leader", "127.0.0.1", "--control-port", str(self.free_port()),
+                 "--meet-timeout", "20s", "--node-rank"]
+        self.other_argv = [launcher, *self.command, *words, str(1 - self.node_rank), "--", "sh", "-c", self.script]
+        return super().run(launcher, *words, str(self.node_rank), **more)
 
     def free_port(self):
         for port in self.ports:
@@ -369,34 +370,39 @@ class HostsRun(Run):
                 return port
 
     def end_of(self, argv, *, env, **options):
-        ours = {name: value for name, value in env.items() if not name.startswith("TRAINIT_FAULT")} | self.other.env
+        untouched = {name: value for name, value in env.items() if not name.startswith("TRAINIT_FAULT")} | self.other.env
         with open(self.directory / "other.err", "wb") as err, \
-                subprocess.Popen(self.follower, env=ours, stdout=err, stderr=err, **options) as follower:
+                subprocess.Popen(self.other_argv, env=untouched, stdout=err, stderr=err, **options) as other:
             end = super().end_of(argv, env=env, **options)
             try:
-                self.follower_code = follower.wait(small_jobs.RUN_SECONDS)
+                self.other_code = other.wait(small_jobs.RUN_SECONDS)
             except subprocess.TimeoutExpired:
-                self.follower_code = None
-                follower.kill()
+                self.other_code = None
+                other.kill()
         return end
+
+    def other_err(self):
+        return (self.directory / "other.err").read_text()
 
     def of_the_end(self):
         yield from super().of_the_end()
-        if self.follower_code is None:
+        if self.other_code is None:
             yield "the other host never ended"
-        elif (self.follower_code == 0) != (self.code == 0) and not self.cut_off():
-            yield f"it ended with {self.code}, and the other host with {self.follower_code}"
-        if self.other.success != (self.follower_code == 0):
-            yield f"the other host ended with {self.follower_code} and its marker of success is {self.other.success}"
-        if self.follower_code and not self.other.failure:
+        elif (self.other_code == 0) != (self.code == 0) and not self.cut_off():
+            yield f"it ended with {self.code}, and the other host with {self.other_code}"
+        if self.other.success != (self.other_code == 0):
+            yield f"the other host ended with {self.other_code} and its marker of success is {self.other.success}"
+        if self.other_code and not self.other.failure:
             yield "the other host has no failure file"
 
     def cut_off(self):
-        """Whether the other host never heard the outcome, and we say so."""
-        return self.for_ever and "does not say that it has heard the outcome" in self.err
+        """Whether the follower never heard the outcome, and the leader says so."""
+        leaders_err = self.other_err() if self.node_rank else self.err
+        return (self.for_ever and "does not say that it has heard the outcome" in leaders_err) or (
+            self.error == "ECONNRESET" and "(ECONNRESET)) before it had heard the outcome" in leaders_err)
 
     def of_the_output(self):
-        if self.out != "rank 0\n":
+        if self.out != f"rank {self.node_rank}\n":
             yield f"the output is {self.out!r}"
 
     def of_another_end(self):
@@ -407,11 +413,20 @@ class HostsRun(Run):
             yield f"it ended with {self.code} and no word"
 
     def __str__(self):
-        return f"{super().__str__()}-- the other host\n{(self.directory / 'other.err').read_text()}"
+        return f"{super().__str__()}-- the other host\n{self.other_err()}"
+
+
+class FollowerRun(HostsRun):
+    """The same, but for what the other one's launcher calls. It serves no store."""
+
+    cases = {case.replace("hosts", "follower"): job for case, job in HostsRun.cases.items()}
+    node_rank = 1
+    forks_before = 0
 
 
 def run_of(directory, launcher, case, *arguments, **options):
-    kind = next(kind for kind in (Run, ExecRun, GpuRun, HostsRun, RestartRun, SpillRun) if case in kind.cases)
+    kinds = (Run, ExecRun, FollowerRun, GpuRun, HostsRun, RestartRun, SpillRun)
+    kind = next(kind for kind in kinds if case in kind.cases)
     return kind(directory, launcher, case, *arguments, **options)
 
 
@@ -488,7 +503,7 @@ def faults_of_rotating(calls):
 
 
 def faults_between_hosts(calls):
-    """Those of what the hosts say to each other, from the leader's event loop on."""
+    """Those of what the hosts say to each other, from the launcher's event loop on."""
     begin = next(index for index, call in enumerate(calls) if call.startswith("epoll_create1"))
     places = [(call, number) for call, number, _ in list(places_of(calls))[begin + 1:]
               if call in ("accept4", "recv", "send", "epoll_ctl", "epoll_wait")]
@@ -558,6 +573,8 @@ def check(runs):
     ("restart", "child", faults_of_restarting),
     ("hosts", "child", faults_between_hosts),
     ("hosts failure", "init", faults_between_hosts),
+    ("follower", "init", faults_between_hosts),
+    ("follower failure", "child", faults_between_hosts),
     ("exec", "init", faults_once),
     ("exec stop", "init", faults_of_supervision),
     ("exec survivors", "child", faults_of_supervision),

@@ -17,7 +17,7 @@ struct HostsFacts {
   std::vector<Name> names;  ///< none: the job has one host, or its hosts have no names
   double seconds = 0;       ///< until the last was answered
 };
-/// Looks all names up at once, for at most 5 s.
+/// Looks all names up at once, for at most 5 s, or until a stop signal comes.
 HostsFacts hosts_facts(const Subject& subject);
 
 AreaReport judge_hosts(const HostsFacts& facts);

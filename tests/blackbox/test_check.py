@@ -3,9 +3,11 @@
 import json
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
+from trainit_testing.waiting import wait_until
 
 AREAS = ["job", "program", "python", "gpu", "visibility", "shm", "limits", "network", "hosts", "rendezvous", "outputs"]
 QUICK_AREAS = ["program", "gpu", "visibility", "shm", "limits", "network", "outputs"]
@@ -205,6 +207,50 @@ def test_a_full_disk(check, job, mounted):
 def test_as_many_processes_as_workers_meet(check, job):
     check(job(resources=RESOURCES), "--workers", "3")
     assert re.fullmatch(r"3 processes met at a store on loopback within \d+ ms", check.areas["rendezvous"])
+
+
+# A network of its own, in which algo-1 is known, and a name server takes questions and never answers. $1/asked: one came.
+SILENT_SERVER = r"""
+import os, socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+if os.fork():
+    os._exit(0)
+while True:
+    server.recv(512)
+    open(sys.argv[1], "w").close()
+"""
+SILENT_NETWORK = r"""
+ip link set lo up
+echo "127.0.0.1 localhost algo-1" >"$1/hosts"
+echo "nameserver 127.0.0.1" >"$1/resolv.conf"
+for file in hosts resolv.conf; do mount --bind "$1/$file" "/etc/$file"; done
+/usr/bin/python3 -c "$2" "$1/asked"
+shift 2
+exec "$@"
+"""
+TWO_HOSTS = RESOURCES | {"hosts": ["algo-1", "algo-2"]}
+
+
+def silent_network(directory):
+    return ["unshare", "--mount", "--net", "sh", "-ec", SILENT_NETWORK, "sh", directory, SILENT_SERVER]
+
+
+def test_a_host_whose_name_nobody_knows_is_waited_for_5_s_and_told_of(check, job, tmp_path):
+    told = only(check(job(resources=TWO_HOSTS), wrapper=silent_network(tmp_path)), "warning", "hosts")
+    assert told.startswith("warning: hosts: algo-2 has no address: ")
+    found = re.fullmatch(r"1 of 2 names have addresses, found within (\d+) ms", check.areas["hosts"])
+    assert 1000 < int(found[1]) < 10_000  # who waits for the server's last chance waits for 15 s
+
+
+def test_a_stop_signal_ends_it_while_a_name_server_is_silent(trainit, start, job, tmp_path):
+    running = start([*silent_network(tmp_path), trainit, "check"], job=job(resources=TWO_HOSTS), env=NO_GPUS)
+    wait_until((tmp_path / "asked").exists, "a question for the name server")
+    running.signal(signal.SIGTERM)
+    begin = time.monotonic()
+    end = running.wait()
+    assert (end.code, end.out) == (143, "") and end.ours == ["stopped by SIGTERM"]
+    assert time.monotonic() - begin < 4  # of the 5 that names are waited for
 
 
 def with_torch(script, cuda):

@@ -119,6 +119,16 @@ void judge_hang(const DeepFacts& facts, AreaReport& area) {
            hangs ? kReplace : "give it more time: --deep-deadline");
 }
 
+/// What is not there cannot fail, and nothing else would tell of it.
+void judge_unseen(const DeepFacts& facts, AreaReport& area) {
+  const auto seen = static_cast<int>(facts.report.gpus.size());
+  if (!facts.report.failures.empty() || seen >= facts.gpus) return;
+  area.add(Severity::kWarning,
+           fmt::format("CUDA shows trainit-gpu-probe {} of {} GPUs", seen, facts.gpus),
+           "what the others can do is not known, and workers may not see them either",
+           "see whether trainit gpus, trainit-gpu-probe and nvidia-smi agree");
+}
+
 void judge_end(const DeepFacts& facts, AreaReport& area) {
   const ProbeReport& report = facts.report;
   if (!facts.in_time) return judge_hang(facts, area);
@@ -130,7 +140,7 @@ void judge_end(const DeepFacts& facts, AreaReport& area) {
   } else if (!report.complete) {
     what = facts.program + " ended before it had said all";
   }
-  if (what.empty()) return;
+  if (what.empty()) return judge_unseen(facts, area);
   if (report.open) what += fmt::format(" (at the step {})", report.open->text());
   area.add(Severity::kWarning, what, "what the GPUs can do is known in part only",
            "run trainit-gpu-probe by itself to see more; it has to be of this version of trainit");

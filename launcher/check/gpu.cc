@@ -34,9 +34,10 @@ void judge_count(const GpuFacts& facts, AreaReport& report) {
       std::any_of(gpus.devices.begin(), gpus.devices.end(), [](const Gpu& gpu) { return gpu.mig; });
   if (expected && !gpus.chosen && !mig && gpus.count() < *expected) {
     report.add(facts.required ? Severity::kError : Severity::kWarning,
-               fmt::format("{} has {} GPU{}, and {} found", facts.instance_type, *expected,
+               fmt::format("{} has {} GPU{}, and {} {} found", facts.instance_type, *expected,
                            *expected == 1 ? "" : "s",
-                           gpus.count() == 0 ? "none was" : fmt::format("{} were", gpus.count())),
+                           gpus.count() == 0 ? "none" : std::to_string(gpus.count()),
+                           gpus.count() > 1 ? "were" : "was"),
                "the job would be slower than it is paid for, or not start",
                "see that the container was given all of them (docker run --gpus all); else the "
                "machine is broken");

@@ -97,6 +97,8 @@ TEST_CASE("what a GPU refuses is an error, but not where it could only not be tr
   facts.report.failures = {failure(of_gpu("memory", 1), "cuEventSynchronize", 214),
                            failure(copy(0, 1), "cuMemcpyPeerAsync", 700),
                            failure(of_gpu("memory", 1), "cuMemAlloc", 2),
+                           failure(of_gpu("start", 0), "cuModuleLoadDataEx", 209),
+                           failure(of_gpu("start", 0), "cuModuleLoadDataEx", 218),
                            failure(of_gpu("start", 0), "cuModuleLoadDataEx", 222),
                            failure(of_gpu("memory", 0), "cuMemGetInfo", 0),
                            failure({"driver", {}, {}, 0}, "cuInit", 999)};
@@ -104,6 +106,8 @@ TEST_CASE("what a GPU refuses is an error, but not where it could only not be tr
              {"error: GPU 1 failed (memory: cuEventSynchronize: because)",
               "error: GPUs 0 and 1 failed (copy from GPU 0 to GPU 1: cuMemcpyPeerAsync: because)",
               "warning: not all could be tried: memory of GPU 1: cuMemAlloc: because",
+              "warning: not all could be tried: start of GPU 0: cuModuleLoadDataEx: because",
+              "warning: not all could be tried: start of GPU 0: cuModuleLoadDataEx: because",
               "warning: not all could be tried: start of GPU 0: cuModuleLoadDataEx: because",
               "warning: not all could be tried: memory of GPU 0: cuMemGetInfo: because",
               "warning: not all could be tried: driver: cuInit: because"});
@@ -171,6 +175,14 @@ TEST_CASE("memory that is slow for its GPU is a warning, once") {
                                  "beside 3.00 TB/s)"});
 }
 
+TEST_CASE("memory has to move six tenths of what its maker promises") {
+  DeepFacts facts = sound(1);
+  result(facts, of_gpu("memory", 0)).per_second = 0.61 * 3350e9;
+  check_told(judge_deep(facts), {});
+  result(facts, of_gpu("memory", 0)).per_second = 0.59 * 3350e9;
+  check_told(judge_deep(facts), {"warning: the memory of GPU 0 moves 1.98 TB/s, 59 % of what a"});
+}
+
 TEST_CASE("a GPU of which nothing is known is only measured") {
   DeepFacts facts = sound(2);
   facts.instance_type = "";
@@ -189,6 +201,53 @@ TEST_CASE("a GPU that computes slower than those beside it is a warning") {
   facts = sound(2);  // of two the faster one is the measure
   result(facts, of_gpu("tensor product", 0)).per_second = 100e12;
   check_told(judge_deep(facts), {"warning: GPU 0 is slower than the others (tensor product"});
+}
+
+TEST_CASE("the middle one is the measure, not the fastest and not the slowest") {
+  DeepFacts facts = sound(4);
+  result(facts, of_gpu("product", 2)).per_second = 90e12;
+  check_told(judge_deep(facts), {});
+  facts = sound(4);
+  result(facts, of_gpu("product", 2)).per_second = 10e12;
+  result(facts, of_gpu("product", 3)).per_second = 90e12;
+  check_told(judge_deep(facts), {"warning: GPU 2 is slower than the others (product: 10.0 TFLOPS "
+                                 "beside 45.0 TFLOPS)"});
+}
+
+TEST_CASE("GPUs that differ have the slowest and the fastest figure") {
+  DeepFacts facts = sound(2);
+  result(facts, of_gpu("memory", 1)).per_second = 2.9e12;
+  result(facts, copy(1, 0)).per_second = 340e9;
+  const std::string text = judge_deep(facts).text;
+  CHECK(text.find("· memory 2.90 TB/s to 3.00 TB/s ·") != std::string::npos);
+  CHECK(text.find("· between GPUs 340 GB/s to 360 GB/s ·") != std::string::npos);
+}
+
+TEST_CASE("GPUs that CUDA does not show to the probe are a warning") {
+  DeepFacts facts = sound(3);
+  facts.gpus = 4;
+  check_told(judge_deep(facts), {"warning: CUDA shows trainit-gpu-probe 3 of 4 GPUs"});
+  facts.report.failures = {failure(of_gpu("start", 3), "cuDevicePrimaryCtxRetain", 214)};
+  check_told(judge_deep(facts), {"error: GPU 3 failed (start: cuDevicePrimaryCtxRetain"});
+}
+
+TEST_CASE("copies between GPUs have to come to half of NVLink, and sums to four tenths") {
+  DeepFacts facts = sound(2);
+  const ProbeStep sum{"all-reduce", {}, {}, 0};  // of two GPUs the bus has what each of them adds
+  result(facts, copy(0, 1)).per_second = 0.51 * 450e9;
+  result(facts, sum).per_second = 0.41 * 450e9;
+  check_told(judge_deep(facts), {});
+  result(facts, copy(0, 1)).per_second = 0.49 * 450e9;
+  result(facts, sum).per_second = 0.39 * 450e9;
+  check_told(judge_deep(facts),
+             {"warning: the copy from GPU 0 to GPU 1 moves 220 GB/s, and NVLink of ml.p5.48xlarge",
+              "warning: the all-reduce has a bus bandwidth of 176 GB/s, 39 % of NVLink's"});
+}
+
+TEST_CASE("what a GPU copies within its own memory is not NVLink's") {
+  DeepFacts facts = sound(2);
+  result(facts, copy(1, 1)).per_second = 100e9;
+  check_told(judge_deep(facts), {});
 }
 
 TEST_CASE("links and sums that are slow for the instance type are warnings") {
@@ -212,6 +271,10 @@ TEST_CASE("memory that is taken before the job is a warning") {
   facts.report.gpus[1].free = 40'000'000'000;
   check_told(judge_deep(facts),
              {"warning: 41.9 GB of 79.2 GB of GPU 1's memory are in use before the job starts"});
+  facts.report.gpus[1].free = 77'000'000'000;  // a context of CUDA takes half a gigabyte by itself
+  check_told(judge_deep(facts), {});
+  facts.report.gpus[1].free = 76'000'000'000;
+  check_told(judge_deep(facts), {"warning: 8.4 GB of 79.2 GB of GPU 1's memory are in use"});
 }
 
 TEST_CASE("the bus bandwidth is that of NCCL's own tests") {
@@ -224,13 +287,18 @@ TEST_CASE("a GPU's memory is known by its whole name") {
   CHECK(expected_memory_speed("NVIDIA H100 80GB HBM3") == 3350e9);
   CHECK(expected_memory_speed("Tesla V100-SXM2-16GB") == 900e9);
   CHECK(expected_memory_speed("Tesla V100-SXM2-32GB") == 900e9);
+  CHECK(expected_memory_speed("Tesla T4") == 320e9);
   CHECK(expected_memory_speed("NVIDIA L4") == 300e9);
   CHECK(expected_memory_speed("NVIDIA L40S") == 864e9);
+  CHECK(expected_memory_speed("NVIDIA A10G") == 600e9);
   CHECK(expected_memory_speed("NVIDIA A100-SXM4-40GB") == 1555e9);
+  CHECK(expected_memory_speed("NVIDIA A100-SXM4-80GB") == 2039e9);
   CHECK(expected_memory_speed("NVIDIA H200") == 4800e9);
+  CHECK(expected_memory_speed("NVIDIA RTX PRO 6000 Blackwell Server Edition") == 1597e9);
+  CHECK(expected_memory_speed("NVIDIA B200") == 8000e9);
   CHECK(expected_memory_speed("NVIDIA B300 SXM6 AC") == 8000e9);
   for (const char* other : {"NVIDIA A100-SXM4-40GB MIG 1g.5gb", "NVIDIA L40", "NVIDIA H200 NVL",
-                            "NVIDIA H100 PCIe", "NVIDIA", "", "NVIDIA B2000"})
+                            "NVIDIA H100 PCIe", "NVIDIA H200 PCIe", "NVIDIA", "", "NVIDIA B2000"})
     CHECK_FALSE(expected_memory_speed(other));
 }
 
@@ -238,7 +306,14 @@ TEST_CASE("the links of an instance type are known with and without ml.") {
   REQUIRE(expected_link_speed("ml.p4d.24xlarge"));
   CHECK(expected_link_speed("ml.p4d.24xlarge")->bytes == 300e9);
   CHECK(expected_link_speed("p4d.24xlarge")->switched);
-  CHECK_FALSE(expected_link_speed("ml.p3.16xlarge")->switched);
+  for (const char* type : {"p3.8xlarge", "p3.16xlarge", "p3dn.24xlarge"})
+    CHECK_FALSE(expected_link_speed(type)->switched);
+  CHECK(expected_link_speed("p3.8xlarge")->bytes == 100e9);
+  CHECK(expected_link_speed("p3.16xlarge")->bytes == 150e9);
+  for (const char* type : {"p5.48xlarge", "p5e.48xlarge", "p5en.48xlarge"})
+    CHECK(expected_link_speed(type)->bytes == 450e9);
+  for (const char* type : {"p6-b200.48xlarge", "p6-b300.48xlarge", "p6e-gb200.36xlarge"})
+    CHECK(expected_link_speed(type)->bytes == 900e9);
   for (const char* other : {"", "ml.", "ml.g5.48xlarge", "ml.p5.4xlarge"})
     CHECK_FALSE(expected_link_speed(other));
 }

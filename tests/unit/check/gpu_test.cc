@@ -1,5 +1,7 @@
 #include "check/gpu.h"
 
+#include <fmt/core.h>
+
 #include "hardware/machine.h"
 #include "told.h"
 
@@ -46,6 +48,12 @@ TEST_CASE("fewer GPUs than the type has are an error only where that was asked f
   GpuFacts facts = facts_with(7, 7);
   facts.instance_type = "ml.p5.48xlarge";
   check_told(judge_gpu(facts), {"warning: ml.p5.48xlarge has 8 GPUs, and 7 were found"});
+  for (const auto& [count, words] : {std::pair(1, "1 was"), std::pair(0, "none was")}) {
+    GpuFacts few = facts_with(count, 1);
+    few.instance_type = facts.instance_type;
+    check_told(judge_gpu(few),
+               {fmt::format("warning: ml.p5.48xlarge has 8 GPUs, and {} found", words)});
+  }
   facts.required = true;
   check_told(judge_gpu(facts), {"error: ml.p5.48xlarge has 8 GPUs"});
   facts.gpus.chosen = true;

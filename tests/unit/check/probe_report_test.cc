@@ -54,6 +54,16 @@ TEST_CASE("a step without a result is open, and says since when") {
   CHECK_FALSE(report.complete);
 }
 
+TEST_CASE("a driver and a GPU that have started are not open") {
+  const std::string driver = "{\"at\":0,\"step\":\"driver\"}\n",
+                    start = "{\"at\":2,\"step\":\"start\",\"gpu\":0}\n";
+  CHECK(parse_probe_report(driver).open);
+  CHECK_FALSE(parse_probe_report(driver + R"({"at":1,"probe":1,"driver":13000,"gpus":1})").open);
+  CHECK(parse_probe_report(start).open);
+  CHECK_FALSE(
+      parse_probe_report(start + R"({"at":3,"device":0,"name":"n","free":1,"total":1})").open);
+}
+
 TEST_CASE("a step that has come to something is not open") {
   for (const char* end :
        {R"({"at":2,"failure":"memory","gpu":0,"call":"c","code":1,"name":"","message":""})",
@@ -91,6 +101,17 @@ TEST_CASE("what is no line of the probe is kept as garbage, and the rest counts"
     REQUIRE(report.open);
     CHECK(report.open->gpu == 1);
   }
+}
+
+TEST_CASE("of several lines of garbage the first is kept, and none has a time") {
+  const ProbeReport report = parse_probe_report(
+      "{\"at\":1000,\"step\":\"memory\",\"gpu\":0}\nfirst\nsecond\n{\"at\":9000,\"step\":7}\n");
+  CHECK(report.garbage == "first");
+  CHECK(report.seconds == 1);
+}
+
+TEST_CASE("the last GPU that there can be is one") {
+  CHECK(parse_probe_report(R"({"at":1,"step":"memory","gpu":1024})").open);
 }
 
 TEST_CASE("garbage fits on a line, and is not endless") {

@@ -78,6 +78,8 @@ def test_gpus_that_are_well_have_figures_and_no_findings(deep, gpus):
     ("fail=product@1", ["error: GPU 1 failed (product: cuLaunchKernel: CUDA_ERROR_ECC_UNCORRECTABLE (214))"]),
     ("fail=start@0", ["error: GPU 0 failed (start: cuDevicePrimaryCtxRetain: CUDA_ERROR_ECC_UNCORRECTABLE (214))"]),
     ("fail=all-reduce", ["warning: NCCL could not be tried: ncclCommInitAll: unhandled system error (2): the fake was told to fail"]),
+    ("fail=sum", ["warning: NCCL could not be tried: ncclGroupEnd: unhandled cuda error (1): the fake was told to fail"]),
+    ("no=peer@1", ["warning: the copy from GPU 1 to GPU 0 moves 35 GB/s, and NVLink of ml.p5.48xlarge 450 GB/s"]),
     ("slow=memory@1", [f"warning: the memory of GPU 1 moves 300 GB/s, 9 % of what a {H100} can"]),
     ("slow=product@0", ["warning: GPU 0 is slower than the others (product: 0.0 TFLOPS beside 0.0 TFLOPS)"]),
     ("slow=all-reduce", ["warning: the all-reduce has a bus bandwidth of 4 GB/s, 1 % of NVLink's 450 GB/s of ml.p5.48xlarge"]),
@@ -128,6 +130,14 @@ def test_a_driver_that_crashes_is_a_warning_with_the_step(deep, gpus):
     assert told.startswith("warning: ") and deep.end.code == 1
 
 
+def test_a_driver_that_lets_no_program_end_does_not_hold_up_the_answer(deep, gpus):
+    assert deep(gpus(1, "hang=end"), "--deep-deadline", "30s") == []
+
+
+def test_a_deadline_beyond_all_bounds_is_a_long_one(deep, gpus):
+    assert deep(gpus(1), "--deep-deadline", "600h") == []
+
+
 def test_without_nccl_the_rest_is_tried(deep, gpus):
     (told,) = deep(gpus(2, nccl=False))
     assert re.match(r"warning: NCCL (was not tried: dlopen: libnccl|could not be tried: ncclCommInitAll)", told)
@@ -137,6 +147,12 @@ def test_without_nccl_the_rest_is_tried(deep, gpus):
 def test_one_gpu_has_nothing_to_measure_between_gpus(deep, gpus):
     assert deep(gpus(1)) == []
     assert "NCCL 2.28.9 works; one GPU has no bus to measure" in deep.text
+
+
+def test_a_job_that_tries_its_gpus_has_it_in_its_check_too(trainit, pid1, job, gpus):
+    here = job(hyperparameters={"trainit_preflight": "deep"}, resources=RESOURCES)
+    end = pid1([trainit, "check"], job=here, env=gpus(2, "wrong=product@1"))
+    assert end.code == 2 and "\nerror: deep: GPU 1 gives wrong results (product: 3 of 196608 numbers)\n" in end.out
 
 
 def test_without_a_gpu_it_is_skipped(deep):
@@ -318,6 +334,76 @@ def test_the_probe_says_why_there_is_nothing_to_try_and_what_it_takes(probe):
     assert lines[1]["failure"] == "driver"
     done = subprocess.run([probe, "--verbose"], capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr == "usage: trainit-gpu-probe [--nccl libnccl.so.2]\n"
+
+
+@pytest.fixture
+def said(probe):
+    """said(ENV, OPTION…): the lines that the program says; `.err` is what it tells people."""
+    def run(env, *options):
+        done = subprocess.run([probe, *options], capture_output=True, text=True, env={**os.environ, **env}, timeout=60)
+        assert done.returncode == 0, done
+        run.err = done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+def failures(lines):
+    return [(line["call"], line["message"]) for line in lines if "failure" in line]
+
+
+def of_step(line, kind):
+    return tuple(line[member] for member in (kind, "gpu", "to") if member in line)
+
+
+def test_each_step_is_told_with_what_was_moved_or_computed_and_the_time_of_one_round(said, gpus):
+    told = {of_step(line, "result"): line for line in said(gpus(2)) if "result" in line}
+    mega, products = 1 << 20, {"operations": 2 * 256**3, "ns": 300e6, "wrong": 0, "checked": 3 * 256**2}
+    expected = {("all-reduce",): {"bytes": mega, "ns": mega / 400, "wrong": 0, "checked": 2 * mega // 4}}
+    for gpu in (0, 1):
+        expected |= {
+            ("memory", gpu): {"bytes": 3 * mega, "ns": 3 * mega / 3000, "wrong": 0, "checked": mega // 4},
+            ("product", gpu): products, ("tensor product", gpu): products,
+            ("copy", gpu, gpu): {"bytes": 2 * mega, "ns": 2 * mega / 3000, "wrong": 0, "checked": mega // 4},
+            ("copy", gpu, 1 - gpu): {"bytes": mega, "ns": mega / 350, "wrong": 0, "checked": mega // 4}}
+    assert set(told) == set(expected)
+    for step, figures in expected.items():
+        assert {member: told[step][member] for member in figures} == pytest.approx(figures, rel=0.01), step
+
+
+def test_the_memory_that_it_takes_is_a_part_of_what_is_free_and_is_given_back(said, gpus):
+    said(gpus(2, "tell=memory"))
+    for gpu in (0, 1):
+        taken = [int(count) for count in re.findall(rf"^GPU {gpu}: (\d+) bytes taken$", said.err, re.MULTILINE)]
+        assert (8 << 20) / 4 < max(taken) <= (8 << 20) * 3 / 8 + 100  # bytes, for the counter of wrong numbers
+        assert taken[-1] == 8
+
+
+def test_after_a_copy_that_fails_neither_of_the_two_gpus_is_tried_again(said, gpus):
+    lines = said(gpus(3, "fail=pair@1"))
+    (at,) = [number for number, line in enumerate(lines) if "failure" in line]
+    assert of_step(lines[at], "failure") == ("copy", 1, 0)
+    assert [line for line in lines[at + 1:] if "step" in line] == []
+
+
+def test_the_reason_of_the_loader_is_told_and_what_a_driver_lacks(said, program, tmp_path):
+    library = tmp_path / "libcuda.so.1"
+    library.touch()
+    ((call, message),) = failures(said({"LD_LIBRARY_PATH": str(tmp_path)}))
+    assert call == "dlopen" and "libcuda.so.1: file too short" in message
+    shutil.copy(Path(program("fake_cuda")) / "libnvidia-ml.so.1", library)
+    assert failures(said({"LD_LIBRARY_PATH": str(tmp_path)})) == [("dlsym", "cuInit")]
+
+
+def test_an_nccl_that_cannot_be_loaded_makes_place_for_that_of_the_loader(said, gpus):
+    lines = said(gpus(2), "--nccl", "/nowhere/libnccl.so.2")
+    assert failures(lines) == [] and [line for line in lines if line.get("result") == "all-reduce"]
+
+
+def test_what_an_nccl_lacks_is_told(said, gpus, program, tmp_path):
+    library = tmp_path / "libnccl.so.2"
+    shutil.copy(Path(program("fake_cuda")) / "libnvidia-ml.so.1", library)
+    assert failures(said(gpus(1), "--nccl", str(library))) == [("dlsym", "ncclGetVersion")]
 
 
 def test_what_libraries_print_is_not_among_the_probes_lines(probe, gpus):

@@ -11,9 +11,14 @@
 //   used=memory   half of its memory is taken
 //   full=memory   nearly all of it
 //   no=ptx        the driver does not know the language of the kernels
+//   no=peer       it cannot reach the memory of other GPUs: copies go the long way, as they do
+//   where
+//                 nobody has asked for the short one
+//   hang=end      the program cannot end as programs do
+//   tell=memory   it says on stderr how much of its memory is taken, whenever that changes
 //
 // with STEP one of start, memory, product, tensor, copy (copies within a GPU and between two, of
-// the one that sends).
+// the one that sends), pair (those between two alone).
 #include <signal.h>
 #include <unistd.h>
 
@@ -26,6 +31,7 @@ enum {
   kInvalidValue = 1,
   kOutOfMemory = 2,
   kUncorrectable = 214,
+  kPeerAccessUnsupported = 217,
   kUnsupportedPtx = 222,
   kNotFound = 500,
   kMemory = 8 << 20,
@@ -35,6 +41,7 @@ static const double kMemoryBytesEachMs = 3e9, kPeerBytesEachMs = 3.5e8, kProduct
 struct CUctx_st {
   int gpu;
   DriverResult error;
+  int reaches[kMostGpus];
 };
 struct CUmod_st {
   const char* text;
@@ -48,12 +55,19 @@ struct CUevent_st {
 static struct CUctx_st contexts[kMostGpus];
 static struct CUctx_st* current;
 
+static void hang(void) {
+  signal(SIGTERM, SIG_IGN);
+  for (;;) pause();
+}
+
+__attribute__((destructor)) static void end(void) {
+  if (probe_wants("hang", "end", 0)) hang();
+}
+
 static void misbehave(const char* step, int gpu) {
   if (probe_wants("crash", step, gpu)) raise(SIGSEGV);
   if (probe_wants("fail", step, gpu)) contexts[gpu].error = kUncorrectable;
-  if (!probe_wants("hang", step, gpu)) return;
-  signal(SIGTERM, SIG_IGN);
-  for (;;) pause();
+  if (probe_wants("hang", step, gpu)) hang();
 }
 
 static double scaled(double milliseconds, const char* step, int gpu) {
@@ -61,7 +75,7 @@ static double scaled(double milliseconds, const char* step, int gpu) {
 }
 
 DriverResult cuDeviceCanAccessPeer(int* can, CudaDevice device, CudaDevice peer) {
-  *can = device != peer;
+  *can = device != peer && !probe_wants("no", "peer", device);
   return 0;
 }
 
@@ -78,7 +92,10 @@ DriverResult cuCtxSetCurrent(struct CUctx_st* context) {
 }
 
 DriverResult cuCtxEnablePeerAccess(struct CUctx_st* peer, unsigned int flags) {
-  return peer == current || flags != 0 ? kInvalidValue : 0;
+  if (peer == current || flags != 0) return kInvalidValue;
+  if (probe_wants("no", "peer", current->gpu)) return kPeerAccessUnsupported;
+  if (current->reaches[peer->gpu]++) return kCudaPeerAccessAlreadyEnabled;
+  return 0;
 }
 
 DriverResult cuModuleLoadDataEx(struct CUmod_st** module, const void* image, unsigned int count,
@@ -112,13 +129,33 @@ DriverResult cuMemGetInfo_v2(size_t* free, size_t* total) {
   return 0;
 }
 
+/// In front of what was asked for.
+struct Block {
+  _Alignas(16) size_t bytes;
+  int gpu;
+};
+static size_t taken[kMostGpus];
+
+static void tell_memory(int gpu) {
+  if (probe_wants("tell", "memory", gpu)) dprintf(2, "GPU %d: %zu bytes taken\n", gpu, taken[gpu]);
+}
+
 DriverResult cuMemAlloc_v2(CudaPointer* pointer, size_t bytes) {
-  *pointer = (CudaPointer)malloc(bytes);
-  return *pointer == 0 ? kOutOfMemory : current->error;
+  struct Block* const block = malloc(sizeof *block + bytes);
+  if (block == NULL) return kOutOfMemory;
+  block->bytes = bytes;
+  block->gpu = current->gpu;
+  *pointer = (CudaPointer)(block + 1);
+  taken[block->gpu] += bytes;
+  tell_memory(block->gpu);
+  return current->error;
 }
 
 DriverResult cuMemFree_v2(CudaPointer pointer) {
-  free((void*)pointer);
+  struct Block* const block = (struct Block*)pointer - 1;
+  taken[block->gpu] -= block->bytes;
+  tell_memory(block->gpu);
+  free(block);
   return 0;
 }
 
@@ -150,7 +187,9 @@ DriverResult cuMemcpyPeerAsync(CudaPointer to, struct CUctx_st* to_context, Cuda
                                struct CUctx_st* from_context, size_t bytes,
                                struct CUstream_st* stream) {
   if (to_context == from_context || from_context->gpu != stream->gpu) return kInvalidValue;
-  return copy(to, from, bytes, kPeerBytesEachMs, stream);
+  misbehave("pair", stream->gpu);
+  const double share = from_context->reaches[to_context->gpu] ? 1 : 0.1;
+  return copy(to, from, bytes, share * kPeerBytesEachMs, stream);
 }
 
 DriverResult cuStreamCreate(struct CUstream_st** stream, unsigned int flags) {

@@ -9,6 +9,7 @@
 //   no_events                   the GPUs cannot tell of XIDs by themselves
 //   hang                        no call comes back any more, and SIGTERM does not help
 //   crash                       the next call dies of SIGSEGV
+//   eat 0 MEBIBYTES             the next call takes so much of the host's memory
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,8 +78,16 @@ static int next_event(int told, int* gpu, long* xid) {
   return found;
 }
 
+static void eat(long mebibytes) {
+  static char* eaten;
+  if (mebibytes == 0 || eaten != NULL) return;
+  eaten = malloc((size_t)mebibytes << 20);
+  for (long page = 0; eaten != NULL && page < mebibytes << 8; ++page) eaten[page << 12] = 1;
+}
+
 static void misbehave(void) {
   if (says("crash")) raise(SIGSEGV);
+  eat(value_of("eat", 0, 0));
   if (!says("hang")) return;
   signal(SIGTERM, SIG_IGN);
   for (;;) pause();

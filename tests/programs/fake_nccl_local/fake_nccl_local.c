@@ -3,19 +3,27 @@
 //
 //   wrong=all-reduce, slow=all-reduce, hang=all-reduce
 //   fail=all-reduce     ncclCommInitAll gives ncclSystemError
+//   fail=sum            the sum itself gives ncclUnhandledCudaError; ncclCommDestroy never comes
+//   back then
 #include <signal.h>
 #include <unistd.h>
 
 #include "cuda_api.h"
 #include "fake_stream.h"
 
-enum { kMostGpus = 16, kSystemError = 2, kInvalidArgument = 4, kInvalidUsage = 5 };
+enum {
+  kMostGpus = 16,
+  kUnhandledCudaError = 1,
+  kSystemError = 2,
+  kInvalidArgument = 4,
+  kInvalidUsage = 5
+};
 static const double kBusBytesEachMs = 4e8;
 
 struct ncclComm {
   int rank;
 };
-static int members, in_group, asked;
+static int members, in_group, asked, broken;
 static struct {
   const float* from;
   float* to;
@@ -24,6 +32,11 @@ static struct {
 } calls[kMostGpus];
 
 static int wants(const char* action, int gpu) { return probe_wants(action, "all-reduce", gpu); }
+
+static void hang(void) {
+  signal(SIGTERM, SIG_IGN);
+  for (;;) pause();
+}
 
 NcclResult ncclGetVersion(int* version) {
   *version = 22809;
@@ -68,10 +81,9 @@ NcclResult ncclAllReduce(const void* from, void* to, size_t count, unsigned int 
 NcclResult ncclGroupEnd(void) {
   in_group = 0;
   if (asked != members) return kInvalidUsage;
-  if (wants("hang", 0)) {
-    signal(SIGTERM, SIG_IGN);
-    for (;;) pause();
-  }
+  if (wants("hang", 0)) hang();
+  broken = probe_wants("fail", "sum", 0);
+  if (broken) return kUnhandledCudaError;
   const size_t count = calls[0].count;
   for (size_t i = 0; i < count; ++i) {
     float sum = 0;
@@ -88,14 +100,20 @@ NcclResult ncclGroupEnd(void) {
 }
 
 NcclResult ncclCommDestroy(struct ncclComm* communicator) {
+  if (broken) hang();
   free(communicator);
   return 0;
 }
 
-NcclResult ncclCommAbort(struct ncclComm* communicator) { return ncclCommDestroy(communicator); }
+NcclResult ncclCommAbort(struct ncclComm* communicator) {
+  free(communicator);
+  return 0;
+}
 
 const char* ncclGetErrorString(NcclResult result) {
-  return result == kSystemError ? "unhandled system error" : "invalid usage";
+  return result == kSystemError          ? "unhandled system error"
+         : result == kUnhandledCudaError ? "unhandled cuda error"
+                                         : "invalid usage";
 }
 
 const char* ncclGetLastError(struct ncclComm* communicator) {

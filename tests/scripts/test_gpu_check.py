@@ -13,10 +13,12 @@ from trainit_testing import cache
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(REPOSITORY / "scripts/lib"))
 
+import gpu_probing  # noqa: E402
 import gpu_training  # noqa: E402
-from gpu_verdicts import Check  # noqa: E402
+from gpu_verdicts import Check, judge_helper  # noqa: E402
 
 GPU = r'"Fake ""GPU"" é\", GPU-00112233-4455-6677-8899-aabbccddee0{0}, 00000000:1{1}:00.0, 24576, 550.54.15'
+TWO_GPUS = [GPU.format(0, "a"), GPU.format(1, "b")]
 
 
 @pytest.fixture
@@ -49,6 +51,9 @@ def test_answers_that_agree_are_recorded_with_their_times(check):
     assert done.returncode == 0, done.stdout
     assert "all agrees" in done.stdout
     assert "ok   they tell of XIDs" in done.stdout
+    assert "ms beside what cuInit takes" in done.stdout
+    assert "ok   the probe comes to its end" in done.stdout and "ok   results: 11" in done.stdout
+    assert "ok   a job with --preflight=deep tries the GPUs and starts its worker" in done.stdout
     assert "2 × Fake" in page and "| cuInit within it |" in page and "CUDA 12.4" in page
     assert page.startswith("# GPUs") and page.count("gpu-check: end") == 1
     assert "No figures from a real GPU" not in page
@@ -91,10 +96,59 @@ def test_without_a_gpu_it_says_so_and_leaves_the_page(check):
     assert page == (REPOSITORY / "docs/gpu.md").read_text()
 
 
+@pytest.mark.parametrize("cu_init, fails", [(300, False), (100, True)])
+def test_a_helper_that_takes_a_second_beside_cuinit_is_a_failure(cu_init, fails):
+    check = Check()
+    judge_helper(check, 1200, cu_init)
+    assert bool(check.failures) == fails
+
+
+# ---- the probe
+
+@pytest.mark.parametrize("wrong, words", [
+    ("wrong=memory@1", ["wrong results: 1 but it should be 0", "findings of trainit check --deep: ['GPU 1 gives wrong results"]),
+    ("fail=product@0", ["steps that the probe did not do: ['product of GPU 0'] but it should be []"]),
+    ("crash=copy@1", ["the probe comes to its end but with -11"]),
+    ("slow=memory@1", ["findings of trainit check --deep: ['GPU 1 is slower than the others"]),
+])
+def test_what_the_probe_finds_or_does_not_come_to_is_a_failure(check, wrong, words):
+    done, page = check(TWO_GPUS, FAKE_PROBE=wrong)
+    assert done.returncode == 1, done.stdout
+    assert all(f"FAIL {one}" in done.stdout and f"Did not agree: {one}" in page for one in words), done.stdout
+
+
+@pytest.fixture
+def probe_script(tmp_path):
+    """probe_script(SHELL): it stands in the place of the probe that gpu-check runs by itself."""
+    def write(shell):
+        script = tmp_path / "programs/trainit-gpu-probe"
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(f"#!/bin/sh\n{shell}\n")
+        script.chmod(0o755)
+        return script
+
+    return write
+
+
+def test_steps_that_the_probe_leaves_out_are_a_failure(check, probe_script):
+    probe_script("""echo '{"at":1,"end":true}'""")
+    done, _ = check(TWO_GPUS)
+    assert done.returncode == 1 and "FAIL results: 0 but it should be 11" in done.stdout, done.stdout
+
+
+def test_a_probe_that_ends_with_a_code_or_too_early_is_a_failure(check, probe_script):
+    probe_script("""echo '{"at":1,"end":true}'; exit 3""")
+    assert "FAIL the probe comes to its end but with 3" in check(TWO_GPUS)[0].stdout
+    probe_script("""echo '{"at":1,"step":"driver"}'""")
+    assert "FAIL the probe comes to its end but with 0" in check(TWO_GPUS)[0].stdout
+
+
+def test_a_probe_that_hangs_is_ended(probe_script, monkeypatch):
+    monkeypatch.setattr(gpu_probing, "LIMIT", 1)
+    assert gpu_probing.run(probe_script("exec sleep 600"), None).code == 124
+
+
 # ---- the trainers
-
-TWO_GPUS = [GPU.format(0, "a"), GPU.format(1, "b")]
-
 
 @pytest.fixture
 def programs(trainit, tmp_path):

@@ -80,10 +80,9 @@ void GpuGuard::end() {
 
 void GpuGuard::on_ended(const sys::ExitStatus& status, bool with_all) {
   parts_.family.forget(parts_.watch->pid());
-  const auto wrong = parts_.watch->forget(status);
   // Where there is no /proc our own signals for what is left reach everybody.
-  if (wrong && !with_all)
-    parts_.log.warning("the GPUs' health is not watched any more: {}", *wrong);
+  const auto wrong = parts_.watch->forget(status, with_all);
+  if (wrong) parts_.log.warning("the GPUs' health is not watched any more: {}", *wrong);
   cancel_timers();
 }
 

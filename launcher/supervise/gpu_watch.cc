@@ -51,13 +51,13 @@ void GpuWatch::end() {
   if (pid_ > 0) posix::kill(pid_, SIGKILL);
 }
 
-std::optional<std::string> GpuWatch::forget(const sys::ExitStatus& status) {
+std::optional<std::string> GpuWatch::forget(const sys::ExitStatus& status, bool ended_by_us) {
   lines_.read_all();  // what it said last
   lines_.close();
   pid_ = -1;
   const auto error = sys::read_exec_result(exec_result_.borrow());
   exec_result_.reset();
-  if (ended_by_us_) return std::nullopt;
+  if (ended_by_us_ || ended_by_us) return std::nullopt;
   own_end_ = status;
   if (status.success() && !error) return std::nullopt;
   return error ? "it cannot be run: " + sys::errno_text(error->errno_value)

@@ -42,9 +42,9 @@ class GpuWatch {
   pid_t pid() const { return pid_; }
   /// Ends it; it is still to be reaped. There is nothing that it would have to tidy up.
   void end();
-  /// It was reaped, and ended in this way. What was wrong with it, when it was not we who ended it,
-  /// and it has not said so itself.
-  std::optional<std::string> forget(const sys::ExitStatus& status);
+  /// It was reaped, and ended in this way; `ended_by_us` also without `end`. What was wrong with
+  /// it, when it was not we who ended it, and it has not said so itself.
+  std::optional<std::string> forget(const sys::ExitStatus& status, bool ended_by_us);
   /// For how long it has been silent, when that is much too long.
   std::optional<sys::Duration> silence();
   /// How it ended, when it was not we who ended it.

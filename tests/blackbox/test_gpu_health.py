@@ -15,6 +15,9 @@ from trainit_testing import processes, waiting
 
 CUDA_ERROR = "RuntimeError: CUDA error: unspecified launch failure"
 QUICKLY = ["--gpu-health", "100ms"]
+NO_PROC = ["unshare", "--mount", "sh", "-ec", 'umount -l /proc; exec "$@"', "sh"]
+#: Says so when it is ready, and does not end when it is asked to.
+STUBBORN = ["python3", "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); print('started', flush=True); time.sleep(1000)"]
 
 
 @pytest.fixture
@@ -274,9 +277,7 @@ def test_a_stop_ends_the_watch_too(trainit, start, job, gpus, behaviour):
 
 def test_the_watch_is_no_process_of_the_job(trainit, start, job, gpus):
     here = job()
-    ignore = "import signal, time; signal.signal(15, signal.SIG_IGN); print('started', flush=True); time.sleep(1000)"
-    running = start([trainit, "--workers", "1", "--stop-budget", "1s", "--", "python3", "-c", ignore], job=here,
-                    env=gpus.env)
+    running = start([trainit, "--workers", "1", "--stop-budget", "1s", "--", *STUBBORN], job=here, env=gpus.env)
     running.wait_for("started")
     watch_of(running)
     running.signal(signal.SIGTERM)
@@ -329,3 +330,57 @@ def test_the_watch_holds_nothing_of_the_callers_nor_of_the_workers(trainit, star
     assert [(watch / f"fd/{fd}").readlink().name.split(":")[0] for fd in (0, 1, 2)] == ["null", "pipe", "null"]
     running.signal(signal.SIGTERM)
     running.wait()
+
+
+# ---- where there is no /proc, so that nobody can tell the watch from what outlives the workers
+
+@pytest.mark.release_only  # LeakSanitizer needs /proc
+def test_without_proc_the_gpus_are_watched_all_the_same_and_the_watch_is_nothing_that_was_left(trainit, start, job, gpus):
+    here = job()
+    running = start([*NO_PROC, trainit, *QUICKLY, *sh(UNTIL_DONE)], job=here, env=gpus.env | {"DONE": str(here.base / "done")})
+    wait_for_event(here, "gpu")
+    watch = watch_of(running)
+    gpus.happens("temperature 1 71")
+    wait_for_event(here, "gpu", lambda event: event["gpus"][0].get("temperature") == 71)
+    (here.base / "done").touch()
+    end = running.wait()
+    assert end.code == 0 and here.success and warnings(end) == [], end
+    assert events(here, "outcome")[0]["gpus"][1]["peak_temperature"] == 71
+    assert events(here, "stop") == [] and not any("outlived" in line or "left" in line for line in end.ours), end
+    assert not processes.is_gpu_watch(watch)
+
+
+@pytest.mark.release_only
+@pytest.mark.parametrize("behaviour", ["well", "hang"])
+def test_without_proc_what_ends_all_that_is_left_ends_the_watch_and_that_is_no_trouble(trainit, start, job, gpus, behaviour):
+    gpus.happens(behaviour)
+    here = job()
+    running = start([*NO_PROC, trainit, "--workers", "1", "--stop-budget", "1s", "--", *STUBBORN], job=here, env=gpus.env)
+    running.wait_for("started")
+    watch = watch_of(running)
+    running.signal(signal.SIGTERM)
+    end = running.wait()
+    assert end.code == 137 and warnings(end) == [], end
+    assert [event["signal"] for event in events(here, "stop") if event["to"] == "tree"] == ["SIGKILL"]
+    assert not processes.is_gpu_watch(watch)
+
+
+@pytest.mark.release_only
+def test_without_proc_an_xid_is_the_cause_as_well(trainit, pid1, job, gpus):
+    here = job()
+    end = pid1([*NO_PROC, trainit, *of_rank_1(f'echo "xid 1 79" >>"$FAKE_NVML"; echo "{CUDA_ERROR}" >&2; exit 3')],
+               job=here, env=gpus.env)
+    assert end.code == 3
+    assert here.failure_reason.startswith("algo-1 rank 1: GPU 1 fell off the bus (XID 79)")
+
+
+@pytest.mark.release_only
+@pytest.mark.parametrize("behaviour", ["well", "hang"])
+def test_without_proc_and_not_as_pid_1_the_watch_is_gone_before_the_launcher(trainit, pid1, job, gpus, behaviour):
+    gpus.happens(behaviour)
+    here = job()
+    # The shell is PID 1: it tells whether a process was left to it.
+    script = f"{trainit} -- sh -c 'sleep 0.5; exit 3'; code=$?; kill -0 -1 2>/dev/null && echo left; exit $code"
+    end = pid1([*NO_PROC, "sh", "-c", script], job=here, env=gpus.env)
+    assert (end.code, end.out) == (3, ""), end
+    assert not any("may still run" in line for line in end.ours) and warnings(end) == [], end

@@ -66,6 +66,9 @@ def test_a_sigkill_of_somebody_else_is_not_taken_for_one(trainit, pid1, job, sma
 
 # ---- the kernel takes who watches the GPUs, which is no process of the workers
 
+GONE = "warning: the GPUs' health is not watched any more: its process was killed by SIGKILL"
+
+
 @pytest.fixture
 def hungry_watch(trainit, start, fake_gpus, small_memory, tmp_path):
     """hungry_watch(JOB, COMMAND…): a job whose watch over two GPUs the kernel has killed; the command waits for $WATCHED."""
@@ -76,7 +79,7 @@ def hungry_watch(trainit, start, fake_gpus, small_memory, tmp_path):
         running = start([*small_memory, trainit, "--gpu-health", "100ms", "--", *command], job=here, env=env, **options)
         waiting.wait_until(lambda: processes.gpu_watch_of(running.pid), "somebody who watches the GPUs")
         script.write_text(f"eat 0 {3 * MEMORY >> 20}\n")
-        waiting.wait_until(lambda: not processes.gpu_watch_of(running.pid), "the end of the watch")
+        running.wait_for(GONE, stream="err")
         watched.touch()
         return running
 
@@ -86,9 +89,6 @@ def hungry_watch(trainit, start, fake_gpus, small_memory, tmp_path):
 def then(script):
     return ["python3", "-c", "import os, signal, time\nwhile not os.path.exists(os.environ['WATCHED']): time.sleep(0.02)\n"
                              f"rank = os.environ['RANK']\n{script}"]
-
-
-GONE = "warning: the GPUs' health is not watched any more: its process was killed by SIGKILL"
 
 
 def test_a_job_goes_on_when_the_kernel_has_killed_who_watches_its_gpus(hungry_watch, job):

@@ -118,10 +118,10 @@ def test_what_the_probe_finds_or_does_not_come_to_is_a_failure(check, wrong, wor
 
 
 @pytest.fixture
-def probe_script(tmp_path):
-    """probe_script(SHELL): it stands in the place of the probe that gpu-check runs by itself."""
-    def write(shell):
-        script = tmp_path / "programs/trainit-gpu-probe"
+def stand_in(tmp_path):
+    """stand_in(NAME, SHELL): a script in the place of the program that gpu-check runs by itself."""
+    def write(name, shell):
+        script = tmp_path / "programs" / name
         script.parent.mkdir(exist_ok=True)
         script.write_text(f"#!/bin/sh\n{shell}\n")
         script.chmod(0o755)
@@ -130,22 +130,30 @@ def probe_script(tmp_path):
     return write
 
 
-def test_steps_that_the_probe_leaves_out_are_a_failure(check, probe_script):
-    probe_script("""echo '{"at":1,"end":true}'""")
+def test_steps_that_the_probe_leaves_out_are_a_failure(check, stand_in):
+    stand_in("trainit-gpu-probe", """echo '{"at":1,"end":true}'""")
     done, _ = check(TWO_GPUS)
     assert done.returncode == 1 and "FAIL results: 0 but it should be 11" in done.stdout, done.stdout
 
 
-def test_a_probe_that_ends_with_a_code_or_too_early_is_a_failure(check, probe_script):
-    probe_script("""echo '{"at":1,"end":true}'; exit 3""")
+def test_a_probe_that_ends_with_a_code_or_too_early_is_a_failure(check, stand_in):
+    stand_in("trainit-gpu-probe", """echo '{"at":1,"end":true}'; exit 3""")
     assert "FAIL the probe comes to its end but with 3" in check(TWO_GPUS)[0].stdout
-    probe_script("""echo '{"at":1,"step":"driver"}'""")
+    stand_in("trainit-gpu-probe", """echo '{"at":1,"step":"driver"}'""")
     assert "FAIL the probe comes to its end but with 0" in check(TWO_GPUS)[0].stdout
 
 
-def test_a_probe_that_hangs_is_ended(probe_script, monkeypatch):
+def test_a_probe_that_hangs_is_ended(stand_in, monkeypatch):
     monkeypatch.setattr(gpu_probing, "LIMIT", 1)
-    assert gpu_probing.run(probe_script("exec sleep 600"), None).code == 124
+    assert gpu_probing.run(stand_in("trainit-gpu-probe", "exec sleep 600"), None).code == 124
+
+
+@pytest.mark.parametrize("end", ['"$real" "$@"; exit 1', "exec echo started"])
+def test_a_job_that_fails_or_does_not_try_the_gpus_is_a_failure(check, stand_in, trainit, end):
+    stand_in("trainit", f'real={trainit}; case "$*" in *preflight*) {end};; esac; exec "$real" "$@"')
+    done, _ = check(TWO_GPUS)
+    assert done.returncode == 1, done.stdout
+    assert "FAIL a job with --preflight=deep tries the GPUs and starts its worker" in done.stdout
 
 
 # ---- the trainers

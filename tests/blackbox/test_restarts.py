@@ -257,6 +257,9 @@ def test_the_record_tells_each_round_and_explain_shows_them(trainit, pid1, job):
         "round": 1, "of": 1, "delay": 0, "exit_code": 3}
     assert "rank 1: ValueError: too large" in restart["failure"]
     names = [event["event"] for event in events(here)]
+    assert [event["workers"][0]["rank"] for event in events(here, "plan")] == [0, 0]
+    counts = [event["variables"]["TORCHELASTIC_RESTART_COUNT"]["value"] for event in events(here, "environment")]
+    assert counts == ["0", "1"]
     assert names.count("spawned") == names.count("ended") == 4 and names.count("evidence") == 2
     assert names.index("evidence") < names.index("restart")
     (outcome,) = events(here, "outcome")

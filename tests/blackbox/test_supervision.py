@@ -496,6 +496,14 @@ def test_a_fork_that_is_refused_stops_the_workers_that_run_and_starts_no_more(tr
     assert [line.split()[2] for line in end.ours if re.match(r" +\d ", line)] == ["SIGTERM", "SIGTERM", "125", "not", "not"]
 
 
+def become_root(job):
+    """What a program begins with that the launcher of a stranger may not signal."""
+    program = job.base / "become_root"
+    shutil.copy(shutil.which("setpriv"), program)
+    program.chmod(0o4755)
+    return [str(program), "--reuid=0", "--regid=0", "--clear-groups"]
+
+
 @pytest.mark.parametrize("script, told", [
     ("time.sleep(1000)", r"1 process did not end within \S+ s of SIGKILL$"),
     # Its parent waits in the kernel until the child ends.
@@ -504,18 +512,27 @@ def test_a_fork_that_is_refused_stops_the_workers_that_run_and_starts_no_more(tr
 ], ids=["asleep", "in the kernel"])
 def test_what_sigkill_did_not_end_is_told_with_what_is_known_of_it(trainit, start, job_of_a_stranger, script, told):
     stranger = ["setpriv", "--reuid=23456", "--regid=23456", "--clear-groups"]
-    become_root = job_of_a_stranger.base / "become_root"
-    shutil.copy(shutil.which("setpriv"), become_root)
-    become_root.chmod(0o4755)  # its program is root's, and the launcher may not signal it
     program = ["python3", "-c", f"import ctypes, time; print('ready', flush=True); {script}"]
     with open(trainit, "rb") as binary:
-        running = start([*stranger, f"/proc/self/fd/{binary.fileno()}", "--stop-budget", "2s", "--", become_root,
-                         "--reuid=0", "--regid=0", "--clear-groups", *program],
+        running = start([*stranger, f"/proc/self/fd/{binary.fileno()}", "--stop-budget", "2s", "--",
+                         *become_root(job_of_a_stranger), *program],
                         job=job_of_a_stranger, pass_fds=[binary.fileno()])
     running.wait_for("ready")
     running.signal(signal.SIGTERM)
     end = running.wait()
     assert [line for line in end.ours if re.match(told, line)], end.err
+
+
+def test_a_job_of_which_a_process_is_left_is_not_started_once_more(trainit, pid1, job_of_a_stranger):
+    stays = " ".join(become_root(job_of_a_stranger))
+    script = (f'ready=$SM_MODEL_DIR/ready; [ "$RANK" = 0 ] && exec {stays} sh -c ": > $ready; exec sleep 1000"; '
+              'until [ -e "$ready" ]; do sleep 0.05; done; exit 3')
+    with open(trainit, "rb") as binary:
+        end = pid1(["setpriv", "--reuid=23456", "--regid=23456", "--clear-groups", f"/proc/self/fd/{binary.fileno()}",
+                    "--workers", "2", "--max-restarts", "3", "--failure-grace", "100ms", "--", "sh", "-c", script],
+                   job=job_of_a_stranger, pass_fds=[binary.fileno()])
+    assert end.code == 3, end
+    assert "not restarted: processes of algo-1 are left that not even SIGKILL has ended" in end.ours
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -40,7 +40,7 @@ class GpuMemory {
   bool is_gone() {
     if (watch_.pid() < 0) return true;
     const auto status = sys::reap_if_ended(watch_.pid());
-    if (status) watch_.forget(*status);
+    if (status) watch_.forget(*status, false);
     return status.has_value();
   }
 

@@ -9,10 +9,12 @@
 namespace trainit::diagnose {
 namespace {
 
-/// For how long the workers of a host ran before anything went wrong.
+/// For how long the workers of a host ran before anything went wrong. Those that another host's
+/// failure stopped before their turn came have no end either.
 sys::Duration uptime_of(const HostEnd& end) {
   const bool stopped = end.stop_at != sys::TimePoint{};
-  return (stopped ? std::min(end.stop_at, end.ended_at) : end.ended_at) - end.started_at;
+  const sys::TimePoint last = stopped ? std::min(end.stop_at, end.ended_at) : end.ended_at;
+  return std::max(last - end.started_at, sys::Duration::zero());
 }
 
 sys::Duration uptime_of(std::span<const HostEnd> ends) {

@@ -108,11 +108,20 @@ TEST_CASE("workers that failed too soon after their start would fail again") {
   CHECK(why_not(limits, failed_host(2)).empty());
   HostEnd end = failed_host(2);
   end.stop_at = at(12s);
-  CHECK(why_not(limits, end) ==
-        "the workers had run for 12 s only, less than 20 s (--min-uptime)");
+  CHECK(why_not(limits, end) == "the workers had run for 12 s only, less than 20 s (--min-uptime)");
   // A worker alone that fails is not stopped.
   end.stop_at = {};
   CHECK(why_not(limits, end).empty());
   end.ended_at = at(3s);
-  CHECK(why_not(limits, end) == "the workers had run for 3.0 s only, less than 20 s (--min-uptime)");
+  CHECK(why_not(limits, end) ==
+        "the workers had run for 3.0 s only, less than 20 s (--min-uptime)");
+}
+
+TEST_CASE("workers whose turn never came have not run, and keep no job from a restart") {
+  HostEnd end;
+  end.host = "algo-2";
+  end.started_at = end.stop_at = at(2s);
+  CHECK(why_not({.most = 1}, end).empty());
+  CHECK(why_not({.most = 1, .min_uptime = 5s}, end) ==
+        "the workers had run for 0.0 s only, less than 5.0 s (--min-uptime)");
 }

@@ -237,9 +237,18 @@ void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
   }
   diagnose::RestartChoice choice = choose_restart(setup_.restarts, round_, ends, lost_);
   if (choice.delay && stop_asked_) choice = {std::nullopt, "a stop was asked for"};
+  if (choice.delay && !all_wait) choice = {std::nullopt, who_has_gone()};
   if (choice.delay) return begin_again(*choice.delay, std::move(verdict), out);
   if (!choice.why_not.empty()) verdict.lines.push_back("not restarted: " + choice.why_not);
   say_outcome(std::move(verdict), now, out);
+}
+
+/// A host whose part of the round was over, and that would never be ready for another.
+std::string Hub::who_has_gone() const {
+  const auto gone =
+      std::find_if(hosts_.begin(), hosts_.end(), [](const Host& host) { return !host.connected; });
+  return fmt::format("{} {}", setup_.hosts[static_cast<std::size_t>(gone - hosts_.begin())],
+                     gone->note);
 }
 
 void Hub::begin_again(std::chrono::milliseconds delay, diagnose::Verdict verdict, Actions& out) {
@@ -355,6 +364,7 @@ void Hub::lose(int host, const std::string& how, sys::TimePoint now, Actions& ou
   Host& that = hosts_[static_cast<std::size_t>(host)];
   const std::string& name = setup_.hosts[static_cast<std::size_t>(host)];
   if (that.end) {
+    that.note = how;
     out.push_back(
         Tell{Tell::Kind::kWarning, fmt::format("{} {} after its part was over", name, how)});
     return;

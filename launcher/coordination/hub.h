@@ -103,6 +103,7 @@ class Hub {
   void leave_stop_to_its_host(std::vector<diagnose::HostEnd>& ends) const;
   void stop_all(const message::Stop& why, Actions& out);
   void judge_when_all_ended(sys::TimePoint now, Actions& out);
+  std::string who_has_gone() const;
   void begin_again(std::chrono::milliseconds delay, diagnose::Verdict verdict, Actions& out);
   void not_again(const std::string& why, sys::TimePoint now, Actions& out);
   void add_clashes(diagnose::Verdict& verdict) const;

@@ -378,6 +378,21 @@ TEST_CASE("a stop that comes to a host whose part is over is a stop of the job")
   CHECK(leader.ends(2)[0] == "0: outcome 7 algo-2 rank 3: ended with code 7 after 0.0 s");
 }
 
+TEST_CASE("a host that has gone when its part was over would never be ready: the job ends") {
+  Leader leader(3);
+  leader.met();
+  leader.stops(1);
+  leader.ends(1, false);
+  leader.loses(1);
+  leader.ends(0);
+  const Hub::Actions actions = leader.hub().received(2, message::Ended(), leader.now());
+  const auto& send = std::get<hub_action::Send>(actions.at(0));
+  const auto* outcome = std::get_if<message::Outcome>(&send.message);
+  REQUIRE(outcome != nullptr);
+  CHECK(outcome->verdict.exit_code == 7);
+  CHECK(outcome->verdict.lines.back() == "not restarted: algo-2 ended without a word");
+}
+
 TEST_CASE("between two rounds a stop, a loss or trouble ends the job with what had failed") {
   const auto lines_after = [](const auto& happens) {
     Leader leader(3);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "sys/signals.h"
 
 namespace trainit::coordination {
 namespace {
@@ -58,7 +59,22 @@ void Member::handle(const message::Agreed& agreed, sys::TimePoint now, Actions& 
   began_at_ = now;
   stopping_ = false;
   end_.reset();
+  if (stop_asked_ != 0) return decline(now, out);
   out.push_back(member_action::Begin{agreed.agreement});
+}
+
+/// All others were ready before they could hear that this host was asked to stop.
+void Member::decline(sys::TimePoint now, Actions& out) {
+  stopping_ = true;
+  message::Ended ended;
+  ended.end.reason = StopReason::kPlatform;
+  ended.end.stop_signal = stop_asked_;
+  ended.end.started_at = ended.end.ended_at = ended.end.stop_at = now;
+  ended.end.trouble = fmt::format("stopped by {} before its workers were started again",
+                                  sys::signal_name(stop_asked_));
+  ended.end.trouble_code = 128 + stop_asked_;
+  const Actions more = this->ended(ended, now);
+  out.insert(out.end(), more.begin(), more.end());
 }
 
 void Member::handle(const message::Stop& stop, sys::TimePoint, Actions& out) {
@@ -154,6 +170,7 @@ Member::Actions Member::stop_began(StopReason reason, int signal, const std::str
   const bool stopping = std::exchange(stopping_, true);
   // What has failed may be begun once more, unless a stop was asked for.
   const bool ends_all = reason == StopReason::kPlatform && phase_ != Phase::kTogether;
+  if (ends_all) stop_asked_ = signal;
   if (stopping && !ends_all) return out;
   if (connected_)
     out.push_back(member_action::Send{message::StopBegan{reason, signal, text, to_wire(now)}});

@@ -106,6 +106,7 @@ class Member {
   void handle(const message::Leave&, sys::TimePoint now, Actions& out);
   template <class Other>
   void handle(const Other&, sys::TimePoint, Actions&) {}  // not for a member
+  void decline(sys::TimePoint now, Actions& out);
   void lose_leader(const std::string& how, sys::TimePoint now, Actions& out);
   std::string missing() const;
   void conclude_alone(sys::TimePoint now, Actions& out);
@@ -117,7 +118,8 @@ class Member {
   Phase phase_ = Phase::kJoining;
   bool connected_ = false;
   bool stopping_ = false;
-  int round_ = 0;  ///< that runs, or is made ready for
+  int stop_asked_ = 0;  ///< the platform's signal that came when no worker ran here; 0: none
+  int round_ = 0;       ///< that runs, or is made ready for
   sys::TimePoint joined_at_, last_tick_, heard_at_, began_at_;
   sys::Duration stood_still_{};  ///< this host, the longest time
   std::int64_t echo_ = 0;        ///< the hub's clock, in its last heartbeat

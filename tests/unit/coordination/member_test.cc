@@ -354,6 +354,23 @@ TEST_CASE("a stop is told to the leader also when the part of this host has fail
   CHECK(Follower().between().is_asked_to_stop() == Told{"stop began (a stop)"});
 }
 
+TEST_CASE("a member that is asked to stop while the others agree to begin again does not begin") {
+  Follower host;
+  host.between();
+  host.is_ready();
+  CHECK(host.is_asked_to_stop() == Told{"stop began (a stop)"});
+  CHECK(host.hears(message::Agreed{}) == Told{"ended"});
+  CHECK(host.hears(message::Stop{StopReason::kPlatform, "algo-2", SIGTERM, ""}) == Told{});
+  SUBCASE("the others tell how the job ends") {
+    CHECK(host.hears_outcome(143, "algo-2: stopped") == Told{"heard"});
+    CHECK(host.hears(message::Leave{}) == Told{"conclude with 143: algo-2: stopped"});
+  }
+  SUBCASE("there is no time to wait for them") {
+    CHECK(host.hurry()[0].starts_with(
+        "conclude with 143: algo-2: stopped by SIGTERM before its workers were started again"));
+  }
+}
+
 TEST_CASE("between two rounds a member that loses its leader reports the failure of the last") {
   Follower host;
   host.between();

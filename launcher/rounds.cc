@@ -181,9 +181,13 @@ diagnose::Judgement Rounds::judge_with_peers(supervise::Supervisor& supervisor) 
     if (!peers.round_over())
       parts_.log.info("this host's part is over; waiting for the other hosts");
   });
-  supervisor.attend_peers([&peers] { return peers.round_over(); });
+  // After a stop there is no other round, whatever was on its way when it came, and its time goes
+  // on.
+  supervisor.attend_peers([&peers, &supervisor] {
+    return peers.done() || (peers.round_over() && !supervisor.stop_came());
+  });
   parts_.loop.cancel(patience);
-  again_ = peers.again();
+  if (!peers.done()) again_ = peers.again();
   return again_ ? judgement_of(again_->verdict, own_) : judgement_of_job();
 }
 

@@ -60,6 +60,9 @@ class Supervisor {
   /// time is over, a second one at once.
   void attend_peers(const std::function<bool()>& done);
 
+  /// A stop signal came to this host, before or after the end of `run`.
+  bool stop_came() const { return stop_came_; }
+
   const std::vector<WorkerProcess>& workers() const { return workers_; }
   /// How many processes the kernel has killed for want of memory since the job began; nothing where
   /// it does not count them.

@@ -5,20 +5,12 @@
 #include <algorithm>
 
 namespace trainit::simulation {
-namespace {
-
-constexpr Micros kLost = 8500 * kMillisecond, kBeat = kSecond;
-/// Between two hosts, with all that the schedules do to the network.
-constexpr Micros kDetect = kLost + 2 * kBeat;
-
-bool has(const std::string& text, const std::string& words) {
-  return text.find(words) != std::string::npos;
-}
-
-}  // namespace
 
 Job::Job(std::uint64_t seed, bool keep_trace)
-    : schedule_(Schedule::of(seed)), timeline_(keep_trace), network_(timeline_, schedule_, *this) {
+    : schedule_(Schedule::of(seed)),
+      timeline_(keep_trace),
+      network_(timeline_, schedule_, *this),
+      referee_(schedule_) {
   for (std::size_t index = 0; index < schedule_.hosts.size(); ++index)
     hosts_.push_back(std::make_unique<Host>(static_cast<int>(index), schedule_, timeline_, *this));
 }
@@ -31,7 +23,10 @@ std::string Job::run() {
   if (problem_.empty()) check_time();
   if (problem_.empty()) check_truth();
   if (problem_.empty()) check_agreement();
-  if (problem_.empty()) check_theme();
+  if (problem_.empty()) check_stop_budget();
+  if (problem_.empty()) check_restarts();
+  if (problem_.empty()) check_single_stop();
+  if (problem_.empty() && restarts() == 0 && !heals()) check_theme();
   return problem_;
 }
 
@@ -41,16 +36,89 @@ void Job::post_fates() {
     Host* host = hosts_[index].get();
     if (!fate.comes) continue;
     timeline_.at(fate.starts, [host] { host->start(); });
-    for (const Micros stop : fate.stops)
-      timeline_.at(stop, [host] { host->run([host] { host->stop_signal(); }); });
+    for (const Micros stop : fate.stops) post_stop(static_cast<int>(index), stop);
     if (fate.killed) timeline_.at(*fate.killed, [host] { host->die(true); });
     if (fate.powerless) timeline_.at(*fate.powerless, [host] { host->die(false); });
-    for (const Cut& cut : fate.cuts) {
-      timeline_.at(cut.from, [this, host] { timeline_.note(host->name(), "is cut off"); });
-      if (cut.resets)
-        timeline_.at(cut.to, [this, index] { network_.reset_all(static_cast<int>(index)); });
-    }
+    for (const Cut& cut : fate.cuts) post_cut(static_cast<int>(index), cut);
   }
+}
+
+void Job::post_stop(int host, Micros when) {
+  Host* one = hosts_[static_cast<std::size_t>(host)].get();
+  timeline_.at(when, [one] { one->run([one] { one->stop_signal(); }); });
+}
+
+void Job::post_cut(int host, const Cut& cut) {
+  timeline_.at(cut.from, [this, host] {
+    timeline_.note(hosts_[static_cast<std::size_t>(host)]->name(), "is cut off");
+  });
+  if (cut.resets) timeline_.at(cut.to, [this, host] { network_.reset_all(host); });
+}
+
+void Job::post_blows(bool before) {
+  for (const Blow& blow : schedule_.later[static_cast<std::size_t>(referee_.round() - 1)].blows) {
+    if (blow.before == before) post(blow);
+  }
+}
+
+/// From here on it is in the schedule as if it had been from the beginning.
+void Job::post(const Blow& blow) {
+  HostSchedule& fate = schedule_.hosts[static_cast<std::size_t>(blow.host)];
+  Host* host = hosts_[static_cast<std::size_t>(blow.host)].get();
+  const Micros from = timeline_.now() + blow.after, to = from + blow.lasts;
+  posted_.emplace_back(from, blow);
+  switch (blow.kind) {
+    case Blow::Kind::kStop:
+      fate.stops.push_back(from);
+      return post_stop(blow.host, from);
+    case Blow::Kind::kKilled:
+      fate.killed = from;
+      return timeline_.at(from, [host] { host->die(true); });
+    case Blow::Kind::kPowerless:
+      fate.powerless = from;
+      return timeline_.at(from, [host] { host->die(false); });
+    case Blow::Kind::kCutOff:
+      fate.cuts.push_back({{from, kNever}, false});
+      return post_cut(blow.host, fate.cuts.back());
+    case Blow::Kind::kReset:
+      fate.cuts.push_back({{from, to}, true});
+      return post_cut(blow.host, fate.cuts.back());
+    case Blow::Kind::kCut:
+      fate.cuts.push_back({{from, to}, false});
+      return post_cut(blow.host, fate.cuts.back());
+    case Blow::Kind::kFrozen:
+      fate.freezes.push_back({from, to});
+      timeline_.at(from, [host] { host->freeze(); });
+      return timeline_.at(to, [host, blow] { host->thaw(blow.lasts); });
+  }
+}
+
+void Job::hub_hears(int host, const coordination::Message& message) {
+  referee_.hears(host, message);
+}
+
+void Job::hub_says(int host, const coordination::Message& message) {
+  const int round = referee_.round();
+  const bool between = referee_.is_between();
+  const std::string problem = referee_.says(host, message);
+  if (!problem.empty()) return broken("the leader: " + problem);
+  if (referee_.round() > round) post_blows(true);
+  if (between && !referee_.is_between()) post_blows(false);
+}
+
+/// No worker runs while one of another round does.
+void Job::worker_starts(const Host& host, int round) {
+  for (const auto& other : hosts_) {
+    if (!other->begun() || !other->round().has_workers()) continue;
+    expect(other->round().number() == round,
+           fmt::format("a worker of round {} starts on {} while one of round {} runs on {}", round,
+                       host.name(), other->round().number(), other->name()));
+  }
+}
+
+bool Job::stopped_between() const {
+  return std::any_of(hosts_.begin(), hosts_.end(),
+                     [](const auto& host) { return host->stopped_between(); });
 }
 
 void Job::on_host(int host, std::function<void()> what) {
@@ -72,243 +140,6 @@ bool Job::all_gone() const {
   return std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& host) {
     return host->gone() || !schedule_.hosts[static_cast<std::size_t>(&host - hosts_.data())].comes;
   });
-}
-
-/// Of all that happens by itself.
-Micros Job::last_cause() const {
-  Micros last = 0, start = 0, stood_still = 0;
-  bool all_begun = true;
-  const auto take = [&](Micros time) {
-    if (time != kNever) last = std::max(last, time);
-  };
-  for (std::size_t index = 0; index < hosts_.size(); ++index) {
-    const HostSchedule& fate = schedule_.hosts[index];
-    const Host& host = *hosts_[index];
-    start = std::max(start, fate.starts);
-    all_begun = all_begun && host.begun();
-    for (const Micros stop : fate.stops) take(stop);
-    for (const Cut& cut : fate.cuts) {
-      take(cut.from);
-      take(cut.to);
-    }
-    for (const Window& freeze : fate.freezes) {
-      take(freeze.to);
-      if (fate.clock_freezes) stood_still = std::max(stood_still, 2 * (freeze.to - freeze.from));
-    }
-    if (fate.killed) take(*fate.killed);
-    if (fate.powerless) take(*fate.powerless);
-    for (const Story& story : fate.workers) {
-      if (host.begun_at()) take(*host.begun_at() + fate.set_up + story.lives + story.dying);
-    }
-    if (schedule_.store_ends && host.begun_at())
-      take(*host.begun_at() + fate.set_up + *schedule_.store_ends);
-  }
-  take(start);
-  if (!all_begun) take(start + schedule_.meet + kLost + stood_still);
-  return last;
-}
-
-/// From the decision until no process of the host is left.
-Micros Job::to_stop() const {
-  return std::max(schedule_.grace, schedule_.stop_leaders) + schedule_.stop_groups +
-         200 * kMillisecond;
-}
-
-/// Nothing hangs.
-void Job::check_time() {
-  const Micros limit = last_cause() + 2 * kDetect + to_stop() + kDetect + 7 * kSecond;
-  for (std::size_t index = 0; index < hosts_.size(); ++index) {
-    const Host& host = *hosts_[index];
-    if (!schedule_.hosts[index].comes || host.died()) continue;
-    if (!host.exited_at()) return broken(host.name() + " never ends");
-    if (*host.exited_at() > limit) {
-      return broken(fmt::format("{} ends at {:.1f} s, and should by {:.1f} s", host.name(),
-                                static_cast<double>(*host.exited_at()) / 1e6,
-                                static_cast<double>(limit) / 1e6));
-    }
-  }
-}
-
-/// Invariant 1.
-void Job::check_truth() {
-  const bool all_well = std::all_of(hosts_.begin(), hosts_.end(), [](const auto& host) {
-    return host->ended() && host->went_well();
-  });
-  for (const auto& host : hosts_) {
-    if (!host->exited_at()) continue;
-    const bool success = host->exit_code() == 0 || host->failure().empty();
-    expect(host->exit_code() == 0 ? host->failure().empty() : !host->failure().empty(),
-           host->name() + ": exit code and failure do not fit");
-    expect(!success || all_well, host->name() + " reports success of a job that failed");
-    expect(!success || host->heard(), host->name() + " reports success that it has not heard of");
-  }
-}
-
-/// Whoever hears of the outcome reports the same.
-void Job::check_agreement() {
-  const Host* first = nullptr;
-  for (const auto& host : hosts_) {
-    if (!host->exited_at() || !host->heard() || host->could_not_begin()) continue;
-    if (first == nullptr) first = host.get();
-    expect(host->exit_code() == first->exit_code() && host->failure() == first->failure(),
-           fmt::format("{} and {} have heard different outcomes", first->name(), host->name()));
-  }
-  // Nobody that is there misses a success.
-  if (first == nullptr || first->exit_code() != 0 || hosts_.front()->hurried()) return;
-  if (schedule_.theme == Theme::kLost || schedule_.theme == Theme::kChaos) return;
-  for (const auto& host : hosts_) {
-    expect(!host->exited_at() || host->exit_code() == 0 || host->hurried(),
-           host->name() + " fails in a job that succeeds");
-  }
-}
-
-void Job::check_theme() {
-  switch (schedule_.theme) {
-    case Theme::kWell:
-      return check_all_well();
-    case Theme::kFailure:
-      return check_failure();
-    case Theme::kStop:
-      return check_stop();
-    case Theme::kLost:
-      return check_lost();
-    case Theme::kSetUp:
-      return check_refusal({culprit().name()});
-    case Theme::kDiffers:
-      return check_refusal({"algo-1", "the program"});
-    case Theme::kMissing:
-      return check_refusal({culprit().name()});
-    case Theme::kStore:
-    case Theme::kChaos:
-      return;
-  }
-}
-
-void Job::check_all_well() {
-  for (const auto& host : hosts_)
-    expect(host->exit_code() == 0,
-           fmt::format("{} fails without a cause: {}", host->name(), host->failure()));
-}
-
-/// Invariant 2, with one failure.
-void Job::check_failure() {
-  const Story& story =
-      fate_of_culprit().workers[static_cast<std::size_t>(schedule_.culprit_worker)];
-  const int rank = culprit().first_rank() + schedule_.culprit_worker;
-  const Micros failed_at = *culprit().begun_at() + fate_of_culprit().set_up + story.lives;
-  for (const auto& host : hosts_) {
-    const std::string& name = host->name();
-    if (!host->verdict()) return broken(name + " has no verdict of a failure");
-    const diagnose::Verdict& verdict = *host->verdict();
-    std::string all = verdict.failure;
-    for (const std::string& line : verdict.lines) all += "\n" + line;
-    expect(!verdict.success(), name + " reports success");
-    // Of two errors of communication at the same time, as far as the clocks are known, either may
-    // be named first.
-    const bool named = story.communication
-                           ? has(all, culprit().name())
-                           : verdict.cause_rank == rank && has(verdict.failure, culprit().name());
-    expect(named, fmt::format("{} names another cause than rank {} of {}: {}", name, rank,
-                              culprit().name(), all));
-    const int code = story.signal != 0 ? 128 + story.signal : story.code;
-    expect(story.dying != 0 || story.communication || verdict.exit_code == code,
-           name + " does not end with the cause's code");
-    if (!schedule_.quiet || host.get() == &culprit()) continue;
-    const Micros ready = *host->begun_at() + host->set_up();
-    expect(host->stopped_at().value_or(*host->ended_at()) <=
-               std::max(failed_at + story.dying, ready) + kSecond,
-           name + " hears late of the failure");
-  }
-}
-
-void Job::check_stop() {
-  for (std::size_t index = 0; index < hosts_.size(); ++index) {
-    const Host& host = *hosts_[index];
-    const HostSchedule& fate = schedule_.hosts[index];
-    if (fate.stops.empty() || fate.stops.front() < fate.starts) continue;
-    Micros frozen = 0;
-    for (const Window& freeze : fate.freezes) frozen += freeze.to - freeze.from;
-    expect(*host.exited_at() <= fate.stops.front() + host.budget() + frozen + 50 * kMillisecond,
-           host.name() + " is not gone when its stop's time is over");
-  }
-  const std::vector<Micros>& stops = fate_of_culprit().stops;
-  if (!schedule_.quiet || !culprit().begun_at() || stops.front() < *culprit().begun_at()) return;
-  for (const auto& host : hosts_) {
-    if (!host->begun_at() || !host->ended_at()) continue;
-    const Micros ready = *host->begun_at() + host->set_up();
-    expect(
-        host->stopped_at().value_or(*host->ended_at()) <= std::max(stops.front(), ready) + kSecond,
-        host->name() + " hears late of the stop");
-  }
-}
-
-/// One host goes: everybody else says so.
-void Job::check_lost() {
-  const HostSchedule& fate = fate_of_culprit();
-  const bool frozen = !fate.freezes.empty() &&
-                      std::any_of(fate.freezes.begin(), fate.freezes.end(), [](const Window& one) {
-                        return one.to - one.from > 5 * kSecond;
-                      });
-  Micros lost = kNever, back = kNever;
-  if (fate.killed) lost = *fate.killed;
-  if (fate.powerless) lost = *fate.powerless;
-  for (const Cut& cut : fate.cuts) {
-    if (!cut.resets && cut.to != kNever) continue;
-    lost = cut.to == kNever ? cut.from : cut.to;
-    back = cut.from;
-  }
-  for (const Window& freeze : fate.freezes) {
-    if (freeze.to - freeze.from <= 5 * kSecond) continue;
-    lost = freeze.from;
-    back = freeze.to;
-    // Perhaps lost, perhaps not: what was late on its way may have come meanwhile.
-    if (freeze.to - freeze.from < kDetect + (schedule_.quiet ? 0 : 7 * kSecond)) return;
-  }
-  for (const auto& host : hosts_) {
-    if (!host->begun_at() || *host->begun_at() >= lost - kSecond) return;
-  }
-  if (culprit().ended_at() && *culprit().ended_at() <= lost) return;
-  for (const auto& host : hosts_) {
-    if (host.get() == &culprit()) continue;
-    expect(host->exit_code() == 1 && has(host->failure(), culprit().name() + ":"),
-           fmt::format("{} does not name {} as lost: {}", host->name(), culprit().name(),
-                       host->failure()));
-    if (!schedule_.quiet || !host->stopped_at()) continue;
-    expect(*host->stopped_at() <= lost + 10 * kSecond,
-           host->name() + " notices late that a host is lost");
-  }
-  if (culprit().died() || back == kNever) return;
-  // Who has heard the outcome may report it. A leader that knows that it stood still also knows
-  // that the others did not wait.
-  const bool may_know =
-      culprit().heard() && (schedule_.culprit != 0 || !frozen || fate.clock_freezes);
-  expect(may_know || culprit().exit_code() != 0, "a host that was lost reports success");
-  const Micros since = frozen ? back : std::max(back, lost == kNever ? back : Micros());
-  if (schedule_.quiet)
-    expect(*culprit().exited_at() <= since + 12 * kSecond + to_stop(),
-           "a host that was lost ends late");
-}
-
-/// The job does not begin: everybody says the same, and names who is to blame.
-void Job::check_refusal(const std::vector<std::string>& words) {
-  if (fate_of_culprit().trouble_at && !culprit().could_not_begin()) return check_all_well();
-  for (const auto& host : hosts_) {
-    if (!host->exited_at()) continue;
-    // It goes at once, and its last word may be lost with its connection.
-    if (fate_of_culprit().trouble_at && host->begun() &&
-        has(host->failure(), culprit().name() + ": lost"))
-      continue;
-    expect(host->exit_code() == kSetUpFailed,
-           host->name() + " does not end as one that failed to begin");
-    if (host.get() == &culprit()) continue;
-    // Who came when the leader had gone already cannot know more.
-    if (has(host->failure(), "algo-1, which leads, was not reached")) continue;
-    // Of very many that are missing not all are named.
-    if (has(host->failure(), " more")) continue;
-    for (const std::string& word : words)
-      expect(has(host->failure(), word),
-             fmt::format("{} does not name {}: {}", host->name(), word, host->failure()));
-  }
 }
 
 }  // namespace trainit::simulation

@@ -64,13 +64,16 @@ int run_one(const Wanted& wanted) {
 
 int run_many(const Wanted& wanted) {
   std::atomic<std::uint64_t> next = wanted.first;
-  std::atomic<int> failures = 0;
+  std::atomic<int> failures = 0, with_restart = 0, with_two = 0, stopped_between = 0;
   std::mutex printing;
   const std::uint64_t end = wanted.first + wanted.schedules;
   const auto work = [&] {
     for (std::uint64_t seed = next++; seed < end && failures < 20; seed = next++) {
       Job job(seed);
       const std::string problem = live_through(job);
+      if (job.restarts() > 0) ++with_restart;
+      if (job.restarts() > 1) ++with_two;
+      if (job.stopped_between()) ++stopped_between;
       if (problem.empty()) continue;
       ++failures;
       const std::lock_guard lock(printing);
@@ -82,7 +85,9 @@ int run_many(const Wanted& wanted) {
   for (unsigned count = std::max(1U, std::thread::hardware_concurrency()); count > 0; --count)
     threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
-  fmt::print("{} schedules, {} broke a promise\n", wanted.schedules, failures.load());
+  fmt::print("{} schedules, {} with a restart, {} with two or more, {} stopped between rounds\n",
+             wanted.schedules, with_restart.load(), with_two.load(), stopped_between.load());
+  fmt::print("{} broke a promise\n", failures.load());
   return failures == 0 ? 0 : 1;
 }
 

@@ -9,10 +9,6 @@ namespace {
 
 using testing::Dice;
 
-Micros between(Dice& dice, Micros least, Micros most) {
-  return least + static_cast<Micros>(dice.next() % static_cast<std::uint64_t>(most - least + 1));
-}
-
 int host_count(Dice& dice) { return dice.one_in(12) ? 20 : 2 + dice.roll(dice.one_in(3) ? 7 : 3); }
 
 class Draw {
@@ -38,6 +34,7 @@ class Draw {
     schedule_.culprit_worker = dice_.roll(static_cast<int>(culprit().workers.size()));
     draw_theme(schedule_.theme);
     if (schedule_.theme != Theme::kChaos && dice_.one_in(2)) disturb();
+    draw_restarts(schedule_, job_);
     return std::move(schedule_);
   }
 
@@ -55,12 +52,7 @@ class Draw {
         dice_.one_in(4) ? between(dice_, 0, 2 * kSecond) : between(dice_, 0, 50 * kMillisecond);
     host.workers.resize(static_cast<std::size_t>(1 + dice_.roll(dice_.one_in(4) ? 4 : 2)));
     const Micros uneven = dice_.one_in(4) ? 10 * kSecond : kSecond;
-    for (Story& story : host.workers) {
-      story.lives = job_ + between(dice_, 0, uneven);
-      story.term_takes = dice_.one_in(8) ? -1 : between(dice_, 0, 1500 * kMillisecond);
-      story.term_code = dice_.roll(4) == 0 ? 0 : dice_.one_in(3) ? 143 : -1;
-      story.notices = dice_.one_in(3) ? -1 : between(dice_, 0, 3 * kSecond);
-    }
+    for (Story& story : host.workers) story = draw_story(dice_, job_, uneven);
   }
 
   void draw_theme(Theme theme) {
@@ -68,7 +60,8 @@ class Draw {
       case Theme::kWell:
         return;
       case Theme::kFailure:
-        return fail_worker(culprit().workers[static_cast<std::size_t>(schedule_.culprit_worker)]);
+        return let_fail(
+            dice_, culprit().workers[static_cast<std::size_t>(schedule_.culprit_worker)], job_);
       case Theme::kStop:
         return stop_some();
       case Theme::kLost:
@@ -91,20 +84,6 @@ class Draw {
         return;
       case Theme::kChaos:
         return make_chaos();
-    }
-  }
-
-  void fail_worker(Story& story) {
-    story.lives = between(dice_, 0, job_);
-    story.communication = dice_.one_in(6);
-    if (dice_.one_in(3)) {
-      constexpr int kSignals[] = {6, 7, 9, 11};
-      story.signal = kSignals[dice_.roll(4)];
-      story.communication = false;
-    } else {
-      story.code = 1 + dice_.roll(120);
-      story.dying = dice_.one_in(3) ? between(dice_, 0, 2 * kSecond) : 0;
-      story.term_code = -1;  // an error is no success, also when SIGTERM comes after it
     }
   }
 

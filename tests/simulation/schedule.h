@@ -3,21 +3,12 @@
 #include <optional>
 #include <vector>
 
+#include "diagnose/restart.h"
+#include "story.h"
 #include "timeline.h"
 
 /// What happens to the hosts of one job, all of it as a seed has it.
 namespace trainit::simulation {
-
-/// What one worker does when nobody stops it, and when somebody does.
-struct Story {
-  Micros lives = 0;  ///< from its start
-  int code = 0, signal = 0;
-  bool communication = false;  ///< what it prints when it fails says that a peer is gone
-  Micros dying = 0;            ///< from its error to its end
-  Micros term_takes = 0;       ///< from SIGTERM to its end; -1: it ignores it
-  int term_code = 0;           ///< with which it ends then; -1: by the signal
-  Micros notices = -1;         ///< a peer's failure makes it fail so much later; -1: it hangs
-};
 
 struct Window {
   Micros from, to;
@@ -26,16 +17,23 @@ struct Cut : Window {
   bool resets;  ///< the connection does not come through
 };
 
-/// What is to happen to one host. Times of the schedule are the simulation's own.
-struct HostSchedule {
+/// What is to happen on one host in one round.
+struct Part {
+  std::vector<Story> workers;
+  Micros set_up = 0;              ///< from the agreement to the workers' start
+  bool trouble_after = false;     ///< when all have agreed: it cannot start its workers
+  Micros clears = 0;              ///< after the delay, until nothing is left of the last round
+  bool trouble_clearing = false;  ///< then it is not ready, and cannot go on
+};
+
+/// What is to happen to one host, with its part in the first round. Times of the schedule are the
+/// simulation's own.
+struct HostSchedule : Part {
   Micros starts = 0;
   bool comes = true;
-  std::vector<Story> workers;
   Micros skew = 0;                          ///< of its clock
   int drift = 0;                            ///< parts per million
-  Micros set_up = 0;                        ///< from the agreement to the workers' start
   std::optional<Micros> trouble_at;         ///< before the agreement, since its start
-  bool trouble_after = false;               ///< when all have agreed
   bool differs = false;                     ///< in what has to be the same everywhere
   std::vector<Micros> stops;                ///< SIGTERM comes
   std::vector<Window> freezes;              ///< its launcher does not run
@@ -43,6 +41,35 @@ struct HostSchedule {
   std::vector<Cut> cuts;                    ///< from the others
   int loss = 0;                             ///< percent of what it sends or is sent
   std::optional<Micros> killed, powerless;  ///< its launcher dies; all of it does
+};
+
+/// What befalls a host at a time that is known when a later round is.
+struct Blow {
+  enum class Kind {
+    kStop,
+    kKilled,     ///< its launcher dies
+    kPowerless,  ///< all of it does
+    kCutOff,     ///< for good
+    kReset,      ///< cut for a while, and its connections do not come through
+    kCut,        ///< too, but they do
+    kFrozen,     ///< its launcher does not run for a while
+  } kind;
+  int host;
+  bool before;   ///< since the last round was over; else: since all were ready for this one
+  Micros after;  ///< so long
+  Micros lasts;
+
+  bool has_to_be_survived() const {
+    return kind == Kind::kCut || (kind == Kind::kFrozen && lasts < 5 * kSecond);
+  }
+};
+
+/// A round that comes if the one before it fails.
+struct LaterRound {
+  std::vector<Part> hosts;
+  std::vector<Blow> blows;
+  std::optional<Micros> store_ends;      ///< since the leader began
+  int culprit = -1, culprit_worker = 0;  ///< who fails in it; -1: nobody
 };
 
 enum class Theme {
@@ -68,8 +95,22 @@ struct Schedule {
   Micros grace = 0, stop_leaders = 0, stop_groups = 0;
   std::optional<Micros> store_ends;  ///< since the leader began
   Micros base_delay = 0;
+  diagnose::RestartLimits restarts;
+  std::vector<LaterRound> later;  ///< as many as there may be restarts
+
+  const Part& part(int host, int round) const {
+    const auto index = static_cast<std::size_t>(host);
+    return round == 0 ? hosts[index] : later.at(static_cast<std::size_t>(round - 1)).hosts[index];
+  }
+  std::optional<Micros> end_of_store(int round) const {
+    return round == 0 ? store_ends : later.at(static_cast<std::size_t>(round - 1)).store_ends;
+  }
 
   static Schedule of(std::uint64_t seed);
 };
+
+/// Makes up whether this job may begin again, and what happens then. `job`: how long its workers
+/// live in the first round.
+void draw_restarts(Schedule& schedule, Micros job);
 
 }  // namespace trainit::simulation

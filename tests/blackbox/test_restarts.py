@@ -272,12 +272,14 @@ def test_the_record_tells_each_round_and_explain_shows_them(trainit, pid1, job):
 
 def test_a_later_failure_is_explained_by_the_last_round_alone(trainit, pid1, job):
     here = job()
-    pid1([trainit, "--workers", "2", "--max-restarts", "1", *SOON,
+    pid1([trainit, "--workers", "2", "--max-restarts", "1", "--restart-delay", "1s",
           *failing_once('[ "$RANK" = 0 ] && exec sleep 300; ' + raises("ValueError: first", 3),
                         '[ "$RANK" = 1 ] && exec sleep 300; ' + raises("KeyError: second", 4))], job=here)
     failure = pid1([trainit, "failure", str(here.base)]).out
     assert "KeyError: second" in failure and "ValueError: first" not in failure
     lines = pid1([trainit, "explain", str(here.base)]).out
+    # Times count from the first worker of all.
+    assert all(event["ended_after"] > 1 for event in events(here, "evidence")[2:])
     assert lines.index("restart 1 of 1") < lines.index("printed KeyError: second") < lines.index("the job failed, exit code 4")
 
 

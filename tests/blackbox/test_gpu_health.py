@@ -72,6 +72,16 @@ def watch_of(running):
 UNTIL_DONE = 'while [ ! -e "$DONE" ]; do sleep 0.05; done'
 
 
+def test_memory_that_the_driver_keeps_for_itself_counts_only_where_it_is_not_told_apart(trainit, start, job, gpus):
+    here = job()
+    gpus.happens("old_memory")
+    running = start([trainit, *QUICKLY, *sh(UNTIL_DONE)], job=here, env=gpus.env | {"DONE": str(here.base / "done")})
+    wait_for_event(here, "gpu")
+    assert events(here, "gpu")[0]["gpus"][0]["memory_mib"] == 512 + 600
+    (here.base / "done").touch()
+    assert running.wait().code == 0
+
+
 def test_the_record_has_how_the_gpus_fare_and_what_changes_and_the_log_nothing(trainit, start, job, gpus):
     here = job()
     running = start([trainit, *QUICKLY, *sh(UNTIL_DONE)], job=here, env=gpus.env | {"DONE": str(here.base / "done")})

@@ -6,6 +6,7 @@
 //   busy GPU PERCENT            ecc GPU ERRORS         lost GPU 0|1
 //   xid GPU NUMBER              an event, for each such line one
 //   init_error                  there is no driver for it
+//   old_memory                  what the driver keeps for itself is not told apart
 //   no_events                   the GPUs cannot tell of XIDs by themselves
 //   hang                        no call comes back any more, and SIGTERM does not help
 //   crash                       the next call dies of SIGSEGV
@@ -19,7 +20,7 @@
 #include "driver_api.h"
 
 enum { kInvalidArgument = 2, kNotSupported = 3, kNotFound = 6, kNoDriver = 9, kInstances = 7 };
-enum { kMostGpus = 16, kTickMilliseconds = 10 };
+enum { kMostGpus = 16, kTickMilliseconds = 10, kReserved = 600 << 20 };
 
 struct nvmlDevice_st {
   int number;
@@ -177,11 +178,28 @@ DriverResult nvmlDeviceGetUtilizationRates(struct nvmlDevice_st* device,
   return state_of(device);
 }
 
+static unsigned long long used_memory(const struct nvmlDevice_st* device) {
+  return (unsigned long long)value_of("used", device->number, 512) << 20;
+}
+
+// With the driver's own.
 DriverResult nvmlDeviceGetMemoryInfo(struct nvmlDevice_st* device, struct nvmlMemory_st* memory) {
   struct NvmlMemory* const info = (struct NvmlMemory*)(void*)memory;
   info->total = 24ULL << 30;
-  info->used = (unsigned long long)value_of("used", device->number, 512) << 20;
+  info->used = used_memory(device) + kReserved;
   info->free = info->total - info->used;
+  return state_of(device);
+}
+
+DriverResult nvmlDeviceGetMemoryInfo_v2(struct nvmlDevice_st* device,
+                                        struct nvmlMemory_v2_st* memory) {
+  struct NvmlMemory2* const info = (struct NvmlMemory2*)(void*)memory;
+  if (info->version != kNvmlMemory2) return kInvalidArgument;
+  if (says("old_memory")) return kNotSupported;
+  info->total = 24ULL << 30;
+  info->reserved = kReserved;
+  info->used = used_memory(device);
+  info->free = info->total - info->reserved - info->used;
   return state_of(device);
 }
 

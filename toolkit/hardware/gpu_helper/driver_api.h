@@ -12,6 +12,7 @@ struct nvmlEventSet_st;
 struct nvmlPciInfo_st;      // laid out as NvmlPci
 struct nvmlUtilization_st;  // as NvmlUtilization
 struct nvmlMemory_st;       // as NvmlMemory
+struct nvmlMemory_v2_st;    // as NvmlMemory2
 struct nvmlEventData_st;    // as NvmlEvent
 
 enum {
@@ -39,8 +40,13 @@ struct NvmlUtilization {
   unsigned int gpu, memory;  // percent of the time
 };
 struct NvmlMemory {
-  unsigned long long total, free, used;  // bytes
+  unsigned long long total, free, used;  // bytes; used: with what the driver keeps for itself
 };
+struct NvmlMemory2 {
+  unsigned int version;
+  unsigned long long total, reserved, free, used;  // bytes; reserved: by the driver for itself
+};
+enum { kNvmlMemory2 = sizeof(struct NvmlMemory2) | 2 << 24 };  // its version
 struct NvmlEvent {
   struct nvmlDevice_st* device;
   unsigned long long type, data;  // data: the XID
@@ -81,6 +87,8 @@ typedef DriverResult NvmlDeviceGetUtilizationRates(struct nvmlDevice_st* device,
                                                    struct nvmlUtilization_st* utilization);
 typedef DriverResult NvmlDeviceGetMemoryInfo(struct nvmlDevice_st* device,
                                              struct nvmlMemory_st* memory);
+typedef DriverResult NvmlDeviceGetMemoryInfo2(struct nvmlDevice_st* device,
+                                              struct nvmlMemory_v2_st* memory);
 typedef DriverResult NvmlDeviceGetClocksReasons(struct nvmlDevice_st* device,
                                                 unsigned long long* reasons);
 typedef DriverResult NvmlDeviceGetTotalEccErrors(struct nvmlDevice_st* device, unsigned int kind,

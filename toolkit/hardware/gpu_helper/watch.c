@@ -21,6 +21,7 @@ static struct {
   NvmlDeviceGetPowerUsage* power;
   NvmlDeviceGetUtilizationRates* utilization;
   NvmlDeviceGetMemoryInfo* memory;
+  NvmlDeviceGetMemoryInfo2* memory2;
   NvmlDeviceGetClocksReasons* reasons;
   NvmlDeviceGetTotalEccErrors* ecc;
   NvmlDeviceGetRemappedRows* remapped;
@@ -90,6 +91,7 @@ static void load(void) {
   nvml.power = dlsym(library, "nvmlDeviceGetPowerUsage");
   nvml.utilization = dlsym(library, "nvmlDeviceGetUtilizationRates");
   nvml.memory = dlsym(library, "nvmlDeviceGetMemoryInfo");
+  nvml.memory2 = dlsym(library, "nvmlDeviceGetMemoryInfo_v2");  // from the 510 series on
   // Renamed with drivers of the 535 series.
   nvml.reasons = dlsym(library, "nvmlDeviceGetCurrentClocksEventReasons");
   if (nvml.reasons == 0) nvml.reasons = dlsym(library, "nvmlDeviceGetCurrentClocksThrottleReasons");
@@ -155,7 +157,6 @@ static void put_lost(unsigned int index) {
 
 static void put_load(struct nvmlDevice_st* gpu) {
   struct NvmlUtilization busy = {0, 0};
-  struct NvmlMemory memory = {0, 0, 0};
   unsigned int milliwatts = 0;
   if (nvml.power != 0 && nvml.power(gpu, &milliwatts) == 0) put_value("power", milliwatts);
   if (nvml.utilization != 0 &&
@@ -163,10 +164,21 @@ static void put_load(struct nvmlDevice_st* gpu) {
     put_value("busy", busy.gpu);
     put_value("memory_busy", busy.memory);
   }
-  if (nvml.memory != 0 && nvml.memory(gpu, (struct nvmlMemory_st*)(void*)&memory) == 0) {
-    put_value("used", memory.used);
-    put_value("total", memory.total);
+}
+
+/// What programs use, as nvidia-smi shows it: the driver keeps half a gigabyte of some GPUs for
+/// itself.
+static void put_memory(struct nvmlDevice_st* gpu) {
+  struct NvmlMemory memory = {0, 0, 0};
+  struct NvmlMemory2 memory2 = {kNvmlMemory2, 0, 0, 0, 0};
+  if (nvml.memory2 != 0 && nvml.memory2(gpu, (struct nvmlMemory_v2_st*)(void*)&memory2) == 0) {
+    memory.used = memory2.used;
+    memory.total = memory2.total;
+  } else if (nvml.memory == 0 || nvml.memory(gpu, (struct nvmlMemory_st*)(void*)&memory) != 0) {
+    return;
   }
+  put_value("used", memory.used);
+  put_value("total", memory.total);
 }
 
 static void put_troubles(struct nvmlDevice_st* gpu) {
@@ -191,6 +203,7 @@ static void sample(unsigned int index) {
   begin_gpu(index);
   if (nvml.temperature != 0 && result == 0) put_value("temperature", celsius);
   put_load(gpu->handle);
+  put_memory(gpu->handle);
   put_troubles(gpu->handle);
   end_line();
 }

@@ -293,6 +293,8 @@ void Host::perform(const coordination::member_action::Conclude& action) {
            "concludes with another failure than that of the last round");
   } else {
     expect(ended(), "concluded before its part was over");
+    expect(!begun() || is_of_round(verdict_->failure, round().number()),
+           "concludes with the failure of another round: " + verdict_->failure);
   }
   leave_when_done();
 }

@@ -25,7 +25,7 @@ std::string Job::run() {
   if (problem_.empty()) check_agreement();
   if (problem_.empty()) check_stop_budget();
   if (problem_.empty()) check_restarts();
-  if (problem_.empty()) check_single_stop();
+  if (problem_.empty()) check_single_blow();
   if (problem_.empty() && restarts() == 0 && !heals()) check_theme();
   return problem_;
 }
@@ -66,7 +66,11 @@ void Job::post(const Blow& blow) {
   HostSchedule& fate = schedule_.hosts[static_cast<std::size_t>(blow.host)];
   Host* host = hosts_[static_cast<std::size_t>(blow.host)].get();
   const Micros from = timeline_.now() + blow.after, to = from + blow.lasts;
-  posted_.emplace_back(from, blow);
+  posted_.push_back({from, blow});
+  timeline_.at(from, [this, index = posted_.size() - 1] {
+    posted_[index].between = std::all_of(hosts_.begin(), hosts_.end(),
+                                         [](const auto& one) { return one->is_between(); });
+  });
   switch (blow.kind) {
     case Blow::Kind::kStop:
       fate.stops.push_back(from);
@@ -102,8 +106,10 @@ void Job::hub_says(int host, const coordination::Message& message) {
   const bool between = referee_.is_between();
   const std::string problem = referee_.says(host, message);
   if (!problem.empty()) return broken("the leader: " + problem);
-  if (referee_.round() > round) post_blows(true);
-  if (between && !referee_.is_between()) post_blows(false);
+  const bool begins = between && !referee_.is_between();
+  if (!begins && referee_.round() == round) return;
+  check_pace(begins);
+  post_blows(!begins);
 }
 
 /// No worker runs while one of another round does.

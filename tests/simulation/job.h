@@ -62,16 +62,24 @@ class Job : public World {
   void check_lost();
   void check_restarts();
   void check_told_soon(int round);
-  void check_single_stop();
+  void check_single_blow();
+  void check_pace(bool begins);
   bool heals() const;
   void check_refusal(const std::vector<std::string>& words);
+
+  /// A blow of a later round.
+  struct Posted {
+    Micros at;
+    Blow blow;
+    bool between = false;  ///< it fell when all hosts were between two rounds
+  };
 
   Schedule schedule_;
   Timeline timeline_;
   Network network_;
   Referee referee_;
   std::vector<std::unique_ptr<Host>> hosts_;
-  std::vector<std::pair<Micros, Blow>> posted_;  ///< of later rounds, and when they come
+  std::vector<Posted> posted_;
   std::string problem_;
 };
 

@@ -85,7 +85,7 @@ int run_many(const Wanted& wanted) {
   for (unsigned count = std::max(1U, std::thread::hardware_concurrency()); count > 0; --count)
     threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
-  fmt::print("{} schedules, {} with a restart, {} with two or more, {} stopped between rounds\n",
+  fmt::print("{} schedules, {} with a restart, {} with several, {} stopped between two rounds\n",
              wanted.schedules, with_restart.load(), with_two.load(), stopped_between.load());
   fmt::print("{} broke a promise\n", failures.load());
   return failures == 0 ? 0 : 1;

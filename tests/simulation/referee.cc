@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "round.h"
+
 namespace trainit::simulation {
 
 namespace message = coordination::message;
@@ -118,9 +120,7 @@ std::string Referee::judge(const diagnose::Verdict& outcome) const {
         std::all_of(ends_.begin(), ends_.end(), [](const auto& end) { return end.second.success; });
     return well ? "" : "success of a round that did not end well";
   }
-  const auto of_round = outcome.failure.find(" in round ");
-  if (of_round != std::string::npos &&
-      outcome.failure.compare(of_round + 10, 1, std::to_string(round_)) != 0)
+  if (!is_of_round(outcome.failure, round_))
     return "the outcome is that of another round: " + outcome.failure;
   return {};
 }

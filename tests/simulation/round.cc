@@ -45,6 +45,13 @@ sys::TimePoint last_end(const supervise::JobEnd& end) {
 
 }  // namespace
 
+bool is_of_round(const std::string& failure, int round) {
+  constexpr std::string_view kBefore = " in round ";
+  const auto place = failure.find(kBefore);
+  return place == std::string::npos ||
+         failure.compare(place + kBefore.size(), 1, std::to_string(round)) == 0;
+}
+
 Round::Round(Launcher& launcher, Timeline& timeline, const Schedule& schedule, int host,
              const environment::Agreement& agreement)
     : launcher_(launcher),

@@ -31,6 +31,9 @@ class Launcher {
   virtual void round_over() = 0;
 };
 
+/// Whether a failure that names a worker's error is one of this round.
+bool is_of_round(const std::string& failure, int round);
+
 /// One life of a host's workers: the real machine, and the workers that the schedule tells of.
 class Round {
  public:

@@ -4,6 +4,7 @@ A seed that breaks a promise is printed, and `simulate_hosts --seed N --trace` s
 """
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -30,10 +31,15 @@ def simulate(*arguments):
     return run.returncode, run.stdout
 
 
-def test_whatever_happens_to_hosts_they_tell_the_truth_agree_and_end():
+def test_whatever_happens_to_hosts_they_tell_the_truth_agree_end_and_begin_again():
     code, told = simulate("--schedules", SCHEDULES)
     assert code == 0, told
-    assert told == f"{SCHEDULES} schedules, 0 broke a promise\n"
+    assert told.endswith("\n0 broke a promise\n"), told
+    # Many of them are about restarts.
+    lived, *restarted = map(int, re.findall(r"\d+", told.splitlines()[0]))
+    assert lived == SCHEDULES
+    with_one, with_several, stopped_between = (count / SCHEDULES for count in restarted)
+    assert with_one > 0.15 and with_several > 0.02 and stopped_between > 0.01, told
 
 
 @pytest.mark.parametrize("seed", FOUND, ids=lambda seed: f"{seed} ({FOUND[seed]})")

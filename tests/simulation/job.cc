@@ -56,7 +56,7 @@ void Job::post_cut(int host, const Cut& cut) {
 }
 
 void Job::post_blows(bool before) {
-  for (const Blow& blow : schedule_.later[static_cast<std::size_t>(referee_.round() - 1)].blows) {
+  for (const Blow& blow : schedule_.later_round(referee_.round())->blows) {
     if (blow.before == before) post(blow);
   }
 }

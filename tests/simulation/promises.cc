@@ -209,12 +209,11 @@ bool Job::heals() const {
 
 /// Hosts hear at once of a worker that has failed on another.
 void Job::check_told_soon(int round) {
-  const bool first = round == 0;
-  const LaterRound* later = first ? nullptr : &schedule_.later[static_cast<std::size_t>(round - 1)];
-  const int culprit = first ? schedule_.culprit : later->culprit;
+  const LaterRound* later = schedule_.later_round(round);
+  const int culprit = later == nullptr ? schedule_.culprit : later->culprit;
   if (culprit < 0) return;
   const Micros failed_at = hosts_[static_cast<std::size_t>(culprit)]->round(round).fails_at(
-      first ? schedule_.culprit_worker : later->culprit_worker);
+      later == nullptr ? schedule_.culprit_worker : later->culprit_worker);
   for (const auto& host : hosts_) {
     const Round& its = host->round(round);
     expect(
@@ -263,7 +262,7 @@ void Job::check_single_blow() {
   const auto& [when, blow, between] = posted_.front();
   const Host& struck = *hosts_[static_cast<std::size_t>(blow.host)];
   if (struck.exited_at() && *struck.exited_at() < when) return;
-  Micros most = kGoodbye + kSecond;
+  Micros most = kSecond;  // all others hear of it at once
   if (blow.kind == Blow::Kind::kPowerless || blow.kind == Blow::Kind::kCutOff)
     most = 11 * kSecond;
   else if (blow.kind != Blow::Kind::kStop && blow.kind != Blow::Kind::kKilled)

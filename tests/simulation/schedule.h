@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -100,10 +101,17 @@ struct Schedule {
 
   const Part& part(int host, int round) const {
     const auto index = static_cast<std::size_t>(host);
-    return round == 0 ? hosts[index] : later.at(static_cast<std::size_t>(round - 1)).hosts[index];
+    const LaterRound* that = later_round(round);
+    return that == nullptr ? hosts[index] : that->hosts[index];
   }
   std::optional<Micros> end_of_store(int round) const {
-    return round == 0 ? store_ends : later.at(static_cast<std::size_t>(round - 1)).store_ends;
+    const LaterRound* that = later_round(round);
+    return that == nullptr ? store_ends : that->store_ends;
+  }
+  /// Null: it is the first. Of one that must not be, the last.
+  const LaterRound* later_round(int round) const {
+    const std::size_t last = std::min(static_cast<std::size_t>(round), later.size());
+    return last == 0 ? nullptr : &later[last - 1];
   }
 
   static Schedule of(std::uint64_t seed);

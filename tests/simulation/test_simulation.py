@@ -23,6 +23,10 @@ FOUND = {
     12: "a stop signal that came after a travelled one cut the workers' grace short",
     971295: "a leader whose stop's time was over waited for the others to go",
     27732: "a host that had not heard from the leader for long never called it again",
+    390: "a job was to begin again without a host that had gone when its part was over, and waited for it for ever",
+    744: "a host that was stopped while the others agreed on another round had nothing to report, and they waited for it",
+    370: "workers that were stopped before their turn came kept a job from a restart",
+    12449: "a stop that crossed a restart on its way had no end of its time any more",
 }
 
 

@@ -393,6 +393,21 @@ TEST_CASE("a host that has gone when its part was over would never be ready: the
   CHECK(outcome->verdict.lines.back() == "not restarted: algo-2 ended without a word");
 }
 
+TEST_CASE("a job that has lost a host does not begin again, and says so") {
+  Leader leader(3);
+  leader.met();
+  leader.ends(0);
+  leader.ends(2);
+  const Hub::Actions actions = leader.hub().disconnected(1, "ended without a word", leader.now());
+  for (const auto& action : actions) {
+    const auto* send = std::get_if<hub_action::Send>(&action);
+    const auto* outcome = send == nullptr ? nullptr : std::get_if<message::Outcome>(&send->message);
+    if (outcome != nullptr) CHECK(outcome->verdict.lines.back() == "not restarted: algo-2 is lost");
+  }
+  CHECK(leader.hears(0, message::Heard{}) == Told{});
+  CHECK(leader.hears(2, message::Heard{}).back() == "finish");
+}
+
 TEST_CASE("between two rounds a stop, a loss or trouble ends the job with what had failed") {
   const auto lines_after = [](const auto& happens) {
     Leader leader(3);

@@ -23,6 +23,10 @@ LEAST_ACCURACY = 0.9
 #: Of what the Communicator may add to the start of NCCL.
 LARGEST_START_MS = 20
 LEAST_BANDWIDTH = 0.9
+#: Megabytes from which on the links count, and not how fast a host can ask for the next sum.
+BY_LINKS = 64
+#: Of NVIDIA's nccl-tests; run where it is there.
+NCCL_TESTS = "all_reduce_perf"
 LARGEST_SHARED = 16  # megabytes that ranks on one GPU add up
 
 #: Several ranks on one GPU: NCCL takes them for several hosts, which talk over sockets.
@@ -66,6 +70,12 @@ def find_nccl():
                              text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
     places = [*(Path(line) / "lib" for line in package.splitlines()), fetched_toolkit() / "lib"]
     return next((place for place in places if (place / "libnccl.so.2").exists()), None)
+
+
+def speed_of_nccl_tests(text, ranks, megabytes):
+    """GB/s of its line of this size, out of place: of the bus, or with one rank, which has none, of what is added up."""
+    found = re.search(rf"^ *{megabytes << 20} +\d+ +float +sum +-1 +[\d.]+ +([\d.]+) +([\d.]+) ", text, re.MULTILINE)
+    return float(found[2 if ranks > 1 else 1]) if found else None
 
 
 def has_torch():
@@ -221,7 +231,26 @@ class Trainings:
             self.check.true(f"{SPEED}, {ranks} ranks, {where}: ended well", end.code == 0,
                             f"but with {end.code}: {end.out}")
             for line in re.findall(r"^(\{\"what\".*\})$", end.out, re.MULTILINE):
-                self.judge(where, not begin, json.loads(line))
+                figures = json.loads(line)
+                if not begin and figures["what"] == "all-reduce":
+                    figures["tests_gb_s"] = self.ask_nccl_tests(ranks, figures["megabytes"])
+                self.judge(where, not begin, figures)
+
+    def ask_nccl_tests(self, ranks, megabytes):
+        """What NVIDIA's own program measures on these GPUs; None: it is not here."""
+        program = shutil.which(NCCL_TESTS, path=f"{self.programs}:{os.environ['PATH']}")
+        if program is None:
+            return None
+        size = ["-b", f"{megabytes}M", "-e", f"{megabytes}M"]
+        try:
+            done = subprocess.run([program, *size, "-g", str(ranks), "-w", "5"], text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, env=os.environ | self.find_nccl, timeout=LIMIT)
+            text = done.stdout
+        except subprocess.TimeoutExpired:
+            text = "it took too long"
+        speed = speed_of_nccl_tests(text, ranks, megabytes)
+        self.check.true(f"{NCCL_TESTS} of nccl-tests measures {megabytes} MB", speed, f"but says {text}")
+        return speed
 
     def judge(self, where, alone, figures):
         self.speeds.append((where, figures))
@@ -233,6 +262,10 @@ class Trainings:
             share = figures["ours_gb_s"] / figures["nccl_gb_s"]
             self.check.true(f"all-reduce of {figures['megabytes']} MB has {share:.2f} of NCCL's bandwidth",
                             share >= LEAST_BANDWIDTH, f"which is less than {LEAST_BANDWIDTH}")
+            if figures["megabytes"] >= BY_LINKS and figures.get("tests_gb_s"):
+                share = figures["ours_gb_s"] / figures["tests_gb_s"]
+                self.check.true(f"and {share:.2f} of what nccl-tests measure", share >= LEAST_BANDWIDTH,
+                                f"which is less than {LEAST_BANDWIDTH}")
 
     def report(self):
         lines = ["", "| trainer | ranks | s | accuracy | farthest from the CPU's model |", "|---|---|---|---|---|"]
@@ -240,14 +273,15 @@ class Trainings:
             result = f"{end.accuracy:.2f}" if end.code == 0 else f"ended with {end.code}"
             distance = "–" if apart is None else f"{apart:.1e}"
             lines.append(f"| {name} | {ranks} | {end.seconds:.1f} | {result} | {distance} |")
-        lines += ["", "| | ranks | NCCL alone | Communicator |", "|---|---|---|---|"]
+        lines += ["", "| | ranks | NCCL alone | Communicator | nccl-tests |", "|---|---|---|---|---|"]
         for where, found in self.speeds:
             if found["what"] == "start":
                 name, unit, keys = f"start, {where}", "ms", ("nccl_ms", "ours_ms")
             else:
                 name, unit, keys = f"all-reduce of {found['megabytes']} MB, {where}", "GB/s", ("nccl_gb_s", "ours_gb_s")
-            values = " | ".join(f"{found[key]:.1f} {unit}" for key in keys)
-            lines.append(f"| {name} | {found['ranks']} | {values} |")
+            values = [f"{found[key]:.1f} {unit}" for key in keys]
+            values.append(f"{found['tests_gb_s']:.1f} GB/s" if found.get("tests_gb_s") else "–")
+            lines.append(f"| {name} | {found['ranks']} | {' | '.join(values)} |")
         return lines
 
 

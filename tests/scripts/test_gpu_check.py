@@ -245,6 +245,44 @@ def test_a_communicator_that_costs_too_much_is_a_failure(trainings, figures, wor
     assert all(words in failure for failure in trainings.check.failures)
 
 
+#: As all_reduce_perf of nccl-tests prints it.
+NCCL_TESTS = """#                                                              out-of-place                       in-place
+#       size         count      type   redop    root     time   algbw   busbw  #wrong     time   algbw   busbw  #wrong
+#        (B)    (elements)                               (us)  (GB/s)  (GB/s)             (us)  (GB/s)  (GB/s)
+     1048576        262144     float     sum      -1    12.80   81.92   40.96       0    12.10   86.66   43.33       0
+    67108864      16777216     float     sum      -1   540.10  124.25  217.44       0   539.80  124.32  217.56       0
+# Out of bounds values : 0 OK
+"""
+
+
+def test_the_numbers_of_nccl_tests_are_read_by_size(trainings):
+    assert gpu_training.speed_of_nccl_tests(NCCL_TESTS, 8, 64) == 217.44
+    assert gpu_training.speed_of_nccl_tests(NCCL_TESTS, 1, 64) == 124.25
+    assert gpu_training.speed_of_nccl_tests(NCCL_TESTS, 2, 1) == 40.96
+    assert gpu_training.speed_of_nccl_tests(NCCL_TESTS, 2, 16) is None
+
+
+def test_nccl_tests_are_run_with_all_gpus_and_stand_beside_where_they_are(trainings, stand_in):
+    trainings.measure()
+    assert trainings.report()[-1].endswith(" GB/s | – |")
+    stand_in("all_reduce_perf", f'[ "$*" = "-b 1M -e 1M -g 2 -w 5" ] && cat <<"END"\n{NCCL_TESTS}END')
+    trainings.measure()
+    assert trainings.check.failures == [] and any(line.endswith(" GB/s | 41.0 GB/s |") for line in trainings.report())
+
+
+def test_nccl_tests_that_fail_where_they_are_are_a_failure(trainings, stand_in):
+    stand_in("all_reduce_perf", "echo Test NCCL failure; exit 3")
+    assert trainings.ask_nccl_tests(2, 1) is None
+    assert trainings.check.failures == ["all_reduce_perf of nccl-tests measures 1 MB but says Test NCCL failure"]
+
+
+@pytest.mark.parametrize("megabytes, tests, fails", [(64, 105, False), (64, 120, True), (16, 120, False), (64, None, False)])
+def test_a_communicator_that_is_slower_than_nccl_tests_is_a_failure(trainings, megabytes, tests, fails):
+    trainings.judge("2 GPUs", True, {"what": "all-reduce", "ranks": 2, "megabytes": megabytes, "nccl_gb_s": 100, "ours_gb_s": 100,
+                                     "tests_gb_s": tests})
+    assert bool(trainings.check.failures) == fails
+
+
 def test_without_programs_no_trainer_is_run_and_it_says_how_to_get_them(check):
     done, page = check(TWO_GPUS)
     assert done.returncode == 0 and "scripts/gpu-check --prepare builds it" in done.stdout, done.stdout

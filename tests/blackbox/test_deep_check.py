@@ -371,6 +371,11 @@ def test_each_step_is_told_with_what_was_moved_or_computed_and_the_time_of_one_r
         assert {member: told[step][member] for member in figures} == pytest.approx(figures, rel=0.01), step
 
 
+def test_a_name_that_is_no_text_is_told_to_people_without_what_it_could_do_to_them(said, gpus):
+    said(gpus(1) | {"FAKE_GPU_NAME": "NVIDIA \udce9\x1b"})
+    assert "trainit-gpu-probe: GPU 0: NVIDIA ??, 8 of 8 MiB free, " in said.err
+
+
 def test_the_memory_that_it_takes_is_a_part_of_what_is_free_and_is_given_back(said, gpus):
     said(gpus(2, "tell=memory"))
     for gpu in (0, 1):

@@ -332,8 +332,11 @@ def test_the_watch_holds_nothing_of_the_callers_nor_of_the_workers(trainit, star
     watch = Path(f"/proc/{watch_of(running)}")
 
     def held():
-        return sorted(link.readlink().name.split(":")[0] for link in (watch / "fd").iterdir()
-                      if int(link.name) > 2)
+        try:
+            return sorted(link.readlink().name.split(":")[0] for link in (watch / "fd").iterdir()
+                          if int(link.name) > 2)
+        except FileNotFoundError:  # one was closed meanwhile
+            return None
 
     # As long as the dynamic loader works it has a file open.
     waiting.wait_until(lambda: held() == [], "a watch that holds nothing")

@@ -164,8 +164,8 @@ struct Names {
 }  // namespace
 
 TEST_CASE("a leader that listens is joined at its address, without a word of waiting") {
-  Fixture it;
   const sys::Listener listener = testing::listen_here();
+  Fixture it;
   it.open_door(listener);
   it.dial(listener.port());
   it.run_until_joined();
@@ -174,8 +174,8 @@ TEST_CASE("a leader that listens is joined at its address, without a word of wai
 }
 
 TEST_CASE("messages go both ways through a connection that was joined, also long ones") {
-  Fixture it;
   const sys::Listener listener = testing::listen_here();
+  Fixture it;
   it.open_door(listener);
   it.dial(listener.port());
   it.run_until_joined();
@@ -199,6 +199,7 @@ TEST_CASE("messages go both ways through a connection that was joined, also long
 }
 
 TEST_CASE("a leader that refuses its port is waited for, told of once, and joined when it comes") {
+  std::optional<sys::Listener> listener;
   Fixture it;
   std::optional<sys::UniqueFd> taken = bound_to(here("127.0.0.1"), 0);  // and does not listen
   const int port = port_of(*taken);
@@ -207,17 +208,18 @@ TEST_CASE("a leader that refuses its port is waited for, told of once, and joine
   it.run_for(1s);  // at least one more try
   CHECK(it.waited == Told{fmt::format("127.0.0.1, which leads, refuses port {}", port)});
   taken.reset();
-  const auto listener = sys::Listener::open({here("127.0.0.1")}, port);
-  REQUIRE(listener);
+  auto opened = sys::Listener::open({here("127.0.0.1")}, port);
+  REQUIRE(opened);
+  listener = std::move(*opened);
   it.open_door(*listener);
   it.run_until_joined();
   CHECK(it.waited.size() == 1);
 }
 
 TEST_CASE("a name without an address is looked up again and again until it has one") {
+  const sys::Listener listener = testing::listen_here();
   Fixture it;
   Names names(it.loop);
-  const sys::Listener listener = testing::listen_here();
   it.open_door(listener);
   it.dial(listener.port(), "leader.example", kLong, names.servers);
   it.run_until_waiting();
@@ -229,11 +231,11 @@ TEST_CASE("a name without an address is looked up again and again until it has o
 }
 
 TEST_CASE("a name server that does not answer keeps nobody waiting for longer than a look-up may") {
+  const sys::Listener listener = testing::listen_here();
   Fixture it;
   Names names(it.loop);
   names.dns.names["leader.example"] = {
       .addresses = {}, .answers_ipv4 = false, .answers_ipv6 = false};
-  const sys::Listener listener = testing::listen_here();
   it.open_door(listener);
   it.dial(listener.port(), "leader.example", {.look_up = 200ms}, names.servers);
   it.run_until_waiting();
@@ -266,10 +268,10 @@ TEST_CASE("an address that does not answer is told of when it is the only one") 
 }
 
 TEST_CASE("of several addresses the first that leads to the leader is taken, without a word") {
+  const sys::Listener listener = testing::listen_here();
   Fixture it;
   Names names(it.loop);
   names.dns.names["leader.example"] = {{"127.0.0.2", "127.0.0.3", "127.0.0.1"}};
-  const sys::Listener listener = testing::listen_here();
   it.open_door(listener);
   std::optional<DeadAddress> dead;
   SUBCASE("the others refuse the port") {
@@ -285,11 +287,11 @@ TEST_CASE("of several addresses the first that leads to the leader is taken, wit
 }
 
 TEST_CASE("of several addresses that lead to the leader the first is taken") {
+  const auto listener = sys::Listener::open({here("127.0.0.1"), here("127.0.0.2")}, 0);
+  REQUIRE(listener);
   Fixture it;
   Names names(it.loop);
   names.dns.names["leader.example"] = {{"127.0.0.2", "127.0.0.1"}};
-  const auto listener = sys::Listener::open({here("127.0.0.1"), here("127.0.0.2")}, 0);
-  REQUIRE(listener);
   it.open_door(*listener);
   it.dial(listener->port(), "leader.example", kLong, names.servers);
   it.run_until_joined();
@@ -297,9 +299,9 @@ TEST_CASE("of several addresses that lead to the leader the first is taken") {
 }
 
 TEST_CASE("a leader with another key is told of as such, and may become the right one") {
+  const sys::Listener listener = testing::listen_here();
   Fixture it;
   it.leaders_key = key_of("another job");
-  const sys::Listener listener = testing::listen_here();
   it.open_door(listener);
   it.dial(listener.port());
   it.run_until_waiting();
@@ -349,8 +351,8 @@ TEST_CASE("what is no trainit at the leader's port is told of") {
 }
 
 TEST_CASE("a leader that does not know yet who may come in is dialled again") {
-  Fixture it;
   const sys::Listener listener = testing::listen_here();
+  Fixture it;
   it.open_door(listener, {}, false);
   it.dial(listener.port());
   it.run_until_waiting();
@@ -376,8 +378,8 @@ TEST_CASE("a refusal that is final ends it, and nothing is tried again") {
 }
 
 TEST_CASE("a connection that was lost after it was joined is made anew") {
-  Fixture it;
   const sys::Listener listener = testing::listen_here();
+  Fixture it;
   it.open_door(listener);
   it.dial(listener.port());
   it.run_until_joined();

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -47,7 +48,9 @@ class Hub {
   Hub(Setup setup, sys::TimePoint now);
 
   /// What is known of a host that has not come: "no address yet".
-  void note(int host, std::string what) { hosts_[static_cast<std::size_t>(host)].note = what; }
+  void note(int host, std::string what) {
+    hosts_[static_cast<std::size_t>(host)].note = std::move(what);
+  }
   /// Whether a host may still come: until all have agreed, and then no more.
   bool is_open() const { return phase_ == Phase::kMeeting; }
   /// What to say to a host that comes too late: a sentence.

@@ -36,7 +36,7 @@ struct ListLimits {
 };
 /// Which the limits of its own parts keep within a frame.
 inline constexpr ListLimits kEvidenceLimits{kMostEvidence, std::numeric_limits<std::size_t>::max()};
-inline constexpr ListLimits kGpuLimits{128, 128 * 4};
+inline constexpr ListLimits kGpuLimits{128, 4 * std::size_t{128}};
 inline constexpr ListLimits kModelLimits{1024, 32 << 10};
 inline constexpr ListLimits kFactLimits{1024, 192 << 10};
 inline constexpr ListLimits kLineLimits{256, 128 << 10};

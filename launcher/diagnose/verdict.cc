@@ -192,6 +192,7 @@ std::vector<Evidence> most_telling(std::vector<Evidence> gathered, std::size_t m
     if (std::find(order.begin(), order.end(), &evidence) == order.end()) order.push_back(&evidence);
   }
   std::vector<Evidence> chosen;
+  chosen.reserve(most);
   for (std::size_t index = 0; index < most; ++index) chosen.push_back(*order[index]);
   return chosen;
 }

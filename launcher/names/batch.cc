@@ -37,7 +37,7 @@ void Batch::add(const std::string& name, Found found) {
 void Batch::begin() {
   begun_ = true;
   auto channel = Channel::open(loop_, servers_, [this] { deliver(); });
-  if (channel) channel_ = *std::move(channel);
+  if (channel) channel_ = std::move(*channel);
   for (Query& query : queries_) {
     if (query.answer) continue;
     if (channel_) {

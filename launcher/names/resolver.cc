@@ -40,7 +40,7 @@ void Resolver::begin_next() {
   const auto next = std::find_if(batches_.begin(), batches_.end(),
                                  [](const auto& batch) { return !batch->begun(); });
   if (next == batches_.end()) return;
-  const auto batch = *next;  // who is called may end this
+  const auto batch = (*next)->shared_from_this();  // who is called may end this
   begin_next_after(kPace);
   batch->begin();
 }

@@ -348,13 +348,17 @@ def test_the_watch_holds_nothing_of_the_callers_nor_of_the_workers(trainit, star
 # ---- where there is no /proc, so that nobody can tell the watch from what outlives the workers
 
 @pytest.mark.release_only  # LeakSanitizer needs /proc
-def test_without_proc_the_gpus_are_watched_all_the_same_and_the_watch_is_nothing_that_was_left(trainit, start, job, gpus):
+@pytest.mark.parametrize("slow", [False, True], ids=["a quick end", "a slow end"])
+def test_without_proc_the_gpus_are_watched_all_the_same_and_the_watch_is_nothing_that_was_left(trainit, start, job, gpus, slow):
     here = job()
     running = start([*NO_PROC, trainit, *QUICKLY, *sh(UNTIL_DONE)], job=here, env=gpus.env | {"DONE": str(here.base / "done")})
     wait_for_event(here, "gpu")
     watch = watch_of(running)
     gpus.happens("temperature 1 71")
     wait_for_event(here, "gpu", lambda event: event["gpus"][0].get("temperature") == 71)
+    if slow:  # it takes the kernel a moment to give back what it has
+        gpus.happens("eat 0 100\ntemperature 0 72")
+        wait_for_event(here, "gpu", lambda event: event["gpus"][0].get("temperature") == 72)
     (here.base / "done").touch()
     end = running.wait()
     assert end.code == 0 and here.success and warnings(end) == [], end

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "driver_api.h"
@@ -79,11 +80,15 @@ static int next_event(int told, int* gpu, long* xid) {
   return found;
 }
 
+/// In small pages, so that the kernel needs some time to take them back.
 static void eat(long mebibytes) {
   static char* eaten;
+  const size_t bytes = (size_t)mebibytes << 20;
   if (mebibytes == 0 || eaten != NULL) return;
-  eaten = malloc((size_t)mebibytes << 20);
-  for (long page = 0; eaten != NULL && page < mebibytes << 8; ++page) eaten[page << 12] = 1;
+  eaten = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (eaten == MAP_FAILED) return;
+  madvise(eaten, bytes, MADV_NOHUGEPAGE);
+  for (size_t at = 0; at < bytes; at += 4096) eaten[at] = 1;
 }
 
 static void misbehave(void) {

@@ -234,6 +234,20 @@ def test_trouble_of_the_watch_is_one_line_and_no_harm(trainit, pid1, job, gpus, 
     assert warnings(end) == [f"warning: {line}" for line in said]
 
 
+def test_what_the_watch_said_before_it_died_counts_however_much_it_was(trainit, start, job, gpus):
+    here, done = job(), gpus.script.with_name("done")
+    running = start([trainit, *of_rank_1(f'{UNTIL_DONE}; echo "{CUDA_ERROR}" >&2; exit 3')], job=here, env=gpus.env | {"DONE": str(done)})
+    wait_for_event(here, "gpu")
+    watch = watch_of(running)
+    running.signal(signal.SIGSTOP)  # so that all of it waits in the pipe
+    gpus.happens("xid 1 31\n" * 80 + "xid 1 79\ncrash_after 0 81")
+    waiting.wait_until(lambda: processes.state_of(watch) == "Z", "the end of the watch")
+    running.signal(signal.SIGCONT)
+    done.touch()
+    assert running.wait().code == 3
+    assert here.failure_reason.startswith(f"algo-1 rank 1: GPU 1 fell off the bus (XID 79); the worker: {CUDA_ERROR}")
+
+
 def test_a_driver_that_hangs_is_said_at_the_end_and_holds_nobody_up(trainit, pid1, job, gpus):
     gpus.happens("hang")
     here = job()

@@ -10,6 +10,7 @@
 //   no_events                   the GPUs cannot tell of XIDs by themselves
 //   hang                        no call comes back any more, and SIGTERM does not help
 //   crash                       the next call dies of SIGSEGV
+//   crash_after 0 EVENTS        the call after so many events does
 //   eat 0 MEBIBYTES             the next call takes so much of the host's memory
 #include <signal.h>
 #include <stdio.h>
@@ -254,6 +255,7 @@ DriverResult nvmlEventSetWait_v2(struct nvmlEventSet_st* set, struct nvmlEventDa
     int gpu = 0;
     long xid = 0;
     misbehave();
+    if (value_of("crash_after", 0, -1) == set->events_told) raise(SIGSEGV);
     if (next_event(set->events_told, &gpu, &xid)) {
       ++set->events_told;
       memset(event, 0, sizeof *event);

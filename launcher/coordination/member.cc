@@ -177,13 +177,13 @@ Member::Actions Member::stop_began(StopReason reason, int signal, const std::str
   return out;
 }
 
-Member::Actions Member::ended(const message::Ended& end, sys::TimePoint now) {
+Member::Actions Member::ended(message::Ended end, sys::TimePoint now) {
   Actions out;
   if (phase_ == Phase::kKnown || phase_ == Phase::kOver) return out;
   // The last round is judged.
   if (phase_ == Phase::kBetween && end.end.trouble.empty()) return out;
   phase_ = Phase::kEnded;
-  end_ = end;
+  end_ = std::move(end);
   end_->end.host = setup_.host;
   end_->end.host_rank = setup_.host_rank;
   if (connected_) {

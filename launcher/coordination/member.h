@@ -76,7 +76,7 @@ class Member {
   Actions stop_began(StopReason reason, int signal, const std::string& text, sys::TimePoint now);
   /// Its part is over; before all have agreed or are ready, because something is wrong here. Once
   /// more, when something has come to light after it.
-  Actions ended(const message::Ended& end, sys::TimePoint now);
+  Actions ended(message::Ended end, sys::TimePoint now);
   /// Nothing of the last round is left here.
   Actions ready(sys::TimePoint now);
   /// There is no time left to wait for the others.

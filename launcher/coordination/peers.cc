@@ -380,7 +380,7 @@ void Peers::stop_began(StopReason reason, int signal, const std::string& text) {
   act(member_.stop_began(reason, signal, text, sys::Clock::now()));
 }
 
-void Peers::ended(const message::Ended& end) { act(member_.ended(end, sys::Clock::now())); }
+void Peers::ended(message::Ended end) { act(member_.ended(std::move(end), sys::Clock::now())); }
 
 void Peers::hurry() {
   hurried_ = true;

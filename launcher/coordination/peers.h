@@ -66,7 +66,7 @@ class Peers {
   /// another; at once, if that has come already. Empty: nobody is to be told any more.
   void on_stop(std::function<void(const message::Stop& why)> stop);
   void stop_began(StopReason reason, int signal, const std::string& text);
-  void ended(const message::Ended& end);
+  void ended(message::Ended end);
   /// All parts of a round are over, and the job is to begin once more; nothing: it is not.
   const std::optional<message::Again>& again() const { return again_; }
   /// What is to be reported; nothing: it is not known yet.

@@ -106,9 +106,10 @@ void Door::let_in(sys::UniqueFd socket, const sys::Address& address) {
     show_out(guests_.begin());
   }
   prepare_socket(socket);
-  guests_.push_back(Guest{std::make_unique<Connection>(loop_, std::move(socket)),
-                          HubHandshake(setup_.key, random_nonce()), address});
-  const auto guest = std::prev(guests_.end());
+  auto connection = std::make_unique<Connection>(loop_, std::move(socket));
+  const auto guest = guests_.insert(
+      guests_.end(),
+      Guest{std::move(connection), HubHandshake(setup_.key, random_nonce()), address});
   guest->connection->limit(kMostAnswer);
   guest->timer = loop_.after(kAnswers, [this, guest] {
     complain("silent", fmt::format("{} connected to the control port and did not say who it is",

@@ -82,7 +82,8 @@ class Host : public Launcher {
   std::string failure() const;
   /// Of the last round, from the agreement to the workers' start.
   Micros set_up() const;
-  Micros budget() const;  ///< from a first stop signal to its end
+  Micros set_ups() const;  ///< of all rounds
+  Micros budget() const;   ///< from a first stop signal to its end
   std::optional<Micros> begun_at() const;
   /// When it is to be ready for a round that has not begun; nothing: it is not in between.
   std::optional<Micros> ready_at() const { return ready_at_; }

@@ -185,6 +185,7 @@ void Host::round_over() {
   act(member_->ended({end_, {}}, clock()));
   if (lost_store_) tell_lost_store();
   if (stop_came_at_) hurry_at(*stop_came_at_ + budget());
+  if (pending_ && stage_ == Stage::kBetween) return stop_between();
   if (std::exchange(pending_, false)) stop_signal();
 }
 
@@ -214,5 +215,11 @@ std::optional<Micros> Host::begun_at() const {
 }
 
 Micros Host::set_up() const { return part(round().number()).set_up; }
+
+Micros Host::set_ups() const {
+  Micros all = 0;
+  for (const auto& round : rounds_) all += part(round->number()).set_up;
+  return all;
+}
 
 }  // namespace trainit::simulation

@@ -181,7 +181,7 @@ void Job::check_stop_budget() {
     if (!host.exited_at() || fate.stops.empty()) continue;
     const Micros first = *std::min_element(fate.stops.begin(), fate.stops.end());
     if (first < fate.starts) continue;
-    Micros late = host.begun() ? host.set_up() : 0;
+    Micros late = host.set_ups();
     for (const Window& freeze : fate.freezes) late += freeze.to - freeze.from;
     expect(*host.exited_at() <= first + host.budget() + late + 150 * kMillisecond,
            host.name() + " is not gone when its stop's time is over");

@@ -203,7 +203,7 @@ void add_rendezvous(const ConclusionInput& input, std::vector<std::string>& line
 }
 
 sys::TimePoint last_end(const supervise::JobEnd& end) {
-  sys::TimePoint last = sys::TimePoint::min();
+  sys::TimePoint last = first_start(end);
   for (const WorkerEnd& worker : end.workers) last = std::max(last, worker.ended_at);
   return last;
 }

@@ -53,7 +53,7 @@ void Dialer::dial() {
   resolver_.look_up(setup_.leader, setup_.patience.look_up,
                     [this](const Result<std::vector<sys::Address>>& found) {
                       if (!found) {
-                        return failed(fmt::format("{}, which leads, has no address yet ({})",
+                        return failed(fmt::format("the leader {} has no address yet ({})",
                                                   setup_.leader, found.error().message));
                       }
                       addresses_.assign(found->rbegin(), found->rend());
@@ -78,14 +78,14 @@ void Dialer::connect_to(const sys::Address& address) {
   if (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&where), size) == 0)
     return on_connected();
   if (errno != EINPROGRESS) {
-    return failed(fmt::format("{}, which leads, cannot be reached at {}: {}", setup_.leader,
+    return failed(fmt::format("the leader {} cannot be reached at {}: {}", setup_.leader,
                               address.text(), sys::errno_text(errno)));
   }
   const auto watched =
       loop_.watch(socket_.borrow(), EPOLLOUT, [this](std::uint32_t) { on_connected(); });
   if (!watched) return failed(watched.error().message);
-  doing_ = fmt::format("{}, which leads, does not answer at {} port {}", setup_.leader,
-                       address.text(), setup_.port);
+  doing_ = fmt::format("the leader {} does not answer at {} port {}", setup_.leader, address.text(),
+                       setup_.port);
   set_timer(setup_.patience.connect, &Dialer::too_late);
 }
 
@@ -97,8 +97,8 @@ void Dialer::on_connected() {
   if (error != 0) {
     socket_.reset();
     return failed(error == ECONNREFUSED
-                      ? fmt::format("{}, which leads, refuses port {}", setup_.leader, setup_.port)
-                      : fmt::format("{}, which leads, cannot be reached at {} port {}: {}",
+                      ? fmt::format("the leader {} refuses port {}", setup_.leader, setup_.port)
+                      : fmt::format("the leader {} cannot be reached at {} port {}: {}",
                                     setup_.leader, address_->text(), setup_.port,
                                     sys::errno_text(error)));
   }
@@ -106,13 +106,13 @@ void Dialer::on_connected() {
   connection_ = std::make_unique<Connection>(loop_, std::move(socket_));
   connection_->limit(kMostGreeting);
   doing_ =
-      fmt::format("{}, which leads, does not say who it is at port {}", setup_.leader, setup_.port);
+      fmt::format("the leader {} does not say who it is at port {}", setup_.leader, setup_.port);
   set_timer(setup_.patience.shake_hands, &Dialer::too_late);
   const Result<void> listening =
       connection_->listen({.received = [this](const Message& message) { hear(message); },
                            .closed =
                                [this](const std::string& how) {
-                                 failed(fmt::format("{}, which leads, {}", setup_.leader, how));
+                                 failed(fmt::format("the leader {} {}", setup_.leader, how));
                                }});
   if (!listening) failed(listening.error().message);
 }
@@ -132,7 +132,7 @@ void Dialer::hear(const Message& message) {
       return setup_.refused(refusal->why);
     }
     return failed(
-        fmt::format("{}, which leads, turns this host away: {}", setup_.leader, refusal->why));
+        fmt::format("the leader {} turns this host away: {}", setup_.leader, refusal->why));
   }
   const auto* welcome = std::get_if<message::Welcome>(&message);
   if (welcome == nullptr || !handshake_->accepts(*welcome)) {

@@ -117,7 +117,7 @@ Member::Actions Member::disconnected(const std::string& how, sys::TimePoint now)
   connected_ = false;
   switch (phase_) {
     case Phase::kJoining:  // until all have agreed another connection may be made
-      not_reached(fmt::format("{}, which leads, {}", setup_.leader, how));
+      not_reached(fmt::format("the leader {} {}", setup_.leader, how));
       break;
     case Phase::kOver:
       break;
@@ -241,7 +241,7 @@ void Member::give_up(std::string why, int exit_code, Actions& out) {
 std::string Member::missing() const {
   if (connected_ && !waiting_for_.empty()) return waiting_for_;
   if (!not_reached_.empty()) return not_reached_;
-  return fmt::format("{}, which leads, {}", setup_.leader,
+  return fmt::format("the leader {} {}", setup_.leader,
                      connected_ ? "waits for others" : "was not reached");
 }
 

@@ -65,7 +65,7 @@ class Member {
 
   // The connection to the hub. It may be made anew until the hosts have agreed, and only until
   // then.
-  /// What keeps it from being made: "algo-1, which leads, refuses port 29400".
+  /// What keeps it from being made: "the leader algo-1 refuses port 29400".
   void not_reached(std::string why) { not_reached_ = std::move(why); }
   Actions connected(sys::TimePoint now);
   Actions received(const Message& message, sys::TimePoint now);

@@ -103,7 +103,7 @@ void Peers::begin_as_follower() {
                  .waiting =
                      [this](const std::string& what) {
                        member_.not_reached(what);
-                       say_waiting(what);
+                       waiting_ = "waiting: " + what;
                      },
                  .refused = [this](const std::string& why) { gave_up_ = Error{why}; }});
   dialer_->dial();
@@ -261,9 +261,7 @@ void Peers::perform(const member_action::Begin& action) {
   }
 }
 
-void Peers::perform(const member_action::Wait& action) { say_waiting(action.text); }
-
-void Peers::say_waiting(const std::string& for_what) { waiting_for_ = for_what; }
+void Peers::perform(const member_action::Wait& action) { waiting_ = "waiting for " + action.text; }
 
 void Peers::perform(const member_action::GiveUp& action) { gave_up_ = action.error; }
 
@@ -320,15 +318,15 @@ Result<environment::Agreement> Peers::meet(
       return tl::unexpected(*stopped);
     }
     const sys::TimePoint now = sys::Clock::now();
-    if (!waiting_for_.empty() && now - began_at_ > kPatience) {
+    if (!waiting_.empty() && now - began_at_ > kPatience) {
       waited_ = true;
-      say_.info("waiting for " + std::exchange(waiting_for_, {}));
+      say_.info(std::exchange(waiting_, {}));
     }
     glance();
   }
   if (agreement_) return *agreement_;
   // The leader knows why, and the others should hear it.
-  while (hub_ && !done()) loop_.run_once();
+  while (hub_ && !done() && !interrupted()) glance();
   return tl::unexpected(*gave_up_);
 }
 

@@ -109,7 +109,6 @@ class Peers {
   void perform(const hub_action::Disconnect& action);
   void perform(const hub_action::Tell& action);
   void perform(const hub_action::Finish&);
-  void say_waiting(const std::string& for_what);
   void say_good_bye();
   void glance();
 
@@ -137,7 +136,7 @@ class Peers {
   std::optional<sys::EventLoop::TimerId> beat_timer_, look_up_timer_, goodbye_timer_;
   std::vector<std::unique_ptr<Connection>> closed_;  ///< until nobody is in them
   sys::TimePoint began_at_;
-  std::string waiting_for_;
+  std::string waiting_;  ///< a sentence for the log
   bool waited_ = false;
   bool met_ = false;  ///< all have agreed once: no other connection is made
   std::optional<environment::Agreement> agreement_;  ///< for the round that runs

@@ -129,7 +129,16 @@ Result<JobEnd> Supervisor::run() {
   if (late_timer_) parts_.loop.cancel(*late_timer_);
   if (store_timer_) parts_.loop.cancel(*store_timer_);
   if (senses_rendezvous() && !rendezvous_.complete()) record_rendezvous();
-  return machine_.end();
+  return end_of_machine();
+}
+
+/// A stop that came with the last event of a job is one of it all the same.
+JobEnd Supervisor::end_of_machine() const {
+  JobEnd end = machine_.end();
+  if (!stop_came() || end.stop_signal != 0) return end;
+  end.stop_signal = stop_signal_;
+  end.stop_asked_at = stop_came_at_;
+  return end;
 }
 
 /// What our caller gave us for them.
@@ -155,6 +164,8 @@ void Supervisor::hurry_in_time() {
 
 void Supervisor::attend_peers(const std::function<bool()>& done) {
   if (lost_store_) parts_.peers.lost_store(*lost_store_);
+  if (stop_came() && machine_.end().stop_signal == 0)
+    parts_.peers.tell(StopReason::kPlatform, stop_signal_, {});
   hurry_in_time();
   while (!done()) {
     events_.clear();  // the machine has finished
@@ -301,7 +312,7 @@ void Supervisor::perform(const action::TellPeers& action) {
 }
 
 void Supervisor::perform(const action::EndHelpers&) {
-  gpu_guard_.workers_ended(stop_came_);
+  gpu_guard_.workers_ended(stop_came());
   // The other hosts' workers may need it longer than ours.
   if (!has_peers()) retire_store();
 }
@@ -383,7 +394,8 @@ long Supervisor::live_workers() const {
 }
 
 void Supervisor::stop(int signal, pid_t sender) {
-  const bool again = std::exchange(stop_came_, true);
+  const bool again = stop_came();
+  if (!again) stop_signal_ = signal;
   if (!again) stop_came_at_ = sys::Clock::now();
   const long live = live_workers();
   const std::string then = live == 0 ? "no worker runs any more, and the job is ending"

@@ -61,7 +61,7 @@ class Supervisor {
   void attend_peers(const std::function<bool()>& done);
 
   /// A stop signal came to this host, before or after the end of `run`.
-  bool stop_came() const { return stop_came_; }
+  bool stop_came() const { return stop_signal_ != 0; }
 
   const std::vector<WorkerProcess>& workers() const { return workers_; }
   /// How many processes the kernel has killed for want of memory since the job began; nothing where
@@ -76,6 +76,7 @@ class Supervisor {
   Result<void> prepare();
   void warn_of_caller() const;
   void leave_to_workers();
+  JobEnd end_of_machine() const;
   Result<void> start_store();
   void post(const Event& event) { events_.push_back(event); }
   void handle_events();
@@ -141,7 +142,7 @@ class Supervisor {
   Terminal terminal_;
   std::string directory_;           ///< where the workers begin, if nothing else is said
   bool suspended_ = false;          ///< workers were stopped by Ctrl-Z and not continued yet
-  bool stop_came_ = false;          ///< a stop signal did
+  int stop_signal_ = 0;             ///< the first stop signal that came; 0: none has
   bool leaders_signalled_ = false;  ///< the workers were told to stop
   int tree_signal_ = 0;             ///< the last that the tree was sent
   bool ended_ = false;              ///< `run` is over

@@ -18,6 +18,9 @@ from trainit_testing.waiting import wait_until
 FORWARDED = [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGWINCH,
              signal.SIGXCPU, signal.SIGPWR, signal.SIGRTMIN, signal.SIGRTMIN + 3, signal.SIGRTMAX]
 
+#: A user whose processes nobody else's tests have: the kernel counts them.
+STRANGER = 20_000 + os.getpid() % 40_000
+
 #: Waits, in a worker, until a condition holds; the worker fails when it never does.
 WAIT_UNTIL = """
 import os, sys, time
@@ -481,12 +484,12 @@ def job_of_a_stranger():
     """A job whose files belong to a user that has no other process here. pytest's own places are root's alone."""
     with tempfile.TemporaryDirectory() as directory:
         here = jobs.lay_out(Path(directory) / "job")
-        subprocess.run(["chown", "-R", "23456:23456", directory], check=True)
+        subprocess.run(["chown", "-R", f"{STRANGER}:{STRANGER}", directory], check=True)
         yield here
 
 
 def test_a_fork_that_is_refused_stops_the_workers_that_run_and_starts_no_more(trainit, pid1, job_of_a_stranger):
-    limited = ["setpriv", "--reuid=23456", "--regid=23456", "--clear-groups", "prlimit", "--nproc=4"]
+    limited = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", "prlimit", "--nproc=4"]
     # Through /proc/self/fd, because a stranger may not look for the binary where it lies.
     with open(trainit, "rb") as binary:
         end = pid1([*limited, f"/proc/self/fd/{binary.fileno()}", "--workers", "5", "--", "sleep", "1000"],
@@ -511,7 +514,7 @@ def become_root(job):
      r"2 processes did not end within \S+ s of SIGKILL, 1 of them in uninterruptible sleep, most likely in a driver$"),
 ], ids=["asleep", "in the kernel"])
 def test_what_sigkill_did_not_end_is_told_with_what_is_known_of_it(trainit, start, job_of_a_stranger, script, told):
-    stranger = ["setpriv", "--reuid=23456", "--regid=23456", "--clear-groups"]
+    stranger = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups"]
     program = ["python3", "-c", f"import ctypes, time; print('ready', flush=True); {script}"]
     with open(trainit, "rb") as binary:
         running = start([*stranger, f"/proc/self/fd/{binary.fileno()}", "--stop-budget", "2s", "--",
@@ -528,7 +531,7 @@ def test_a_job_of_which_a_process_is_left_is_not_started_once_more(trainit, pid1
     script = (f'ready=$SM_MODEL_DIR/ready; [ "$RANK" = 0 ] && exec {stays} sh -c ": > $ready; exec sleep 1000"; '
               'until [ -e "$ready" ]; do sleep 0.05; done; exit 3')
     with open(trainit, "rb") as binary:
-        end = pid1(["setpriv", "--reuid=23456", "--regid=23456", "--clear-groups", f"/proc/self/fd/{binary.fileno()}",
+        end = pid1(["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", f"/proc/self/fd/{binary.fileno()}",
                     "--workers", "2", "--max-restarts", "3", "--failure-grace", "100ms", "--", "sh", "-c", script],
                    job=job_of_a_stranger, pass_fds=[binary.fileno()])
     assert end.code == 3, end

@@ -88,7 +88,7 @@ def test_names_that_come_20_s_late_are_waited_for(cluster, begin, dns):
     begin(hosts, SHOW)
     hosts["algo-1"].run.wait_for(r"waiting for 2 of 3 hosts: algo-2 \(no address yet\), algo-3 \(no address yet\)", stream="err")
     for name in ("algo-2", "algo-3"):
-        hosts[name].run.wait_for(r"waiting for .*algo-1.*no address yet", stream="err")
+        hosts[name].run.wait_for(r"waiting: the leader algo-1 has no address yet", stream="err")
     time.sleep(20)
     assert all(host.run.process.poll() is None for host in hosts)
     hosts.announce(*hosts)
@@ -101,7 +101,7 @@ def test_a_host_that_comes_before_its_name_has_an_address_is_no_stranger(cluster
     hosts.announce(hosts["algo-1"])
     begin(hosts, SHOW)
     for name in ("algo-2", "algo-3"):
-        hosts[name].run.wait_for("waiting for algo-1, which leads, ended", stream="err")
+        hosts[name].run.wait_for("waiting: the leader algo-1 ended", stream="err")
     hosts.announce(*hosts)
     ends = assert_well(hosts, within=MET)
     assert "control port" not in ends["algo-1"].err, ends["algo-1"]
@@ -131,7 +131,7 @@ def test_a_host_that_never_comes_is_named_when_the_time_to_meet_is_over(cluster,
     hosts = cluster(3)
     there = [host for host in hosts if host.name != missing]
     begin(there, STAY, "--meet-timeout", "4s")
-    said = f"{missing}, which leads, refuses port {CONTROL_PORT}" if missing == "algo-1" else rf"{missing} \(not heard from\)"
+    said = f"the leader {missing} refuses port {CONTROL_PORT}" if missing == "algo-1" else rf"{missing} \(not heard from\)"
     ends = assert_failed(hosts, SET_UP_FAILED, said, within=4 + LOST, names=[host.name for host in there])
     assert not any("up" in end.out for end in ends.values())
     assert_nothing_left(hosts)
@@ -140,7 +140,7 @@ def test_a_host_that_never_comes_is_named_when_the_time_to_meet_is_over(cluster,
 def test_a_leader_that_never_has_an_address_is_named_with_that_when_the_time_to_meet_is_over(cluster, begin):
     hosts = cluster(2, known=False)
     begin([hosts["algo-2"]], STAY, "--meet-timeout", "2s")
-    assert_failed(hosts, SET_UP_FAILED, "algo-1, which leads, has no address yet", within=2 + LOST, names=["algo-2"])
+    assert_failed(hosts, SET_UP_FAILED, "the leader algo-1 has no address yet", within=2 + LOST, names=["algo-2"])
 
 
 @pytest.mark.parametrize("stopped, other", [("algo-1", "algo-2"), ("algo-2", "algo-1")], ids=["leader", "follower"])

@@ -352,7 +352,7 @@ void Job::check_refusal(const std::vector<std::string>& words) {
            host->name() + " does not end as one that failed to begin");
     if (host.get() == &culprit()) continue;
     // Who came when the leader had gone already cannot know more.
-    if (has(host->failure(), "algo-1, which leads, was not reached")) continue;
+    if (has(host->failure(), "the leader algo-1 was not reached")) continue;
     // Of very many that are missing not all are named.
     if (has(host->failure(), " more")) continue;
     for (const std::string& word : words)

@@ -206,7 +206,7 @@ TEST_CASE("a leader that refuses its port is waited for, told of once, and joine
   it.dial(port);
   it.run_until_waiting();
   it.run_for(1s);  // at least one more try
-  CHECK(it.waited == Told{fmt::format("127.0.0.1, which leads, refuses port {}", port)});
+  CHECK(it.waited == Told{fmt::format("the leader 127.0.0.1 refuses port {}", port)});
   taken.reset();
   auto opened = sys::Listener::open({here("127.0.0.1")}, port);
   REQUIRE(opened);
@@ -223,7 +223,7 @@ TEST_CASE("a name without an address is looked up again and again until it has o
   it.open_door(listener);
   it.dial(listener.port(), "leader.example", kLong, names.servers);
   it.run_until_waiting();
-  CHECK(it.waited == Told{"leader.example, which leads, has no address yet (no such name)"});
+  CHECK(it.waited == Told{"the leader leader.example has no address yet (no such name)"});
   names.dns.names["leader.example"] = {{"127.0.0.1"}};
   it.run_until_joined();
   CHECK(it.joined_at == Told{"127.0.0.1"});
@@ -240,7 +240,7 @@ TEST_CASE("a name server that does not answer keeps nobody waiting for longer th
   it.dial(listener.port(), "leader.example", {.look_up = 200ms}, names.servers);
   it.run_until_waiting();
   REQUIRE(it.waited.size() == 1);
-  CHECK(it.waited[0].starts_with("leader.example, which leads, has no address yet ("));
+  CHECK(it.waited[0].starts_with("the leader leader.example has no address yet ("));
   names.dns.names["leader.example"] = {{"127.0.0.1"}};
   it.run_until_joined();
 }
@@ -250,7 +250,7 @@ TEST_CASE("a leader that accepts and says nothing is told of, and dialled anew")
   OddLeader leader(it.loop, [](Connection&) {});
   it.dial(leader.listener.port(), "127.0.0.1", {.connect = 60s, .shake_hands = 200ms});
   it.run_until_waiting();
-  CHECK(it.waited == Told{fmt::format("127.0.0.1, which leads, does not say who it is at port {}",
+  CHECK(it.waited == Told{fmt::format("the leader 127.0.0.1 does not say who it is at port {}",
                                       leader.listener.port())});
   run_until(it.loop, [&] { return leader.connections.size() == 2; });
   CHECK(it.joined_at == Told{});
@@ -264,7 +264,7 @@ TEST_CASE("an address that does not answer is told of when it is the only one") 
   it.dial(port, "127.0.0.2", {.connect = 200ms});
   it.run_until_waiting();
   CHECK(it.waited ==
-        Told{fmt::format("127.0.0.2, which leads, does not answer at 127.0.0.2 port {}", port)});
+        Told{fmt::format("the leader 127.0.0.2 does not answer at 127.0.0.2 port {}", port)});
 }
 
 TEST_CASE("of several addresses the first that leads to the leader is taken, without a word") {
@@ -307,7 +307,7 @@ TEST_CASE("a leader with another key is told of as such, and may become the righ
   it.run_until_waiting();
   REQUIRE(it.waited.size() == 1);
   CHECK(it.waited[0].starts_with(
-      "127.0.0.1, which leads, turns this host away: algo-2 does not know this job's key"));
+      "the leader 127.0.0.1 turns this host away: algo-2 does not know this job's key"));
   CHECK(it.refused == Told{});
   it.door.reset();
   it.leaders_key = it.key;
@@ -347,7 +347,7 @@ TEST_CASE("what is no trainit at the leader's port is told of") {
   it.dial(leader.listener.port());
   it.run_until_waiting();
   REQUIRE(it.waited.size() == 1);
-  CHECK(it.waited[0].starts_with("127.0.0.1, which leads, sent what makes no sense: "));
+  CHECK(it.waited[0].starts_with("the leader 127.0.0.1 sent what makes no sense: "));
 }
 
 TEST_CASE("a leader that does not know yet who may come in is dialled again") {
@@ -356,7 +356,7 @@ TEST_CASE("a leader that does not know yet who may come in is dialled again") {
   it.open_door(listener, {}, false);
   it.dial(listener.port());
   it.run_until_waiting();
-  CHECK(it.waited == Told{"127.0.0.1, which leads, ended its connection without a word"});
+  CHECK(it.waited == Told{"the leader 127.0.0.1 ended its connection without a word"});
   it.door.reset();
   it.open_door(listener);
   it.run_until_joined();

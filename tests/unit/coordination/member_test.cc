@@ -138,7 +138,7 @@ TEST_CASE(
   Follower alone, connected;
   CHECK(alone.lives(15min + 10s) ==
         Told{"give up with 125: the hosts of this job did not come together within 15 min: "
-             "algo-1, which leads, was not reached"});
+             "the leader algo-1 was not reached"});
   CHECK(alone.member().over());
   connected.connected();
   connected.hears(message::Waiting{"1 of 2 hosts: algo-3"});
@@ -149,12 +149,12 @@ TEST_CASE(
 
 TEST_CASE("a member that gives up without the leader says what kept it from it at last") {
   const Told refused = {
-      "give up with 125: the hosts of this job did not come together within 15 min: algo-1, which "
-      "leads, refuses port 29400"};
+      "give up with 125: the hosts of this job did not come together within 15 min: the leader "
+      "algo-1 refuses port 29400"};
   Follower host;
-  host.member().not_reached("algo-1, which leads, has no address yet (no such name)");
+  host.member().not_reached("the leader algo-1 has no address yet (no such name)");
   SUBCASE("it was never connected") {
-    host.member().not_reached("algo-1, which leads, refuses port 29400");
+    host.member().not_reached("the leader algo-1 refuses port 29400");
     CHECK(host.lives(15min + 10s) == refused);
   }
   SUBCASE("it was connected, and not for long") {
@@ -162,20 +162,20 @@ TEST_CASE("a member that gives up without the leader says what kept it from it a
     host.hears(message::Waiting{"1 of 2 hosts: algo-3"});
     host.loses_leader();
     SUBCASE("the leader is there no more") {
-      host.member().not_reached("algo-1, which leads, refuses port 29400");
+      host.member().not_reached("the leader algo-1 refuses port 29400");
       CHECK(host.lives(15min + 10s) == refused);
     }
     SUBCASE("the time is over at once") {
       CHECK(host.lives(15min + 10s) ==
             Told{"give up with 125: the hosts of this job did not come together within 15 min: "
-                 "algo-1, which leads, ended without a word"});
+                 "the leader algo-1 ended without a word"});
     }
   }
   SUBCASE("it is connected, and does not know for whom they wait") {
     host.connected();
     CHECK(host.lives(15min + 10s).back() ==
-          "give up with 125: the hosts of this job did not come together within 15 min: algo-1, "
-          "which leads, waits for others");
+          "give up with 125: the hosts of this job did not come together within 15 min: the "
+          "leader algo-1 waits for others");
   }
 }
 

@@ -189,8 +189,8 @@ TEST_CASE("a host that never reaches its leader says at its deadline what kept i
   const auto met = follower->meet(Fixture::nothing);
   REQUIRE_FALSE(met);
   CHECK(met.error().message ==
-        fmt::format("the hosts of this job did not come together within 1.0 s: 127.0.0.1, which "
-                    "leads, refuses port {}",
+        fmt::format("the hosts of this job did not come together within 1.0 s: the leader "
+                    "127.0.0.1 refuses port {}",
                     port));
 }
 

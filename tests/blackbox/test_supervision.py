@@ -1,6 +1,7 @@
 """Supervision: exit codes, orphans, signals, the stop sequence, and workers that fail."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -19,7 +20,7 @@ FORWARDED = [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, sign
              signal.SIGXCPU, signal.SIGPWR, signal.SIGRTMIN, signal.SIGRTMIN + 3, signal.SIGRTMAX]
 
 #: A user whose processes nobody else's tests have: the kernel counts them.
-STRANGER = 20_000 + os.getpid() % 40_000
+STRANGER = random.randrange(20_000, 60_000)
 
 #: Waits, in a worker, until a condition holds; the worker fails when it never does.
 WAIT_UNTIL = """

@@ -148,11 +148,12 @@ void Door::hear(Guests::iterator guest, const Message& message) {
   const std::string closed = setup_.why_closed();
   if (!closed.empty()) return refuse(guest, {closed, true});
   std::unique_ptr<Connection> connection = std::move(guest->connection);
+  const sys::Address address = guest->address;
   loop_.cancel(guest->timer);
   guests_.erase(guest);
   connection->limit(kMostFrame);
   connection->send(std::get<message::Welcome>(judged));
-  setup_.joined(index_of(answer->host), std::move(connection));
+  setup_.joined(index_of(answer->host), address, std::move(connection));
 }
 
 void Door::refuse(Guests::iterator guest, message::Refusal refusal) {

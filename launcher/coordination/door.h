@@ -33,8 +33,10 @@ class Door {
     std::function<bool()> knows_hosts;
     /// Whether anybody may still come in; else a sentence says why not.
     std::function<std::string()> why_closed;
-    /// It has proved that it is the host of this index.
-    std::function<void(int host, std::unique_ptr<Connection> connection)> joined;
+    /// It has proved that it is the host of this index, and comes from there.
+    std::function<void(int host, const sys::Address& address,
+                       std::unique_ptr<Connection> connection)>
+        joined;
     std::function<void(const std::string& sentence)> complain;
   };
 

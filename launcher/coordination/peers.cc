@@ -72,17 +72,18 @@ Result<void> Peers::begin_as_leader() {
   addresses_.resize(setup_.hosts.size());
   asked_.resize(setup_.hosts.size());
   door_ = TRAINIT_TRY(Door::open(
-      loop_, {.listener = *setup_.listener,
-              .key = setup_.key,
-              .hosts = setup_.hosts,
-              .is_allowed = [this](const sys::Address& address) { return is_allowed(address); },
-              .knows_hosts = [this] { return knows_hosts(); },
-              .why_closed = [this] { return hub_->is_open() ? std::string() : hub_->why_closed(); },
-              .joined =
-                  [this](int host, std::unique_ptr<Connection> connection) {
-                    member_joined(host, std::move(connection));
-                  },
-              .complain = [this](const std::string& sentence) { say_.warning(sentence); }}));
+      loop_,
+      {.listener = *setup_.listener,
+       .key = setup_.key,
+       .hosts = setup_.hosts,
+       .is_allowed = [this](const sys::Address& address) { return is_allowed(address); },
+       .knows_hosts = [this] { return knows_hosts(); },
+       .why_closed = [this] { return hub_->is_open() ? std::string() : hub_->why_closed(); },
+       .joined =
+           [this](int host, const sys::Address& address, std::unique_ptr<Connection> connection) {
+             member_joined(host, address, std::move(connection));
+           },
+       .complain = [this](const std::string& sentence) { say_.warning(sentence); }}));
   act(hub_->connected(0, now));
   act(member_.connected(now));
   look_up_hosts();
@@ -165,9 +166,11 @@ void Peers::replace_member(int host) {
   act(hub_->disconnected(host, "came anew", sys::Clock::now()));
 }
 
-void Peers::member_joined(int host, std::unique_ptr<Connection> connection) {
+void Peers::member_joined(int host, const sys::Address& address,
+                          std::unique_ptr<Connection> connection) {
   const auto index = static_cast<std::size_t>(host);
   if (host == 0) return;  // that is this host itself
+  if (!setup_.named) addresses_[index] = {address};
   if (members_[index] != nullptr) replace_member(host);
   members_[index] = std::move(connection);
   const Result<void> listening =

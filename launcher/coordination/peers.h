@@ -89,7 +89,7 @@ class Peers {
   void looked_up(std::size_t host, const Result<std::vector<sys::Address>>& found);
   bool is_allowed(const sys::Address& address) const;
   bool knows_hosts() const;
-  void member_joined(int host, std::unique_ptr<Connection> connection);
+  void member_joined(int host, const sys::Address& address, std::unique_ptr<Connection> connection);
   void replace_member(int host);
   void hub_joined(std::unique_ptr<Connection> connection, const sys::Address& address);
   void tick();

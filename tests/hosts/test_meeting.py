@@ -15,7 +15,9 @@ MET = 30  # three hosts have met, on a machine that has much to do
 
 SHOW = """python3 -S -c '
 import os, socket
-socket.create_connection((os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])), 10)
+store = socket.create_connection((os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])), 10)
+store.sendall(b"\\x00\\xce\\xf7\\x85\\x3c" + b"\\x0dPING")
+assert store.recv(4) == b"PING"
 names = "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE"
 print("ranks", *(os.environ[name] for name in names), "at", os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"])'"""
 
@@ -55,6 +57,33 @@ def test_three_hosts_form_one_group(cluster, begin, ipv6):
     assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
     for name, end in ends.items():
         assert re.search(rf"job digits · host {name} \({name[-1]} of 3\)", end.err), end
+
+
+def test_hosts_that_are_only_numbered_form_one_group_and_all_their_workers_are_served(cluster, launch):
+    hosts = cluster(3, lay_out=False)
+    for index, host in enumerate(hosts):
+        host.lay_out(resources=None)
+        launch(host, "--workers", "2", "--nnodes", "3", "--node-rank", str(index), "--leader", hosts[0].address, "--",
+               "sh", "-c", SHOW)
+    ends = assert_well(hosts, within=MET)
+    assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
+    assert not any("does not serve" in end.err for end in ends.values())
+
+
+def test_strangers_are_not_served_by_the_store(cluster, begin):
+    hosts = cluster(3)
+    begin(hosts, SHOW + "; " + STAY)
+    hosts["algo-1"].run.wait_for(r"ranks .* at (\S+) (\d+)$", count=2)
+    (place,) = ranks_of(hosts["algo-1"].run)[1]
+    with hosts.switch.connect(place[0], int(place[1])) as stranger:
+        stranger.sendall(b"\x00\xce\xf7\x85\x3c\x0dPING")
+        with contextlib.suppress(ConnectionResetError):
+            assert stranger.recv(4) == b""
+    hosts["algo-1"].run.wait_for(f"the rendezvous store does not serve {re.escape(hosts.switch.address)}", stream="err")
+    for host in hosts:
+        host.run.signal(signal.SIGTERM)
+    ends = [host.run.wait(TOLD) for host in hosts]
+    assert ends[0].err.count("does not serve") == 1
 
 
 def test_a_job_on_one_host_opens_no_control_port(cluster, begin):

@@ -104,7 +104,9 @@ void Server::accept_from(sys::BorrowedFd listening) {
 }
 
 void Server::add(sys::UniqueFd socket, const sys::Address& address) {
-  if (!is_allowed(address)) {
+  const bool loopback = address.is_loopback();
+  const bool is_ours = !loopback && sys::is_from_here(socket.borrow(), address);
+  if (!is_ours && !is_allowed(address)) {
     return complain(Complaint::kForeign,
                     fmt::format("the rendezvous store does not serve {}, which is no host of this "
                                 "job (--store-allow lets others in)",
@@ -120,7 +122,7 @@ void Server::add(sys::UniqueFd socket, const sys::Address& address) {
   if (!watched)
     return complain(Complaint::kFull, "the rendezvous store: " + watched.error().message);
   // A process may use several addresses of its own machine.
-  std::string place = address.is_loopback() ? "this machine" : address.text();
+  std::string place = is_ours || loopback ? "this machine" : address.text();
   connections_[index] =
       std::make_unique<Connection>(std::move(socket), client, std::move(place), context_);
   connections_[index]->serial = next_serial_++;

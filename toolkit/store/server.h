@@ -19,8 +19,9 @@ namespace trainit::store {
 
 /// Who is served, and who is told what happens. The functions are called from the event loop.
 struct ServerOptions {
-  int world_size = 0;                      ///< 0: not known (see KeySpaces)
-  std::vector<sys::AddressRange> allowed;  ///< others are closed at once
+  int world_size = 0;  ///< 0: not known (see KeySpaces)
+  /// Besides this machine by its addresses in a network; others are closed at once.
+  std::vector<sys::AddressRange> allowed;
   /// See SessionContext.
   std::function<void(std::uint32_t pid)> joined = [](std::uint32_t) {};
   std::function<void(int at_once)> joined_nameless = [](int) {};

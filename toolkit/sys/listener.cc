@@ -107,4 +107,11 @@ Accepted accept_from(BorrowedFd listening) {
   return accepted;
 }
 
+bool is_from_here(BorrowedFd connection, const Address& address) {
+  sockaddr_storage own = {};
+  socklen_t size = sizeof own;
+  if (::getsockname(connection.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) return false;
+  return Address::of(own) == address;
+}
+
 }  // namespace trainit::sys

@@ -47,4 +47,8 @@ struct Accepted {
 };
 Accepted accept_from(BorrowedFd listening);
 
+/// Whether a connection from this address, which is that of a network, was made on this machine:
+/// its other end has the same address.
+bool is_from_here(BorrowedFd connection, const Address& address);
+
 }  // namespace trainit::sys

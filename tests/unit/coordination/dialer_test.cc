@@ -92,20 +92,20 @@ class OddLeader {
 /// algo-2, which dials, and the door of algo-1.
 struct Fixture {
   void open_door(const sys::Listener& at, std::string why_closed = {}, bool is_allowed = true) {
-    auto opened =
-        Door::open(loop, {.listener = at,
-                          .key = leaders_key,
-                          .hosts = {"algo-1", "algo-2"},
-                          .is_allowed = [is_allowed](const sys::Address&) { return is_allowed; },
-                          .knows_hosts = [] { return false; },
-                          .why_closed = [why_closed] { return why_closed; },
-                          .joined =
-                              [this](int host, std::unique_ptr<Connection> came) {
-                                let_in = host;
-                                leaders_end = std::move(came);
-                                REQUIRE(leaders_end->listen({}));
-                              },
-                          .complain = [](const std::string&) {}});
+    auto opened = Door::open(
+        loop, {.listener = at,
+               .key = leaders_key,
+               .hosts = {"algo-1", "algo-2"},
+               .is_allowed = [is_allowed](const sys::Address&) { return is_allowed; },
+               .knows_hosts = [] { return false; },
+               .why_closed = [why_closed] { return why_closed; },
+               .joined =
+                   [this](int host, const sys::Address&, std::unique_ptr<Connection> came) {
+                     let_in = host;
+                     leaders_end = std::move(came);
+                     REQUIRE(leaders_end->listen({}));
+                   },
+               .complain = [](const std::string&) {}});
     REQUIRE(opened);
     door = std::move(*opened);
   }

@@ -22,17 +22,19 @@ namespace {
 struct Fixture {
   explicit Fixture(std::string why_closed = {}, bool is_allowed = true, bool knows_hosts = true) {
     auto opened = Door::open(
-        loop, {.listener = listener,
-               .key = key,
-               .hosts = {"algo-1", "algo-2"},
-               .is_allowed = [is_allowed](const sys::Address&) { return is_allowed; },
-               .knows_hosts = [knows_hosts] { return knows_hosts; },
-               .why_closed = [why_closed] { return why_closed; },
-               .joined =
-                   [this](int host, std::unique_ptr<Connection> connection) {
-                     joined.emplace_back(host, std::move(connection));
-                   },
-               .complain = [this](const std::string& what) { complaints.push_back(what); }});
+        loop,
+        {.listener = listener,
+         .key = key,
+         .hosts = {"algo-1", "algo-2"},
+         .is_allowed = [is_allowed](const sys::Address&) { return is_allowed; },
+         .knows_hosts = [knows_hosts] { return knows_hosts; },
+         .why_closed = [why_closed] { return why_closed; },
+         .joined =
+             [this](int host, const sys::Address& address, std::unique_ptr<Connection> connection) {
+               CHECK(address.is_loopback());
+               joined.emplace_back(host, std::move(connection));
+             },
+         .complain = [this](const std::string& what) { complaints.push_back(what); }});
     REQUIRE(opened);
     door = std::move(*opened);
   }

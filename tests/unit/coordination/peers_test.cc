@@ -162,7 +162,7 @@ TEST_CASE("a host that is stopped while hosts are missing does not wait for a si
                            .knows_hosts = [] { return true; },
                            .why_closed = [] { return std::string(); },
                            .joined =
-                               [&](int, auto connection) {
+                               [&](int, const sys::Address&, auto connection) {
                                  silent = std::move(connection);
                                  REQUIRE(silent->listen({.received = [](const Message&) {}}));
                                },

@@ -26,14 +26,21 @@ Result<void> check(const Choice& choice) {
   return {};
 }
 
+/// Whatever a platform may say of others.
+Found one_host(const Resources& resources) {
+  Found found;
+  found.by = "one host";
+  found.cluster.platform = "none";
+  found.cluster.current_host = found.cluster.leader = resources.current_host;
+  found.cluster.hosts = {resources.current_host};
+  found.cluster.interface = resources.network_interface;
+  return found;
+}
+
 /// The hosts have no names that we know: they are called by their ranks.
 Result<Found> find(const Question& question) {
   const Choice& choice = question.choice;
-  if (choice.nodes <= 1) {
-    Found alone{Cluster::of(question.job.resources, question.job.hyperparameters), "one host"};
-    alone.cluster.platform = "none";
-    return alone;
-  }
+  if (choice.nodes <= 1) return one_host(question.job.resources);
   TRAINIT_TRY(check(choice));
   Found found;
   found.by = "--nnodes";

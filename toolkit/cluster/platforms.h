@@ -13,10 +13,11 @@ namespace trainit::cluster {
 
 /// What a person has said of it; it wins over what is found.
 struct Choice {
-  std::string platform;  ///< its name; empty: whichever is found
-  int nodes = 0;         ///< 0: not said
-  int node_rank = -1;    ///< too
-  std::string leader;  ///< a host of the job, or with `nodes` its name or address; empty: not said
+  std::string platform = {};  ///< its name; empty: whichever is found
+  int nodes = 0;              ///< 0: not said
+  int node_rank = -1;         ///< too
+  std::string leader =
+      {};  ///< a host of the job, or with `nodes` its name or address; empty: not said
 };
 
 struct Found {

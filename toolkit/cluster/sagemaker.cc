@@ -26,6 +26,12 @@ Result<void> choose_leader(const std::string& leader, Cluster& cluster) {
 }
 
 Result<Found> find(const Question& question) {
+  if (question.choice.nodes > 0) {
+    return fail(
+        fmt::format("--platform sagemaker and --nnodes {}: resourceconfig.json says how many "
+                    "hosts there are",
+                    question.choice.nodes));
+  }
   Found found{Cluster::of(question.job.resources, question.job.hyperparameters),
               "resourceconfig.json"};
   if (!question.choice.leader.empty())

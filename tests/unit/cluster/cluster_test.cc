@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cluster/host_order.h"
+#include "cluster/platforms.h"
 
 using namespace trainit;
 
@@ -129,4 +130,64 @@ TEST_CASE("each kind of distribution counts, and one that is switched off does n
           Names{"cpu"});
     CHECK(DistributionGroups::of(resources, hyperparameters({{flag, "False"}})).groups.empty());
   }
+}
+
+namespace {
+
+/// What is found for the second of three hosts of SageMaker's.
+Result<cluster::Found> found_for(const cluster::Choice& choice) {
+  TrainingJob job;
+  job.resources.current_host = "algo-2";
+  job.resources.hosts = {"algo-1", "algo-2", "algo-10"};
+  job.resources.from_platform = true;
+  return cluster::find_cluster({job, choice});
+}
+
+std::string error_of(const cluster::Choice& choice) {
+  const auto found = found_for(choice);
+  return found ? "" : found.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("the platform that is there says who is who, and it is told which that is") {
+  const auto found = found_for({});
+  REQUIRE(found);
+  CHECK(found->by == "resourceconfig.json");
+  CHECK(found->cluster.platform == "sagemaker");
+  CHECK(found->cluster.hosts == Names{"algo-1", "algo-2", "algo-10"});
+  CHECK(found->cluster.host_rank == 1);
+  CHECK(found->cluster.named);
+}
+
+TEST_CASE("a leader that is chosen has rank 0, and the others keep their order") {
+  const auto found = found_for({.leader = "algo-10"});
+  REQUIRE(found);
+  CHECK(found->cluster.hosts == Names{"algo-10", "algo-1", "algo-2"});
+  CHECK(found->cluster.leader == "algo-10");
+  CHECK(found->cluster.host_rank == 2);
+  CHECK(error_of({.leader = "algo-7"}).starts_with("--leader algo-7: expected one of the hosts"));
+}
+
+TEST_CASE("no platform is one host, or as many as are said") {
+  const auto alone = found_for({.platform = "none"});
+  REQUIRE(alone);
+  CHECK(alone->cluster.hosts == Names{"algo-2"});
+  CHECK(alone->cluster.host_rank == 0);
+  CHECK(alone->by == "one host");
+  const auto found = found_for({.nodes = 4, .node_rank = 2, .leader = "10.0.0.1"});
+  REQUIRE(found);
+  CHECK(found->by == "--nnodes");
+  CHECK(found->cluster.hosts == Names{"node-0", "node-1", "node-2", "node-3"});
+  CHECK(found->cluster.leader == "10.0.0.1");
+  CHECK(found->cluster.host_rank == 2);
+  CHECK_FALSE(found->cluster.named);
+}
+
+TEST_CASE("choices that contradict each other are refused") {
+  CHECK(error_of({.platform = "sagemaker", .nodes = 3}).starts_with("--platform sagemaker and "));
+  CHECK(error_of({.platform = "moon"}) == "--platform moon: expected one of sagemaker, none");
+  CHECK(error_of({.nodes = 3, .leader = "x"}).starts_with("--nnodes 3 needs --node-rank"));
+  CHECK(error_of({.nodes = 3, .node_rank = 3, .leader = "x"}).starts_with("--node-rank 3 with"));
+  CHECK(error_of({.nodes = 3, .node_rank = 1}).starts_with("--nnodes 3 needs --leader"));
 }

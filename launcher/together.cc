@@ -47,6 +47,27 @@ Result<std::optional<std::string>> configured_key(const JobContext& context) {
   return *text;
 }
 
+constexpr std::size_t kMostFiles = 1000;
+constexpr int kMostDirectories = 8;  ///< one in the other
+
+/// No link is followed: what it leads to is no file of the model's own.
+void add_files(const std::string& directory, const std::string& prefix, int levels,
+               std::vector<std::string>& files) {
+  const auto names = sys::list_directory(directory);
+  if (!names || levels == 0) return;
+  for (const std::string& name : *names) {
+    if (files.size() == kMostFiles) return;
+    struct stat status = {};
+    const std::string path = sys::join_path(directory, name);
+    if (posix::lstat(path.c_str(), &status) != 0) continue;
+    if (S_ISDIR(status.st_mode)) {
+      add_files(path, prefix + name + "/", levels - 1, files);
+    } else {
+      files.push_back(prefix + name);
+    }
+  }
+}
+
 }  // namespace
 
 coordination::message::Report host_report(const JobContext& context, const Preparation& preparation,
@@ -133,11 +154,9 @@ diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnos
 }
 
 std::vector<std::string> model_files(const Paths& paths) {
-  constexpr std::size_t kMost = 1000;
-  auto names = sys::list_directory(paths.model);
-  if (!names) return {};
-  if (names->size() > kMost) names->resize(kMost);
-  return *names;
+  std::vector<std::string> files;
+  add_files(paths.model, "", kMostDirectories, files);
+  return files;
 }
 
 std::string model_place(const Paths& paths) {

@@ -35,7 +35,7 @@ void withdraw(coordination::Peers& peers, const Error& why, const Options& optio
 /// on this one.
 diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnose::HostEnd& own);
 
-/// The files of the model directory, relative to it; not all of very many.
+/// The files in the model directory and below, relative to it; not all of very many.
 std::vector<std::string> model_files(const Paths& paths);
 
 /// Which directory that is: alike on hosts that are containers of one machine and share it. Empty:

@@ -17,9 +17,9 @@ struct Gpu {
   std::string uuid;          ///< "GPU-…" or "MIG-…"
   std::string pci;           ///< "0000:1b:00.0", empty when unknown
   std::uint64_t memory = 0;  ///< bytes
-  int compute_major = 0, compute_minor = 0;
-  bool mig = false;
-  int numa_node = -1;  ///< of its PCI slot; -1 when unknown
+  int compute_major = 0, compute_minor = 0;  ///< compute capability, 9.0; 0.0 when unknown
+  bool mig = false;                          ///< it is an instance of a GPU
+  int numa_node = -1;                        ///< of its PCI slot; -1 when unknown
 };
 
 /// The GPUs of this machine and who told us of them.
@@ -46,24 +46,25 @@ struct Cpus {
   int usable() const;
 };
 
+/// One of /sys/class/net.
 struct NetworkInterface {
-  std::string name;
-  bool up = false;
-  bool loopback = false;
+  std::string name;       ///< "eth0"
+  bool up = false;        ///< the administrator's switch (IFF_UP), whatever the cable says
+  bool loopback = false;  ///< it reaches this machine only (IFF_LOOPBACK)
 };
 
 /// What this machine has, measured once.
 struct Hardware {
-  std::string hostname;
+  std::string hostname;  ///< as the kernel has it, with or without a domain
   Cpus cpus;
   Gpus gpus;
-  int neuron_cores = 0;
-  std::uint64_t memory_total = 0;      ///< bytes of the machine
-  std::uint64_t memory_limit = 0;      ///< bytes of the cgroup; 0: none
-  std::uint64_t shm_size = 0;          ///< bytes of /dev/shm; 0: there is none
-  std::uint64_t open_files_limit = 0;  ///< RLIMIT_NOFILE, soft
-  int efa_devices = 0;
-  std::vector<NetworkInterface> interfaces;
+  int neuron_cores = 0;                      ///< of AWS Trainium and Inferentia, by `neuron-ls`
+  std::uint64_t memory_total = 0;            ///< bytes of the machine
+  std::uint64_t memory_limit = 0;            ///< bytes of the cgroup; 0: none
+  std::uint64_t shm_size = 0;                ///< bytes of /dev/shm; 0: there is none
+  std::uint64_t open_files_limit = 0;        ///< RLIMIT_NOFILE, soft
+  int efa_devices = 0;                       ///< Elastic Fabric Adapters, by /sys/class/infiniband
+  std::vector<NetworkInterface> interfaces;  ///< by name
 
   bool has_interface(std::string_view name) const;
 };

@@ -17,7 +17,8 @@ inline constexpr std::size_t kFailureBytes = 1024;
 /// than 0.
 Result<bool> write_failure(const Paths& paths, std::string_view text);
 
-/// Puts an empty `<output>/success` there.
+/// Puts an empty `<output>/success` there. Error: it could not be written; the job then counts as
+/// failed.
 Result<void> write_success(const Paths& paths);
 
 /// Moves a `failure` and a `success` that an earlier job left in this directory to

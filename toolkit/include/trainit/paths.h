@@ -19,6 +19,7 @@ struct Paths {
   std::string output_intermediate;  ///< <base>/output/intermediate: uploaded while the job runs
   std::string failure, success;     ///< the markers, files in <base>/output
 
+  /// Those of a job that has its things below `base`, an absolute path; nothing is looked at.
   static Paths below(std::string base);
   /// By SAGEMAKER_BASE_DIR.
   static Paths from(const Environment& environment);

@@ -396,8 +396,10 @@ def test_every_event_and_member_that_a_job_writes_is_documented(trainit, pid1, s
     leader = start([*together, "--node-rank", "0", *command], job=leading)
     pid1([*together, "--node-rank", "1", *command], job=following)
     leader.wait(30)
+    restarted = job()
+    pid1([trainit, "--max-restarts", "1", "--restart-delay", "0", "--", "sh", "-c", "exit 3"], job=restarted)
     known, seen = documented(), {}
-    for here in (failed, stopped, saved, not_there, storeless, with_gpus, leading, following):
+    for here in (failed, stopped, saved, not_there, storeless, with_gpus, leading, following, restarted):
         for event in events_of(here):
             seen.setdefault(event["event"], set()).update(event)
     assert seen.keys() == known.keys()

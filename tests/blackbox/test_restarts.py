@@ -287,8 +287,11 @@ def test_a_later_failure_is_explained_by_the_last_round_alone(trainit, pid1, job
 
 def test_a_store_that_is_killed_is_served_anew_in_the_next_round(trainit, start, job):
     here = job()
+    meet = (f'exec python3 -c "import os, sys; sys.path.insert(0, {store_client.SEARCH_PATH!r}); '
+            "from trainit_testing.store_client import Client; store = Client.of_worker(); "
+            "store.set('key' + os.environ['RANK'], b'1'); store.wait('key0', 'key1')\"")
     running = start([trainit, "--workers", "2", "--max-restarts", "1", *SOON,
-                     *failing_once("echo up; exec sleep 300")], job=here)
+                     *failing_once("echo up; exec sleep 300", meet)], job=here)
     running.wait_for("up", count=2)
     os.kill(processes.store_of(running.pid), signal.SIGKILL)
     end = running.wait()

@@ -30,6 +30,34 @@ def test_a_python_script_runs_in_its_directory_with_its_hyperparameters(trainit,
     assert what["path"] == f"{here.base}/code"
 
 
+CHOSEN = {"lr": 0.1, "Deep": True, "none": None, "layers": [1, "a"]}
+AS_TOOLKIT = ["--Deep", "True", "--layers", "[1, 'a']", "--lr", "0.1", "--none", ""]
+AS_JSON = ["--lr", "0.1", "--Deep", "true", "--none", "null", "--layers", '[1, "a"]']
+
+
+@pytest.mark.parametrize("options, arguments", [
+    ([], AS_TOOLKIT),
+    (["--args", "toolkit"], AS_TOOLKIT),
+    (["--args", "json"], AS_JSON),
+    (["--args", "none"], []),
+    (["--contract", "v3"], AS_JSON),
+    (["--contract", "v3", "--args", "toolkit"], AS_TOOLKIT),
+])
+def test_the_form_of_arguments_can_be_chosen_and_is_that_of_the_contract(trainit, pid1, job, options, arguments):
+    argv = seen(pid1([trainit, *options], job=script_job(job, **CHOSEN)))["argv"]
+    platforms_own = argv.index("--sagemaker_program") if "--sagemaker_program" in argv else None
+    if platforms_own is not None:
+        del argv[platforms_own:platforms_own + 2]
+    assert argv == ["train.py", *arguments]
+
+
+@pytest.mark.parametrize("choice, shown", [
+    ({}, ("", "[]")), ({"TRAINIT_CONTRACT": "v3"}, ("null", "[]")), ({"TRAINIT_CONTRACT": "toolkit"}, ("", "[]"))])
+def test_the_contract_decides_what_a_variable_says_also_by_the_environment(trainit, pid1, job, choice, shown):
+    code = {"train.py": "import json, os\nprint(json.dumps([os.environ['SM_HP_NONE'], os.environ['SM_CHANNELS']]))"}
+    assert tuple(seen(pid1([trainit], job=script_job(job, code=code, none=None), env=choice))) == shown
+
+
 def test_a_script_without_a_distribution_setting_is_one_process_without_ranks(trainit, pid1, job):
     assert seen(pid1([trainit], job=script_job(job)))["rank"] is None
 

@@ -582,8 +582,8 @@ def check(runs):
 def test_whatever_call_fails_it_ends_and_leaves_the_truth_and_no_process(runs_of, case, place, faults_of):
     runs = runs_of(case, place, faults_of)
     check(runs)
-    # The number of calls differs a little between runs.
-    assert sum(1 for result in runs if result.struck) > 0.9 * len(runs)
+    # The number of calls differs between runs, most where hosts wait for each other.
+    assert sum(1 for result in runs if result.struck) > 0.75 * len(runs)
 
 
 @pytest.mark.parametrize("case, place", [("success", "child"), ("failure", "init"), ("stop", "child"),

@@ -1,5 +1,6 @@
 """Whatever befalls one host, all hosts end in time, with the same code and text, and leave no process."""
 
+import os
 import re
 import signal
 import time
@@ -8,6 +9,7 @@ import pytest
 from trainit_testing.host_ends import (LOST, SET_UP_FAILED, THAWED, TOLD, assert_failed, assert_nothing_left,
                                        assert_well, lost)
 from trainit_testing.host_scripts import GO, STAY, let_go, on_term, one_does, one_raises, wait_until_up
+from trainit_testing.processes import store_of
 
 # Longer than any silence after which a host counts as lost.
 LONG_ENOUGH = 11
@@ -62,6 +64,18 @@ def test_workers_that_ignore_the_stop_are_ended_after_the_grace_of_a_failure(clu
     wait_until_up(hosts)
     let_go(hosts["algo-2"])
     assert_failed(hosts, 7, "^algo-2 rank 3: ValueError", within=TOLD)
+
+
+@pytest.mark.parametrize("needed_by", ["all hosts", "the others alone"])
+def test_a_store_that_is_killed_is_the_cause_on_all_hosts(cluster, begin, needed_by):
+    hosts = cluster(3)
+    begin(hosts, GO)
+    wait_until_up(hosts)
+    if needed_by == "the others alone":
+        let_go(hosts["algo-1"])
+        hosts["algo-1"].run.wait_for("waiting for the other hosts", stream="err")
+    os.kill(store_of(hosts["algo-1"].run.pid), signal.SIGKILL)
+    assert_failed(hosts, 1, "algo-1: the rendezvous store was killed by SIGKILL", within=TOLD)
 
 
 # ---- launchers and hosts
@@ -264,6 +278,13 @@ def test_equal_names_in_the_model_directories_are_warned_of(cluster, begin):
     ends = assert_well(hosts, within=60)
     said = "\n".join(line for end in ends.values() for line in end.ours)
     assert "weights.bin" in said and "only-1" not in said
+
+
+def test_files_of_one_name_clash_in_directories_too_and_directories_of_one_name_do_not(cluster, begin):
+    hosts = cluster(3)
+    begin(hosts, 'cd "$SM_MODEL_DIR"; mkdir -p shards all; touch shards/part-"$RANK" all/index".json"')
+    said = "\n".join(line for end in assert_well(hosts, within=60).values() for line in end.ours)
+    assert "all/index.json (3 hosts)" in said and "shards" not in said.replace("mkdir -p shards", "").replace("touch shards", "")
 
 
 def test_one_model_directory_of_all_hosts_is_no_clash(cluster, begin, tmp_path):

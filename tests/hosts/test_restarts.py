@@ -5,6 +5,7 @@ import re
 import signal
 
 import pytest
+from trainit_testing import store_client
 from trainit_testing.host_ends import (LOST, SET_UP_FAILED, TOLD, assert_failed, assert_nothing_left, assert_well,
                                        lost)
 from trainit_testing.host_scripts import let_go
@@ -92,16 +93,27 @@ def test_workers_of_the_next_round_begin_when_those_of_all_hosts_are_gone(cluste
     assert log.read_text().split() == 2 * ["gone"] + 6 * ["begun"]
 
 
-def test_ranks_and_the_address_of_the_store_stay_and_its_keys_do_not(cluster, begin, tmp_path):
+MEET = f"""python3 -S -c '
+import os, sys
+sys.path.insert(0, "{store_client.SEARCH_PATH}")
+from trainit_testing.store_client import Client
+count = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+last, now = ([f"key{{rank}}-{{number}}" for rank in range(6)] for number in (count - 1, count))
+store = Client.of_worker()
+print("keys are there:", any(map(store.check, last)), "at", os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"])
+store.set(now[int(os.environ["RANK"])], b"1")
+store.wait(*now)
+'; """
+
+
+def test_the_address_of_the_store_stays_and_its_keys_do_not(cluster, begin):
     hosts = cluster(3)
-    log = tmp_path / "log"
-    begin(hosts, UP + f'echo "$RANK $MASTER_ADDR $MASTER_PORT $WORLD_SIZE" >> {log}; ' +
-          in_round(0, rank_fails(0)) + "exit 0", "--max-restarts", "1", *SOON)
+    begin(hosts, UP + MEET + in_round(0, rank_fails(0)) + "exit 0", "--max-restarts", "1", *SOON)
     wait_for_round(hosts, 0)
     let_go(hosts["algo-1"])
-    assert_well(hosts, within=2 * TOLD)
-    lines = log.read_text().splitlines()
-    assert len(lines) == 12 and sorted(lines[:6]) == sorted(lines[6:])
+    ends = assert_well(hosts, within=2 * TOLD)
+    said = re.findall(r"keys are there: (\w+) at (\S+ \d+)", "".join(end.out for end in ends.values()))
+    assert len(said) == 12 and {there for there, _ in said} == {"False"} and len({place for _, place in said}) == 1
 
 
 @leader_or_follower

@@ -25,7 +25,8 @@ def leader_options(hosts, port):
 def facts(trainit, program):
     """What all hosts have to agree in, as the leader reports it."""
     version = subprocess.run([trainit, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1]
-    return {"the version of trainit": version, "the program": " ".join(program), "whether workers get ranks": "they do"}
+    return {"the version of trainit": version, "the program": " ".join(program), "whether workers get ranks": "they do",
+            "--max-restarts": "0"}
 
 
 def load(hosts_load, trainit, leader, port, hosts, program, rest=0.1):

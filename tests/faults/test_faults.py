@@ -489,12 +489,13 @@ def faults_of_looking(calls):
 
 
 def faults_of_restarting(calls):
-    """Those from the first round's last worker on to the second's; of what is looked for in /proc a part."""
+    """Those from the first round's last worker on to the second's; of what is looked for in /proc a part. The stores count their
+    calls each for itself, so that a fault of theirs would strike both rounds."""
     forks = [index for index, line in enumerate(calls) if line.startswith("fork ")]
     numbers = Counter()
     for call, number, _ in list(places_of(calls))[forks[2] + 1:forks[-1] + 1]:
         numbers[call] += 1
-        if numbers[call] <= OFTEN or number % 10 == 0:
+        if not call.startswith(CHILD) and (numbers[call] <= OFTEN or number % 10 == 0):
             yield from ((call, number, error) for error in errors_of(call))
 
 

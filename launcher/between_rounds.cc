@@ -62,9 +62,7 @@ bool wait_in(sys::EventLoop& loop, sys::Duration most, const std::function<bool(
   while (!done() && !given_up()) {
     const sys::TimePoint now = sys::Clock::now();
     if (now >= latest) return true;
-    const auto glance = loop.at(std::min(latest, now + kGlance), [] {});
-    loop.run_once();
-    loop.cancel(glance);
+    loop.run_once(std::min(latest - now, kGlance));
   }
   return !given_up();
 }

@@ -325,19 +325,12 @@ Result<environment::Agreement> Peers::meet(
       waited_ = true;
       say_.info(std::exchange(waiting_, {}));
     }
-    glance();
+    loop_.run_once(kGlance);
   }
   if (agreement_) return *agreement_;
   // The leader knows why, and the others should hear it.
-  while (hub_ && !done() && !interrupted()) glance();
+  while (hub_ && !done() && !interrupted()) loop_.run_once(kGlance);
   return tl::unexpected(*gave_up_);
-}
-
-/// Waits for something to happen, but not longer than a person would.
-void Peers::glance() {
-  const auto timer = loop_.after(kGlance, [] {});
-  loop_.run_once();
-  loop_.cancel(timer);
 }
 
 void Peers::withdraw(const Error& why, const std::function<bool()>& given_up) {
@@ -345,7 +338,7 @@ void Peers::withdraw(const Error& why, const std::function<bool()>& given_up) {
   end.end.trouble = why.message;
   end.end.trouble_code = why.exit_code;
   ended(std::move(end));
-  while (!done() && !given_up()) glance();
+  while (!done() && !given_up()) loop_.run_once(kGlance);
   if (!done()) say_good_bye();
   if (!done()) hurry();
 }
@@ -353,7 +346,7 @@ void Peers::withdraw(const Error& why, const std::function<bool()>& given_up) {
 std::optional<environment::Agreement> Peers::meet_again(const std::function<bool()>& given_up) {
   again_.reset();
   act(member_.ready(sys::Clock::now()));
-  while (!agreement_ && !done() && !given_up()) glance();
+  while (!agreement_ && !done() && !given_up()) loop_.run_once(kGlance);
   return agreement_;
 }
 

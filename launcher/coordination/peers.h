@@ -110,7 +110,6 @@ class Peers {
   void perform(const hub_action::Tell& action);
   void perform(const hub_action::Finish&);
   void say_good_bye();
-  void glance();
 
   sys::EventLoop& loop_;
   Setup setup_;

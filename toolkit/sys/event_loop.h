@@ -51,6 +51,12 @@ class EventLoop {
   /// Waits for the next descriptor or timer and dispatches all that is ready; returns at once after
   /// it.
   void run_once();
+  /// The same, but waits no longer than this.
+  void run_once(Duration most) {
+    const TimerId timer = after(most, [] {});
+    run_once();
+    cancel(timer);
+  }
 
  private:
   struct Watch {

@@ -16,12 +16,6 @@ using namespace std::chrono_literals;
 
 constexpr int kAcceptsPerTurn = 64;
 
-/// Who are none of the hosts, at once.
-constexpr std::size_t kMostStrangers = 1024;
-
-/// How long a guest may take to answer.
-constexpr auto kAnswers = 10s;
-
 /// A name and two hashes.
 constexpr std::size_t kMostAnswer = 1024;
 
@@ -111,7 +105,7 @@ void Door::let_in(sys::UniqueFd socket, const sys::Address& address) {
       guests_.end(),
       Guest{std::move(connection), HubHandshake(setup_.key, random_nonce()), address});
   guest->connection->limit(kMostAnswer);
-  guest->timer = loop_.after(kAnswers, [this, guest] {
+  guest->timer = loop_.after(setup_.answers, [this, guest] {
     complain("silent", fmt::format("{} connected to the control port and did not say who it is",
                                    guest->address.text()));
     show_out(guest);
@@ -169,7 +163,7 @@ void Door::show_out(Guests::iterator guest) {
 }
 
 /// Who have not proved who they are, at once: all hosts may come at the same moment.
-std::size_t Door::most_guests() const { return kMostStrangers + setup_.hosts.size(); }
+std::size_t Door::most_guests() const { return setup_.most_strangers + setup_.hosts.size(); }
 
 int Door::index_of(std::string_view host) const {
   const auto found = indices_.find(host);

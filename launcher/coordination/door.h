@@ -38,6 +38,11 @@ class Door {
                        std::unique_ptr<Connection> connection)>
         joined;
     std::function<void(const std::string& sentence)> complain;
+    /// How long who comes may take to prove who it is, however many bytes it sends meanwhile.
+    sys::Duration answers = std::chrono::seconds(10);
+    /// How many have not done so at once, besides the hosts, until the oldest of them are sent
+    /// away.
+    std::size_t most_strangers = 1024;
   };
 
   static Result<std::unique_ptr<Door>> open(sys::EventLoop& loop, Setup setup);

@@ -11,6 +11,7 @@
 
 using namespace trainit;
 using namespace trainit::coordination;
+using namespace std::chrono_literals;
 using testing::Client;
 using testing::connect_to;
 using testing::key_of;
@@ -19,8 +20,11 @@ using testing::run_until;
 
 namespace {
 
+constexpr std::size_t kHosts = 2, kStrangers = 3;
+
 struct Fixture {
-  explicit Fixture(std::string why_closed = {}, bool is_allowed = true, bool knows_hosts = true) {
+  explicit Fixture(std::string why_closed = {}, bool is_allowed = true, bool knows_hosts = true,
+                   sys::Duration answers = 1h) {
     auto opened = Door::open(
         loop,
         {.listener = listener,
@@ -34,7 +38,9 @@ struct Fixture {
                CHECK(address.is_loopback());
                joined.emplace_back(host, std::move(connection));
              },
-         .complain = [this](const std::string& what) { complaints.push_back(what); }});
+         .complain = [this](const std::string& what) { complaints.push_back(what); },
+         .answers = answers,
+         .most_strangers = kStrangers});
     REQUIRE(opened);
     door = std::move(*opened);
   }
@@ -138,6 +144,52 @@ TEST_CASE("garbage of many is complained of once, and keeps nobody out") {
                        [](const Client& stranger) { return stranger.closed.has_value(); });
   });
   CHECK(it.complaints.size() == 1);
+  Client client(it.loop, it.listener, it.key, "algo-2");
+  run_until(it.loop, [&] { return !it.joined.empty(); });
+}
+
+TEST_CASE("who does not say who it is in time is sent away, whatever bytes it sends") {
+  Fixture it({}, true, true, 200ms);
+  const sys::UniqueFd silent = connect_to(it.listener), slow = connect_to(it.listener);
+  // A frame that could become an answer, of which a byte comes now and then.
+  const std::string frame = encode(message::Answer{1, "algo-2", std::string(500, 'n'), "proof"});
+  std::size_t sent = 0;
+  const std::function<void()> dribble = [&] {
+    if (sent < frame.size()) ::send(slow.get(), &frame[sent++], 1, MSG_NOSIGNAL);
+    it.loop.after(5ms, dribble);
+  };
+  dribble();
+  const auto is_closed = [](const sys::UniqueFd& socket) {
+    char bytes[64];
+    const ssize_t got = ::recv(socket.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN);
+  };
+  bool silent_left = false, slow_left = false;
+  run_until(it.loop, [&] {
+    silent_left = silent_left || is_closed(silent);
+    slow_left = slow_left || is_closed(slow);
+    return silent_left && slow_left;
+  });
+  CHECK(sent < frame.size());
+  CHECK(it.complaints.size() == 1);
+  CHECK(it.complained("127.0.0.1 connected to the control port and did not say who it is"));
+}
+
+TEST_CASE("of too many that have not said who they are the oldest are sent away, and no host is") {
+  Fixture it;
+  std::list<Client> silent;
+  for (std::size_t number = 0; number < kHosts + kStrangers + 2; ++number) {
+    silent.emplace_back(it.loop, it.listener, it.key, "algo-2");
+    silent.back().answers = false;
+  }
+  run_until(it.loop, [&] {
+    return std::next(silent.begin())->closed.has_value() &&
+           silent.back().last<message::Challenge>();
+  });
+  CHECK(std::count_if(silent.begin(), silent.end(),
+                      [](const Client& client) { return client.closed.has_value(); }) == 2);
+  CHECK(it.complaints.size() == 1);
+  CHECK(it.complained("more than 5 connections"));
   Client client(it.loop, it.listener, it.key, "algo-2");
   run_until(it.loop, [&] { return !it.joined.empty(); });
 }

@@ -64,7 +64,7 @@ struct Client {
   void hear(const Message& message) {
     heard.push_back(message);
     const auto* challenge = std::get_if<message::Challenge>(&message);
-    if (challenge == nullptr) return;
+    if (challenge == nullptr || !answers) return;
     const auto answer = handshake.answer(*challenge);
     REQUIRE(answer);
     connection.send(*answer);
@@ -79,6 +79,7 @@ struct Client {
 
   Connection connection;
   MemberHandshake handshake;
+  bool answers = true;
   std::vector<Message> heard;
   std::optional<std::string> closed;
 };

@@ -12,7 +12,6 @@ using namespace std::chrono_literals;
 constexpr sys::Duration kGlance = 100ms;
 constexpr std::chrono::milliseconds kSampled = 500ms;
 constexpr std::uint64_t kFreeEnough = std::uint64_t{512} << 20;
-constexpr sys::Duration kLongestWait = 50s;
 /// For who was sent SIGKILL. In a driver that hangs even that may take for ever.
 constexpr sys::Duration kGoes = 500ms;
 
@@ -81,12 +80,13 @@ void wait_for_gpu_memory(sys::EventLoop& loop, const JobContext& context, const 
     return most && most->bytes <= kFreeEnough;
   };
   const auto is_done = [&] { return memory.is_gone() || is_free(); };
-  if (!wait_in(loop, kLongestWait, is_done, given_up) || is_done()) return;
+  const sys::Duration most_time = context.options.gpu_memory_wait;
+  if (!wait_in(loop, most_time, is_done, given_up) || is_done()) return;
   const auto most = memory.most_in_use();
   if (!most) return;
   log.warning("GPU {} still has {} of its memory in use after {}: going on all the same", most->gpu,
               human_bytes(static_cast<double>(most->bytes)),
-              human_seconds(sys::in_seconds(kLongestWait)));
+              human_seconds(sys::in_seconds(most_time)));
 }
 
 }  // namespace trainit

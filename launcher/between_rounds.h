@@ -15,8 +15,8 @@ bool wait_in(sys::EventLoop& loop, sys::Duration most, const std::function<bool(
              const std::function<bool()>& given_up);
 
 /// Until no GPU of this job has more than 512 MiB in use any more, which the driver takes back some
-/// time after a process is gone; for 50 s at most, and then the log says which has. Where nobody
-/// can be asked nothing is waited for.
+/// time after a process is gone; for --gpu-memory-wait at most, and then the log says which has.
+/// Where nobody can be asked nothing is waited for.
 void wait_for_gpu_memory(sys::EventLoop& loop, const JobContext& context, const Gpus& gpus,
                          const Logger& log, const std::function<bool()>& given_up);
 

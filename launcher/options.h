@@ -61,6 +61,7 @@ struct Options {
   std::set<int> no_restart_exit_codes;
   std::chrono::milliseconds min_uptime{0};
   std::chrono::milliseconds restart_delay{1'000};
+  std::chrono::milliseconds gpu_memory_wait{50'000};
   // stop
   std::optional<std::chrono::milliseconds> stop_budget;  ///< unset: by platform
   std::chrono::milliseconds failure_grace{20'000};

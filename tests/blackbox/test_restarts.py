@@ -319,6 +319,15 @@ def test_workers_begin_again_when_the_memory_of_the_gpus_is_free(trainit, start,
     assert "again" in running.out and "still has" not in running.err
 
 
+def test_memory_of_gpus_that_is_not_given_back_is_waited_for_so_long_and_then_told(trainit, pid1, job, gpus):
+    script, env = gpus
+    script.write_text("used 1 600\n")
+    end = pid1([trainit, "--max-restarts", "1", "--gpu-memory-wait", "2s", *SOON, *failing_once("exit 3", "echo again")],
+               job=job(), env=env)
+    assert end.code == 0 and "again" in end.out and end.seconds >= 2, end
+    assert "warning: GPU 1 still has 600 MB of its memory in use after 2.0 s: going on all the same" in end.ours, end
+
+
 def test_memory_of_gpus_that_nobody_can_see_is_not_waited_for(trainit, pid1, job, gpus):
     script, env = gpus
     script.write_text("init_error\n")

@@ -39,11 +39,13 @@ std::string describe_inputs(const JobContext& context) {
                      hyperparameters.empty() ? "none" : join(hyperparameters, " "));
 }
 
-/// "3 hosts, by resourceconfig.json: algo-1 leads, this is rank 1"
+/// "3 hosts, by resourceconfig.json: algo-1 leads, this is host 1 of them, from 0"
 std::string describe_cluster(const cluster::Found& found) {
   const Cluster& cluster = found.cluster;
-  std::string text =
-      fmt::format("{} hosts, by {}: {} leads", cluster.host_count(), found.by, cluster.leader);
+  if (cluster.host_count() == 1 && cluster.host_rank == 0)
+    return fmt::format("1 host, by {}", found.by);
+  std::string text = fmt::format("{} host{}, by {}: {} leads", cluster.host_count(),
+                                 cluster.host_count() == 1 ? "" : "s", found.by, cluster.leader);
   if (cluster.host_rank < 0) return text + ", and this host takes no part in what they do together";
   return text + fmt::format(", this is host {} of them, from 0", cluster.host_rank);
 }
@@ -240,7 +242,8 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
   const cluster::Found found =
       TRAINIT_TRY(cluster::find_cluster({.job = job, .choice = context.options.cluster}));
   preparation.cluster = found.cluster;
-  if (found.cluster.host_count() > 1) log.info("{}", describe_cluster(found));
+  if (found.cluster.host_count() > 1 || job.resources.hosts.size() > 1)
+    log.info("{}", describe_cluster(found));
   preparation.workers =
       TRAINIT_TRY(worker_count(context.options, preparation.hardware, preparation.command));
   preparation.ranks = wants_ranks(context.options, preparation.command, preparation.workers);

@@ -175,7 +175,11 @@ diagnose::Judgement Rounds::judge_alone() {
 diagnose::Judgement Rounds::judge_with_peers(supervise::Supervisor& supervisor) {
   coordination::Peers& peers = *parts_.peers;
   const Paths& paths = parts_.context.job.paths;
-  peers.ended({own_, model_files(paths), model_place(paths)});
+  // Which are compared after a success alone.
+  ModelFiles model = own_.success ? model_files(paths) : ModelFiles();
+  const std::string uncompared = uncompared_text(model);
+  if (!uncompared.empty()) parts_.log.info("{}", uncompared);
+  peers.ended({own_, std::move(model.names), model_place(paths)});
   constexpr auto kPatience = std::chrono::seconds(2);
   const auto patience = parts_.loop.after(kPatience, [this, &peers] {
     if (!peers.round_over())

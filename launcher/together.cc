@@ -7,6 +7,7 @@
 #include "base/python_text.h"
 #include "base/text.h"
 #include "coordination/mac.h"
+#include "coordination/wire_limits.h"
 #include "sys/files.h"
 #include "sys/posix.h"
 
@@ -37,36 +38,71 @@ class Facts {
   std::vector<Fact> facts_;
 };
 
-/// The configured secret; nothing: there is none.
-Result<std::optional<std::string>> configured_key(const JobContext& context) {
-  if (const std::string* value = context.inherited.find("TRAINIT_JOB_KEY")) return *value;
+/// A secret that was configured, and by what.
+struct ConfiguredKey {
+  const char* by = "";
+  std::optional<std::string> secret;  ///< nothing: there is none
+};
+
+Result<ConfiguredKey> configured_key(const JobContext& context) {
+  if (const std::string* value = context.inherited.find("TRAINIT_JOB_KEY"))
+    return ConfiguredKey{"TRAINIT_JOB_KEY", *value};
   const std::string& path = context.options.job_key_file;
-  if (path.empty()) return std::nullopt;
+  if (path.empty()) return ConfiguredKey();
   const auto text = sys::read_file(path);
   if (!text) return fail("--job-key-file", text.error());
-  return *text;
+  return ConfiguredKey{"--job-key-file", *text};
 }
 
-constexpr std::size_t kMostFiles = 1000;
-constexpr int kMostDirectories = 8;  ///< one in the other
+Result<coordination::JobKey> job_key(const JobContext& context, const Cluster& cluster) {
+  const ConfiguredKey configured = TRAINIT_TRY(configured_key(context));
+  const std::string* arn = context.inherited.find("TRAINING_JOB_ARN");
+  auto key = coordination::JobKey::of(configured.secret, context.job.name,
+                                      arn == nullptr ? "" : *arn, cluster.hosts);
+  if (!key) return fail(configured.by, key.error());
+  return key;
+}
 
-/// No link is followed: what it leads to is no file of the model's own.
-void add_files(const std::string& directory, const std::string& prefix, int levels,
-               std::vector<std::string>& files) {
-  const auto names = sys::list_directory(directory);
-  if (!names || levels == 0) return;
-  for (const std::string& name : *names) {
-    if (files.size() == kMostFiles) return;
-    struct stat status = {};
-    const std::string path = sys::join_path(directory, name);
-    if (posix::lstat(path.c_str(), &status) != 0) continue;
-    if (S_ISDIR(status.st_mode)) {
-      add_files(path, prefix + name + "/", levels - 1, files);
-    } else {
-      files.push_back(prefix + name);
+constexpr int kMostDirectories = 8;  ///< one in the other
+/// So many names are looked at, be it only to count them.
+constexpr std::size_t kMostCounted = 10'000;
+
+/// Gathers what is in a model directory, up to what a message takes.
+class ModelWalk {
+ public:
+  /// No link is followed: what it leads to is no file of the model's own.
+  void visit(const std::string& directory, const std::string& prefix, int levels) {
+    const auto names = sys::list_directory(directory);
+    if (!names) return;
+    for (const std::string& name : *names) {
+      if (found_.count == kMostCounted) return;
+      struct stat status = {};
+      const std::string path = sys::join_path(directory, name);
+      if (posix::lstat(path.c_str(), &status) != 0) continue;
+      if (S_ISDIR(status.st_mode) && levels > 1) {
+        visit(path, prefix + name + "/", levels - 1);
+      } else {
+        add(prefix + name, S_ISDIR(status.st_mode));
+      }
     }
   }
-}
+  ModelFiles take() { return std::move(found_); }
+
+ private:
+  /// What lies too deep is only counted: the names of directories may be the same.
+  void add(std::string name, bool too_deep) {
+    ++found_.count;
+    if (too_deep || full_) return;
+    bytes_ += sizeof(std::uint32_t) + name.size();  // as a message counts them
+    full_ = found_.names.size() == coordination::kModelLimits.items ||
+            bytes_ > coordination::kModelLimits.bytes;
+    if (!full_) found_.names.push_back(std::move(name));
+  }
+
+  ModelFiles found_;
+  std::size_t bytes_ = 0;
+  bool full_ = false;
+};
 
 }  // namespace
 
@@ -96,16 +132,12 @@ Result<std::unique_ptr<coordination::Peers>> open_peers(sys::EventLoop& loop,
                                                         const Preparation& preparation,
                                                         const Logger& log) {
   const Cluster& cluster = preparation.cluster;
-  const auto secret = TRAINIT_TRY(configured_key(context));
-  const std::string* arn = context.inherited.find("TRAINING_JOB_ARN");
   coordination::Peers::Setup setup;
   setup.hosts = cluster.hosts;
   setup.host_rank = cluster.host_rank;
   setup.leader = cluster.leader;
   setup.named = cluster.named;
-  setup.key = TRAINIT_TRY(
-      coordination::JobKey::of(secret ? std::optional<std::string_view>(*secret) : std::nullopt,
-                               context.job.name, arn == nullptr ? "" : *arn, cluster.hosts));
+  setup.key = TRAINIT_TRY(job_key(context, cluster));
   setup.report = host_report(context, preparation, setup.key);
   setup.control_port = context.options.control_port;
   setup.limits.meet = context.options.meet_timeout;
@@ -153,10 +185,17 @@ diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnos
   return judgement;
 }
 
-std::vector<std::string> model_files(const Paths& paths) {
-  std::vector<std::string> files;
-  add_files(paths.model, "", kMostDirectories, files);
-  return files;
+ModelFiles model_files(const Paths& paths) {
+  ModelWalk walk;
+  walk.visit(paths.model, "", kMostDirectories);
+  return walk.take();
+}
+
+std::string uncompared_text(const ModelFiles& files) {
+  if (files.names.size() == files.count) return {};
+  return fmt::format(
+      "only {} of {}{} names in the model directory are compared with those of the other hosts",
+      files.names.size(), files.count == kMostCounted ? "more than " : "", files.count);
 }
 
 std::string model_place(const Paths& paths) {

@@ -35,8 +35,14 @@ void withdraw(coordination::Peers& peers, const Error& why, const Options& optio
 /// on this one.
 diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnose::HostEnd& own);
 
-/// The files in the model directory and below, relative to it; not all of very many.
-std::vector<std::string> model_files(const Paths& paths);
+/// What is in the model directory and below.
+struct ModelFiles {
+  std::vector<std::string> names;  ///< files, relative to it; of very many the first
+  std::size_t count = 0;           ///< of all names
+};
+ModelFiles model_files(const Paths& paths);
+/// What to say when not all of them are compared with those of the other hosts; empty: all are.
+std::string uncompared_text(const ModelFiles& files);
 
 /// Which directory that is: alike on hosts that are containers of one machine and share it. Empty:
 /// not known.

@@ -131,8 +131,11 @@ void Dialer::hear(const Message& message) {
       stop_trying();
       return setup_.refused(refusal->why);
     }
-    return failed(
-        fmt::format("the leader {} turns this host away: {}", setup_.leader, refusal->why));
+    const std::string why = refusal->why;
+    turned_away_.clear();
+    failed(fmt::format("the leader {} turns this host away: {}", setup_.leader, why));
+    turned_away_ = why;
+    return;
   }
   const auto* welcome = std::get_if<message::Welcome>(&message);
   if (welcome == nullptr || !handshake_->accepts(*welcome)) {
@@ -142,6 +145,7 @@ void Dialer::hear(const Message& message) {
   if (timer_) loop_.cancel(*timer_);
   timer_.reset();
   told_.clear();
+  turned_away_.clear();
   connection_->limit(kMostFrame);
   setup_.joined(std::move(connection_), *address_);
 }
@@ -156,9 +160,12 @@ void Dialer::failed(const std::string& why) {
   }
   stop_trying();
   dial_again();
-  if (told_ == why) return;
-  told_ = why;
-  setup_.waiting(why);
+  // When the leader has given up, this says more than that it is gone.
+  const std::string all =
+      turned_away_.empty() ? why : why + ", and had turned this host away: " + turned_away_;
+  if (told_ == all) return;
+  told_ = all;
+  setup_.waiting(all);
 }
 
 }  // namespace trainit::coordination

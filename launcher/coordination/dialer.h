@@ -73,6 +73,7 @@ class Dialer {
   std::optional<sys::EventLoop::TimerId> timer_;
   std::string doing_;  ///< for what there was no time: "does not answer at port 29400"
   std::string told_;
+  std::string turned_away_;  ///< why it was, the last time; empty: it was not
 };
 
 }  // namespace trainit::coordination

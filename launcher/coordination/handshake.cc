@@ -55,7 +55,7 @@ Result<JobKey> JobKey::of(std::optional<std::string_view> secret, std::string_vi
   const std::string_view trimmed = trim(*secret);
   if (trimmed.size() < kLeastSecret) {
     return fail(
-        fmt::format("the job key (TRAINIT_JOB_KEY) has {} bytes, and needs {} at least: "
+        fmt::format("the job's key has {} bytes, and needs {} at least: "
                     "`openssl rand -hex 32` makes a good one",
                     trimmed.size(), kLeastSecret));
   }

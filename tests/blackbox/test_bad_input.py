@@ -143,6 +143,44 @@ def test_a_job_whose_other_hosts_do_not_come_names_them_and_one_that_is_alone_wa
     assert (end.code, end.out) == (0, "x\n")
 
 
+@pytest.mark.parametrize("value", ["true", "TRUE"])
+def test_hosts_of_studios_local_mode_wait_for_nobody_as_with_its_toolkit(trainit, pid1, job, value):
+    hosts = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}
+    show = ["--", "sh", "-c", "echo $RANK of $WORLD_SIZE at $MASTER_ADDR $MASTER_PORT"]
+    end = pid1([trainit, *show], job=job(resources=hosts), env={"SM_STUDIO_LOCAL_MODE": value})
+    assert (end.code, end.out) == (0, "1 of 2 at algo-1 7777\n"), end
+    here = job(resources=hosts)
+    refused(pid1([trainit, "--meet-timeout", "1s", *show], job=here, env={"SM_STUDIO_LOCAL_MODE": "1"}), here, "algo-1")
+
+
+def test_who_says_which_hosts_take_part_can_be_chosen_and_is_told(trainit, pid1, job):
+    hosts = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}
+    show = ["--", "sh", "-c", "echo $RANK of $WORLD_SIZE"]
+    end = pid1([trainit, "--platform", "none", *show], job=job(resources=hosts))
+    assert (end.code, end.out) == (0, "0 of 1\n") and "1 host, by --platform none" in end.ours, end
+    end = pid1([trainit, "--alone", *show], job=job(resources=hosts), env={"TRAINIT_PLATFORM": "sagemaker"})
+    assert (end.code, end.out) == (0, "1 of 2\n"), end
+    assert "2 hosts, by resourceconfig.json: algo-1 leads, this is host 1 of them, from 0" in end.ours, end
+
+
+@pytest.mark.parametrize("text, words", [
+    (None, ("No such file or directory",)),
+    ("", ("--job-key-file: the job's key has 0 bytes, and needs 16 at least",)),
+    ("too short a key\n", ("has 15 bytes",)),
+    ("a directory", ("it is not a regular file",)),
+])
+def test_a_job_key_that_is_none_is_a_sentence(trainit, pid1, job, tmp_path, text, words):
+    file = tmp_path / "job-key"
+    if text == "a directory":
+        file.mkdir()
+    elif text is not None:
+        file.write_text(text)
+    here = job(resources={"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]})
+    end = pid1([trainit, "--job-key-file", str(file), "--", "echo", "x"], job=here)
+    refused(end, here, "--job-key-file", *words)
+    assert "too short a key" not in end.err
+
+
 @pytest.mark.parametrize("options, words", [
     (["--nnodes", "2", "--leader", "127.0.0.1"], ("--node-rank", "from 0 to 1")),
     (["--nnodes", "2", "--node-rank", "2", "--leader", "127.0.0.1"], ("--node-rank 2", "0 to 1")),

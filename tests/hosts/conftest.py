@@ -3,9 +3,9 @@
     /usr/bin/python3 -m pytest -n 6 tests/hosts        they wait much, so several at the same time
 
 cluster(3, …)    three hosts (see `Hosts` for what else it takes), with the job's files for each
-launch(host, …)  starts trainit there: `launch(host, "--workers", "2", "--", "sh", "-c", "…")`; env=, pid1=
+launch(host, …)  starts trainit there: `launch(host, "--workers", "2", "--", "sh", "-c", "…")`; env=, pid1=, ahead=
 begin(hosts, SCRIPT, …)    starts a shell script (trainit_testing.host_scripts) as two workers on each of these hosts;
-                 after it come options of trainit; workers=, env=, pid1=
+                 after it come options of trainit; workers=, env=, pid1=, ahead=
 """
 
 import contextlib
@@ -34,9 +34,9 @@ def cluster(tmp_path, request):
 
 @pytest.fixture
 def launch(trainit, clean_env):
-    def start(host, *words, env=None, pid1=True):
+    def start(host, *words, env=None, **more):
         environment = {**clean_env, "TRAINIT_GPU_PROBE": "never", "TRAINING_JOB_NAME": "digits", **(env or {})}
-        return host.start([trainit, *words], env=environment, pid1=pid1)
+        return host.start([trainit, *words], env=environment, **more)
 
     return start
 

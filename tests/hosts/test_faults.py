@@ -8,7 +8,7 @@ import time
 import pytest
 from trainit_testing.host_ends import (LOST, SET_UP_FAILED, THAWED, TOLD, assert_failed, assert_nothing_left,
                                        assert_well, lost)
-from trainit_testing.host_scripts import GO, STAY, let_go, on_term, one_does, one_raises, wait_until_up
+from trainit_testing.host_scripts import ERROR, GO, STAY, let_go, on_term, one_does, one_raises, wait_until_up
 from trainit_testing.processes import store_of
 
 # Longer than any silence after which a host counts as lost.
@@ -56,6 +56,22 @@ def test_the_first_cause_is_the_same_everywhere_when_workers_of_all_hosts_fail(c
     wait_until_up(hosts)
     let_go(*hosts)
     assert_failed(hosts, 7, "^algo-2 rank 2: ValueError", within=TOLD)
+
+
+def test_the_first_cause_is_the_first_by_one_clock_whatever_those_of_the_hosts_are(cluster, launch):
+    """The worker of algo-2 has its error first, and ends when it is told to; that of algo-3 fails at once."""
+    hosts = cluster(3)
+    early = one_does(1, f"{ERROR}; trap 'exit 5' TERM; echo raised; while :; do sleep 0.1; done")
+    for host in hosts:
+        script = early if host.name == "algo-2" else one_does(2, "exit 7")
+        launch(host, "--", "sh", "-c", 'eval "$SCRIPT"', env={"SCRIPT": script}, ahead=3600 if host.name == "algo-2" else 0)
+    wait_until_up(hosts, workers=1)
+    time.sleep(1)  # signs of life have gone both ways
+    let_go(hosts["algo-2"])
+    hosts["algo-2"].run.wait_for("raised")
+    time.sleep(0.5)
+    let_go(hosts["algo-3"])
+    assert_failed(hosts, 7, "^algo-2 rank 1: ValueError", within=TOLD)
 
 
 def test_workers_that_ignore_the_stop_are_ended_after_the_grace_of_a_failure(cluster, begin):
@@ -282,8 +298,13 @@ def test_equal_names_in_the_model_directories_are_warned_of(cluster, begin):
 
 def test_files_of_one_name_clash_in_directories_too_and_directories_of_one_name_do_not(cluster, begin):
     hosts = cluster(3)
-    begin(hosts, 'cd "$SM_MODEL_DIR"; mkdir -p shards all; touch shards/part-"$RANK" all/index".json"')
-    said = "\n".join(line for end in assert_well(hosts, within=60).values() for line in end.ours)
+    many = 'if [ "$RANK" = 2 ]; then mkdir -p many; cd many; seq 1100 | xargs touch; fi'
+    begin(hosts, f'cd "$SM_MODEL_DIR"; mkdir -p shards all; touch shards/part-"$RANK" all/index".json"; {many}')
+    ends = assert_well(hosts, within=60)
+    for name, end in ends.items():
+        said = "only 1024 of 1103 names in the model directory are compared with those of the other hosts"
+        assert (said in end.ours) == (name == "algo-2"), end
+    said = "\n".join(line for end in ends.values() for line in end.ours)
     assert "all/index.json (3 hosts)" in said and "shards" not in said.replace("mkdir -p shards", "").replace("touch shards", "")
 
 

@@ -1,16 +1,23 @@
 """How hosts find each other, who gets which ranks, and what happens when they do not come together."""
 
 import contextlib
+import json
+import os
 import re
+import resource
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
+from trainit_testing import jobs
 from trainit_testing.host_ends import LOST, SET_UP_FAILED, TOLD, assert_failed, assert_nothing_left, assert_well
 from trainit_testing.host_scripts import GO, STAY, UP, let_go, wait_until_up
+from trainit_testing.waiting import wait_until
 
 CONTROL_PORT = 29400
+OPEN_TO_ATTACKERS = "which keeps strays out but no attacker"
 MET = 30  # three hosts have met, on a machine that has much to do
 
 SHOW = """python3 -S -c '
@@ -42,11 +49,19 @@ def test_ranks_are_contiguous_also_when_hosts_have_different_numbers_of_workers(
     assert len({place for _, places in shown for place in places}) == 1  # all meet at one place
 
 
-def test_hosts_are_ranked_by_their_numbers(cluster, begin):
+@pytest.mark.parametrize("chosen, names", [
+    ([], ["algo-1", "algo-2", "algo-10"]),
+    (["--leader", "algo-2"], ["algo-2", "algo-1", "algo-10"]),
+], ids=["the first leads", "another leads"])
+def test_hosts_are_ranked_by_their_numbers_behind_the_one_that_leads(cluster, begin, chosen, names):
     hosts = cluster(names=["algo-10", "algo-2", "algo-1"])
-    begin(hosts, SHOW, workers=1)
+    begin(hosts, SHOW, *chosen, workers=1)
     ends = assert_well(hosts, within=MET)
-    assert {name: ranks_of(end)[0][0][0] for name, end in ends.items()} == {"algo-1": 0, "algo-2": 1, "algo-10": 2}
+    for rank, name in enumerate(names):
+        ranks, places = ranks_of(ends[name])
+        assert ranks[0][0] == rank and [address for address, _ in places] == [hosts[names[0]].address], ends[name]
+        said = f"3 hosts, by resourceconfig.json: {names[0]} leads, this is host {rank} of them, from 0"
+        assert said in ends[name].ours, ends[name]
 
 
 @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
@@ -57,17 +72,46 @@ def test_three_hosts_form_one_group(cluster, begin, ipv6):
     assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
     for name, end in ends.items():
         assert re.search(rf"job digits · host {name} \({name[-1]} of 3\)", end.err), end
+        assert OPEN_TO_ATTACKERS in end.err, end
 
 
 def test_hosts_that_are_only_numbered_form_one_group_and_all_their_workers_are_served(cluster, launch):
     hosts = cluster(3, lay_out=False)
     for index, host in enumerate(hosts):
         host.lay_out(resources=None)
-        launch(host, "--workers", "2", "--nnodes", "3", "--node-rank", str(index), "--leader", hosts[0].address, "--",
-               "sh", "-c", SHOW)
+        leader = "algo-1" if index == 2 else hosts[0].address
+        launch(host, "--workers", "2", "--nnodes", "3", "--node-rank", str(index), "--leader", leader, "--", "sh", "-c", SHOW)
     ends = assert_well(hosts, within=MET)
     assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
     assert not any("does not serve" in end.err for end in ends.values())
+    assert all(any(line.startswith("3 hosts, by --nnodes: ") for line in end.ours) for end in ends.values())
+
+
+def test_hosts_of_the_distributions_groups_form_one_group_and_one_outside_runs_for_itself(cluster, launch):
+    hosts = cluster(3, lay_out=False)
+    groups = {"gpu": ["algo-3", "algo-1"], "cpu": ["algo-2"]}  # in no order, as on the platform
+    # The one outside fails, while the others run.
+    script = ('import os, sys, time\nprint("ranks", os.environ.get("RANK"), os.environ.get("WORLD_SIZE"), flush=True)\n'
+              'if "RANK" not in os.environ: sys.exit(3)\n'
+              'while not os.path.exists(os.environ["SM_MODEL_DIR"] + "/go"): time.sleep(0.05)')
+    for host in hosts:
+        resources = jobs.default_resources(hosts.names, host.name)
+        resources["current_group_name"] = "cpu" if host.name in groups["cpu"] else "gpu"
+        resources["instance_groups"] = [{"instance_group_name": name, "instance_type": "ml.m5.xlarge", "hosts": members}
+                                        for name, members in groups.items()]
+        host.lay_out(resources=resources, code={"train.py": script}, hyperparameters={
+            "sagemaker_program": "train.py", "sagemaker_torch_distributed_enabled": True,
+            "sagemaker_distribution_instance_groups": ["gpu"]})
+        launch(host, "train")
+    for name in ("algo-1", "algo-3"):
+        hosts[name].run.wait_for("ranks")
+    outside = assert_failed(hosts, 3, "^algo-2 rank 0: ", within=TOLD, names=["algo-2"])["algo-2"]
+    assert outside.out == "ranks None None\n"
+    assert "2 hosts, by resourceconfig.json: algo-1 leads, and this host takes no part in what they do together" in outside.ours
+    let_go(hosts["algo-1"], hosts["algo-3"])
+    ends = assert_well(hosts, within=TOLD, names=["algo-1", "algo-3"])
+    assert [end.out for end in ends.values()] == ["ranks 0 2\n", "ranks 1 2\n"]
+    assert_nothing_left(hosts)
 
 
 def test_strangers_are_not_served_by_the_store(cluster, begin):
@@ -271,22 +315,42 @@ def test_another_control_port_can_be_chosen(cluster, begin):
         assert_well(hosts, within=MET)
 
 
-def test_a_job_key_lets_in_who_has_it(cluster, launch):
+SECRET, ANOTHER = "an excellent secret of many bytes", "quite another secret, also long"
+
+
+def assert_no_secret(host, end):
+    """Neither is where somebody could read it."""
+    said = end.out + end.err + (host.job.failure or "")
+    said += "".join(file.read_text() for file in (host.job.output / "data/trainit").glob("*"))
+    assert "excellent" not in said and "another secret" not in said
+
+
+def launch_with_key_file(launch, host, secret, *words):
+    (host.job.base / "job-key").write_text(secret + "\n")
+    launch(host, "--job-key-file", "/opt/ml/job-key", *words)
+
+
+def test_a_job_key_lets_in_who_has_it_be_it_in_a_variable_or_in_a_file(cluster, launch):
     hosts = cluster(3)
-    for host in hosts:
-        launch(host, "--", "sh", "-c", SHOW, env={"TRAINIT_JOB_KEY": "an excellent secret of many bytes"})
-    for end in assert_well(hosts, within=MET).values():
-        assert "excellent" not in end.err
+    launch(hosts["algo-1"], "--", "sh", "-c", SHOW, env={"TRAINIT_JOB_KEY": SECRET})
+    for name in ("algo-2", "algo-3"):
+        launch_with_key_file(launch, hosts[name], SECRET, "--", "sh", "-c", SHOW)
+    for name, end in assert_well(hosts, within=MET).items():
+        assert OPEN_TO_ATTACKERS not in end.err, end
+        assert_no_secret(hosts[name], end)
 
 
 def test_a_host_with_another_job_key_is_kept_out(cluster, launch):
     hosts = cluster(3)
     for host in hosts:
-        key = "quite another secret, also long" if host.name == "algo-3" else "an excellent secret of many bytes"
-        launch(host, "--meet-timeout", "4s", "--", "sh", "-c", STAY, env={"TRAINIT_JOB_KEY": key})
+        launch_with_key_file(launch, host, ANOTHER if host.name == "algo-3" else SECRET, "--meet-timeout", "4s", "--", "sh",
+                             "-c", STAY)
     ends = assert_failed(hosts, SET_UP_FAILED, "", within=4 + LOST)
-    assert not any("up" in end.out for end in ends.values())
-    assert re.search(r"algo-3.*key|key.*algo-3", ends["algo-1"].err)
+    for name, end in ends.items():
+        assert "up" not in end.out
+        assert_no_secret(hosts[name], end)
+    said = "algo-3 does not know this job's key: give all hosts the same"
+    assert any(said in line for line in ends["algo-1"].ours) and said in hosts["algo-3"].job.failure, ends
     assert "algo-3" in hosts["algo-2"].job.failure
 
 
@@ -334,3 +398,121 @@ def test_garbage_at_the_control_port_disturbs_no_job(cluster, begin, who):
         connection.close()
     address = re.escape(network.address)
     assert 1 <= len(re.findall(rf"^trainit: .*{address}", ends["algo-1"].err, re.MULTILINE)) <= 5, ends["algo-1"]
+
+
+def test_the_control_port_and_the_store_are_open_at_the_platforms_interface_alone(cluster, begin):
+    hosts = cluster(2)
+    leader = hosts["algo-1"]
+    leader.add_interface("eth1", "10.88.0.1")
+    begin([leader], SHOW + "; " + GO)
+    leader.run.wait_for("waiting for 1 of 2", stream="err")
+    begin([hosts["algo-2"]], SHOW + "; " + GO)
+    leader.run.wait_for("ranks", count=2)
+    ((_, store_port),) = ranks_of(leader.run)[1]
+    for port in (CONTROL_PORT, int(store_port)):
+        leader.connect(leader.address, port).close()
+        with pytest.raises(ConnectionRefusedError):
+            leader.connect("10.88.0.1", port)
+    let_go(*hosts)
+    assert_well(hosts, within=TOLD)
+
+
+def swarm(network, address, port, count):
+    """So many connections from there, one after the other, each of which is reset at once."""
+    def connect():
+        for _ in range(count):
+            with socket.socket() as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                connection.connect((address, port))
+
+    network.inside(connect)
+
+
+def scan(network, address, ports):
+    """Which of these ports are open, as who looks for one finds out."""
+    found = []
+    for port in ports:
+        with contextlib.suppress(ConnectionRefusedError):
+            network.connect(address, port).close()
+            found.append(port)
+    return found
+
+
+def descriptors_of(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def memory_of(pid):
+    """In KiB."""
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+@pytest.fixture
+def many_descriptors():
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, limits[1]), limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.release_only  # whose memory is its own
+@pytest.mark.parametrize("when", ["while hosts meet", "while the job runs"])
+def test_ten_thousand_connections_and_a_silent_crowd_disturb_no_job(cluster, begin, many_descriptors, when):
+    hosts = cluster(2)
+    leader, other = hosts["algo-1"], hosts["algo-2"]
+    begin([leader], GO)
+    leader.run.wait_for("waiting for 1 of 2", stream="err")
+    if when == "while the job runs":
+        begin([other], GO)
+        wait_until_up(hosts)
+    pid = leader.run.pid
+    usual, before = descriptors_of(pid), memory_of(pid)
+    assert CONTROL_PORT in scan(other, leader.address, range(CONTROL_PORT - 50, CONTROL_PORT + 50))
+    swarm(other, leader.address, CONTROL_PORT, 10_000)
+    crowd = [other.connect(leader.address, CONTROL_PORT) for _ in range(1500)]
+    leader.run.wait_for("connections to the control port at once have not said who they are", stream="err")
+    wait_until(lambda: descriptors_of(pid) > usual + 1000, "the crowd is let in")
+    assert descriptors_of(pid) < usual + 1100 and memory_of(pid) < before + 8192
+    if when == "while hosts meet":
+        begin([other], GO)
+        wait_until_up(hosts)
+    for connection in crowd:
+        connection.close()
+    wait_until(lambda: descriptors_of(pid) < usual + 100, "the crowd's descriptors are closed")
+    let_go(*hosts)
+    ends = assert_well(hosts, within=TOLD)
+    said = [line for line in ends["algo-1"].ours if "control port" in line]
+    assert len([line for line in said if "at once" in line]) == 1 and len(said) <= 2, ends["algo-1"]
+
+
+# ---- where the time goes
+
+def test_the_ledger_of_each_host_tells_where_all_of_its_time_has_gone(cluster, launch, program):
+    hosts = cluster(3)
+    gpus = {"LD_LIBRARY_PATH": program("fake_cuda"), "TRAINIT_GPU_PROBE": "always"}
+    script = ("trap 'sleep 1; exit 0' TERM; " + UP + 'if [ "$RANK" = 4 ]; then until_file go; exit 7; fi; '
+              "while :; do sleep 0.1; done")
+
+    def start(host, count):
+        launch(host, "--gpu-health", "0", "--workers", "2", "--", "sh", "-c", script, env={**gpus, "FAKE_CUDA": count})
+
+    for name in ("algo-1", "algo-2"):
+        start(hosts[name], "2")
+    for name in ("algo-1", "algo-2"):
+        hosts[name].run.wait_for("waiting for 1 of 3", stream="err")  # said after two seconds
+    start(hosts["algo-3"], "4")
+    wait_until_up(hosts)
+    time.sleep(1)
+    let_go(hosts["algo-3"])
+    ends = assert_failed(hosts, 7, "^algo-3 rank 4: ", within=TOLD)
+    ledgers = {}
+    for host in hosts:
+        (file,) = (host.job.output / "data/trainit").glob("*.jsonl")
+        (ledgers[host.name],) = [event for event in map(json.loads, file.read_text().splitlines()) if event["event"] == "ledger"]
+    assert [ledger["gpus"] for ledger in ledgers.values()] == [2, 2, 4]
+    for name, ledger in ledgers.items():
+        parts = {part: ledger[part] for part in ("set_up", "waiting_for_hosts", "training", "after_the_failure")}
+        # What is not in it is the time to begin and to end a process, on a machine that has much to do.
+        assert ends[name].seconds - 5 < sum(parts.values()) <= ends[name].seconds, (parts, ends[name])
+        assert parts["set_up"] > 0 and parts["training"] >= 1 and parts["after_the_failure"] >= 1, parts
+        assert (parts["waiting_for_hosts"] >= 2) == (name != "algo-3"), parts

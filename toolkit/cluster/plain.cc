@@ -27,9 +27,11 @@ Result<void> check(const Choice& choice) {
 }
 
 /// Whatever a platform may say of others.
-Found one_host(const Resources& resources) {
+Found one_host(const Resources& resources, const Choice& choice) {
   Found found;
-  found.by = "one host";
+  found.by = choice.nodes > 0           ? "--nnodes"
+             : !choice.platform.empty() ? "--platform none"
+                                        : "one host";
   found.cluster.platform = "none";
   found.cluster.current_host = found.cluster.leader = resources.current_host;
   found.cluster.hosts = {resources.current_host};
@@ -40,7 +42,7 @@ Found one_host(const Resources& resources) {
 /// The hosts have no names that we know: they are called by their ranks.
 Result<Found> find(const Question& question) {
   const Choice& choice = question.choice;
-  if (choice.nodes <= 1) return one_host(question.job.resources);
+  if (choice.nodes <= 1) return one_host(question.job.resources, choice);
   TRAINIT_TRY(check(choice));
   Found found;
   found.by = "--nnodes";

@@ -4,9 +4,9 @@
 UP = 'echo "up $RANK"; until_file() { until [ -e "$SM_MODEL_DIR/$1" ]; do sleep 0.05; done; }; '
 GO = UP + "until_file go; "
 STAY = UP + "exec sleep 300"
-_RAISE = r"""printf 'Traceback (most recent call last):\n  File "/app/train.py", line 53, in make_optimizer\n' >&2
-printf '    raise ValueError("learning rate must be positive")\nValueError: learning rate must be positive\n' >&2
-exit 7"""
+#: Prints a traceback of Python's, and goes on.
+ERROR = r"""printf 'Traceback (most recent call last):\n  File "/app/train.py", line 53, in make_optimizer\n' >&2
+printf '    raise ValueError("learning rate must be positive")\nValueError: learning rate must be positive\n' >&2"""
 
 
 def one_does(rank, what):
@@ -15,7 +15,7 @@ def one_does(rank, what):
 
 
 def one_raises(rank):
-    return one_does(rank, _RAISE)
+    return one_does(rank, ERROR + "; exit 7")
 
 
 def on_term(what):

@@ -184,9 +184,13 @@ link set lo up
         self.job = jobs.lay_out(self.root / "opt/ml", **parts)
         return self.job
 
-    def start(self, argv, *, env=None, pid1=True):
-        """Starts a program on the host: as PID 1 of a container there, or just so. See processes.Running."""
-        container = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--"] if pid1 else []
+    def start(self, argv, *, env=None, pid1=True, ahead=0):
+        """Starts a program on the host: as PID 1 of a container there, or just so. See processes.Running.
+
+        ahead  so many seconds the container's clock (CLOCK_MONOTONIC) is ahead of everybody else's
+        """
+        clock = ["--time", "--monotonic", str(ahead)] if ahead else []
+        container = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", *clock, "--"] if pid1 else []
         enter = ["nsenter", "-t", str(self.pid), "-n", "-u", "-m", "-i", "-p", "--"]
         self.run = processes.start(argv, env=env, wrapper=[*enter, *container])
         self.started.append(self.run)
@@ -206,6 +210,13 @@ link set lo up
         os.close(descriptor)
 
     # ---- the network
+
+    def add_interface(self, name, address):
+        """One more, that leads nowhere."""
+        self._enter("ip", "-batch", "-", input=f"""link add {name} type veth peer name {name}-far
+addr add {address}/{self.hosts.prefix} dev {name} {'nodad' if ':' in address else ''}
+link set {name} up
+""")
 
     def cut(self):
         """Nothing goes through any more, and nobody is told, as when a cable far away is cut."""

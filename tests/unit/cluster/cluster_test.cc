@@ -174,7 +174,8 @@ TEST_CASE("no platform is one host, or as many as are said") {
   REQUIRE(alone);
   CHECK(alone->cluster.hosts == Names{"algo-2"});
   CHECK(alone->cluster.host_rank == 0);
-  CHECK(alone->by == "one host");
+  CHECK(alone->by == "--platform none");
+  CHECK(found_for({.nodes = 1})->by == "--nnodes");
   const auto found = found_for({.nodes = 4, .node_rank = 2, .leader = "10.0.0.1"});
   REQUIRE(found);
   CHECK(found->by == "--nnodes");

@@ -114,6 +114,7 @@ TEST_CASE("who came first of two hosts is only known as far as their clocks are"
   CHECK(open.lines.at(1) ==
         "  or, as the hosts' clocks leave it open: " + summarize(ends[1].evidence[0]));
   CHECK(open.lines.size() == 2);
+  CHECK(open.failure == summarize(ends[0].evidence[0]) + "\nor " + summarize(ends[1].evidence[0]));
 }
 
 TEST_CASE("two workers of one host are in no doubt, whatever the clocks of hosts are") {

@@ -100,7 +100,7 @@ def test_trainit_env_prints_what_the_toolkit_gives(toolkit, trainit, start, tmp_
 
 def test_the_document_tells_each_exception_and_each_variable():
     text = DOCUMENT.read_text()
-    for entry in EXCEPTIONS["toolkit"] + EXCEPTIONS["v3"]:
+    for entry in EXCEPTIONS["toolkit"] + EXCEPTIONS["v3"] + EXCEPTIONS["torchrun"]:
         row = " | ".join(entry[key] for key in ("name", "where", "theirs", "ours", "why"))
         assert f"| {row} |" in text
     for name in EXCEPTIONS["additions"]:

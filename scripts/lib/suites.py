@@ -236,48 +236,46 @@ class Suite:
     presets: list
     what: str
     run: object
-    #: Suites of one lane run one after the other, and lanes at the same time.
-    lane: str = "main"
+    #: Takes the CPU time that the others leave.
+    left_over: bool = False
 
 
-WAITS = "waits much, and computes little"
-LEFT_OVER = "takes the CPU time that the others leave"
-BUILDS = "builds images, with pauses"
+#: Suites at the same time: with two cores, so many that hardly any time is left while some wait.
+AT_ONCE = 3
+WAITS_MUCH = ["-n", "3"]  # and computes little
 
+#: In the order in which they start: the long ones first.
 SUITES = {
+    "conformance": Suite(["release"], "against real peers",
+                         lambda: pytest("conformance", ["conformance"], binary("release"), [without(SDK)])),
+    "faults": Suite(["release"], "each system call of jobs of many kinds fails, one run each",
+                    lambda: pytest("faults", ["faults"], binary("release"), WAITS_MUCH, OWN_PIDS)),
+    "docker": Suite(["release"], "in containers of a real engine, and with the SageMaker SDK's local mode",
+                    lambda: pytest("docker", [DOCKER, SDK], binary("release"))),
+    "blackbox-dev": Suite(["dev"], "the binary with sanitizers, as PID 1, from outside",
+                          lambda: pytest("blackbox-dev", ["blackbox"], binary("dev"), WAITS_MUCH, OWN_PIDS)),
+    "blackbox": Suite(["release"], "the static binary, as PID 1, from outside",
+                      lambda: pytest("blackbox", ["blackbox"], binary("release"), WAITS_MUCH, OWN_PIDS)),
+    "fuzz": Suite(["fuzz"], "inputs that are made up, a minute a target, against what must always hold", fuzz, left_over=True),
     "scripts": Suite([], "set-up and this sum themselves", lambda: pytest("scripts", ["scripts"], binary("release"))),
+    "hosts": Suite(["release"], "jobs over several hosts, each in namespaces of its own, and what can befall them",
+                   lambda: pytest("hosts", ["hosts"], binary("release"), WAITS_MUCH, OWN_PIDS)),
+    "hosts-dev": Suite(["dev"], "the same with sanitizers, without what proves the hosts themselves",
+                       lambda: pytest("hosts-dev", ["hosts"], binary("dev"), [*WAITS_MUCH, without(HOSTS_THEMSELVES)], OWN_PIDS)),
+    "faults-dev": Suite(["dev"], "each system call of a job that succeeds and of one that fails fails, with sanitizers",
+                        lambda: pytest("faults-dev", ["faults"], binary("dev"), ["-k", "(success or failure) and not hosts and not follower"],
+                                       OWN_PIDS)),
+    "crash": Suite(["release"], "killed at each system call of small jobs, one run each",
+                   lambda: pytest("crash", ["crash"], binary("release"), namespace=OWN_PIDS)),
     "unit-dev": Suite(["dev"], "unit tests with AddressSanitizer and UndefinedBehaviorSanitizer",
                       lambda: unit("dev")),
     "unit": Suite(["release"], "the same, as the product is built", lambda: unit("release")),
-    "blackbox-dev": Suite(["dev"], "the binary with sanitizers, as PID 1, from outside",
-                          lambda: pytest("blackbox-dev", ["blackbox"], binary("dev"), namespace=OWN_PIDS)),
-    "blackbox": Suite(["release"], "the static binary, as PID 1, from outside",
-                      lambda: pytest("blackbox", ["blackbox"], binary("release"), namespace=OWN_PIDS),
-                      lane=WAITS),
-    "fuzz": Suite(["fuzz"], "inputs that are made up, a minute a target, against what must always hold", fuzz,
-                  lane=LEFT_OVER),
-    "faults-dev": Suite(["dev"], "each system call of jobs that succeed and fail fails, one run each, with sanitizers",
-                        lambda: pytest("faults-dev", ["faults"], binary("dev"), ["-k", "success or failure"], OWN_PIDS),
-                        lane=BUILDS),
-    "faults": Suite(["release"], "the same of more jobs, as the product is built",
-                    lambda: pytest("faults", ["faults"], binary("release"), namespace=OWN_PIDS), lane=WAITS),
-    "crash": Suite(["release"], "killed at each system call of small jobs, one run each",
-                   lambda: pytest("crash", ["crash"], binary("release"), namespace=OWN_PIDS), lane=WAITS),
     "simulation-dev": Suite(["dev"], "jobs of many hosts in simulated time, with sanitizers",
                             lambda: pytest("simulation-dev", ["simulation"], binary("dev"))),
     "simulation": Suite(["release"], "100,000 of the same, with all that may befall hosts and their network",
                         lambda: pytest("simulation", ["simulation"], binary("release"))),
-    "hosts": Suite(["release"], "jobs over several hosts, each in namespaces of its own, and what can befall them",
-                   lambda: pytest("hosts", ["hosts"], binary("release"), ["-n", "6"], OWN_PIDS), lane=WAITS),
-    "hosts-dev": Suite(["dev"], "the same with sanitizers, without what proves the hosts themselves",
-                       lambda: pytest("hosts-dev", ["hosts"], binary("dev"), ["-n", "6", without(HOSTS_THEMSELVES)], OWN_PIDS),
-                       lane=WAITS),
-    "conformance": Suite(["release"], "against real peers",
-                         lambda: pytest("conformance", ["conformance"], binary("release"), [without(SDK)])),
     "roots": Suite(["release"], "in the root file systems of several distributions, and in an empty one",
                    lambda: pytest("roots", ["images"], binary("release"), [without(DOCKER)])),
-    "docker": Suite(["release"], "in containers of a real engine, and with the SageMaker SDK's local mode",
-                    lambda: pytest("docker", [DOCKER, SDK], binary("release")), lane=BUILDS),
     "demo": Suite(["release"], "scripts/demo", demo),
 }
 
@@ -295,11 +293,9 @@ def run_suite(name):
 
 def run_suites(names):
     """The sum over the suites, and whether each of them ran something."""
-    lanes = {}
-    for name in names:
-        lanes.setdefault(SUITES[name].lane, []).append(name)
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        counts = [count for lane in pool.map(lambda lane: list(map(run_suite, lane)), lanes.values()) for count in lane]
+    with ThreadPoolExecutor(AT_ONCE) as places, ThreadPoolExecutor() as beside:
+        running = [(beside if SUITES[name].left_over else places).submit(run_suite, name) for name in names]
+        counts = [suite.result() for suite in running]
     total = Count()
     for count in counts:
         total.add(count)

@@ -39,7 +39,7 @@ def test_rank_0_may_serve_the_store_itself(run_groups):
 
 
 def test_a_script_may_open_stores_of_its_own_beside_its_group(run_groups):
-    run_groups(4, "2", "beside")
+    run_groups(2, "2", "beside")
 
 
 @pytest.mark.parametrize("release", ["2.15"], indirect=True)

@@ -111,29 +111,31 @@ def test_the_last_line_is_the_plain_sum_and_what_was_skipped_stands_before_it(su
     assert lines[-2:] == ["3 skipped, for the reasons above", "3 passed, 1 failed"]
 
 
-def test_lanes_run_at_the_same_time_and_the_suites_of_one_after_each_other(suites, monkeypatch, capsys):
-    meeting, running = threading.Barrier(2, timeout=20), []
+@pytest.mark.parametrize("names, together", [(["one", "two", "three"], 3), (["one", "two", "three", "beside"], 4)])
+def test_a_few_suites_run_at_the_same_time_and_beside_them_what_takes_the_time_they_leave(suites, monkeypatch, names, together):
+    meeting = threading.Barrier(together, timeout=20)
+    ended = []
 
     def meet():
-        running.append(None)
         meeting.wait()
-        assert len(running) == 2
+        ended.append(None)
         return suites.Count(passed=1)
 
-    monkeypatch.setattr(suites, "SUITES", {
-        "first": suites.Suite([], "", meet),
-        "beside": suites.Suite([], "", meet, lane="other"),
-        "second": suites.Suite([], "", lambda: suites.Count(passed=3))})
-    total, complete = suites.run_suites(["first", "beside", "second"])
-    assert complete and total.passed == 5
-    assert capsys.readouterr().out.splitlines()[-1].startswith("second: 3 passed")
+    def run_last():
+        assert ended
+        return suites.Count(passed=1)
+
+    table = {name: suites.Suite([], "", meet, left_over=name == "beside") for name in names}
+    monkeypatch.setattr(suites, "SUITES", table | {"last": suites.Suite([], "", run_last)})
+    total, complete = suites.run_suites([*names[:3], "last", *names[3:]])
+    assert complete and total.passed == together + 1
 
 
 def test_a_suite_that_breaks_down_is_no_pass(suites, monkeypatch):
     def breaks_down():
         raise OSError("no more processes")
 
-    monkeypatch.setattr(suites, "SUITES", {"one": suites.Suite([], "", lambda: suites.Count(passed=1), lane="other"),
+    monkeypatch.setattr(suites, "SUITES", {"one": suites.Suite([], "", lambda: suites.Count(passed=1), left_over=True),
                                            "two": suites.Suite([], "", breaks_down)})
     with pytest.raises(OSError):
         suites.run_suites(["one", "two"])

@@ -24,13 +24,16 @@ def trainit(count, *command):
     return [str(common.BINARY), "--workers", str(count), "--", *command]
 
 
+def torchrun(count, *command):
+    return [str(cache.peer("torch").parent / "torchrun"), "--nproc-per-node", str(count), "--no-python", *command]
+
+
 def commands(count):
     true = "/bin/true"
     found = {
         "trainit": (trainit(count, true), 10**9),
         "fork and exec": ([str(common.PROGRAMS / "fork_exec"), str(count), true], 10**9),
-        "torchrun": ([str(cache.peer("torch").parent / "torchrun"), "--nproc-per-node", str(count), "--no-python", true],
-                     SLOW_RUNS if count < 64 else 2),
+        "torchrun": (torchrun(count, true), SLOW_RUNS if count < 64 else 2),
     }
     if count < 64:  # with 64 processes on two cores Open MPI 4.1 was seen to hang for minutes
         found["mpirun"] = ([common.program("mpirun"), "--allow-run-as-root", "--oversubscribe", "-n", str(count), true],
@@ -48,15 +51,25 @@ def lay_out_job():
     return job
 
 
+def own_processes(pid):
+    """The launcher's processes: those of its tree that run its program, and no worker's."""
+    program = os.readlink(f"/proc/{pid}/exe")
+    tree = [pid]
+    for parent in tree:
+        for task in Path(f"/proc/{parent}/task").iterdir():
+            tree += map(int, (task / "children").read_text().split())
+    return [each for each in tree if os.readlink(f"/proc/{each}/exe") == program]
+
+
 def peak_memory_kib(argv, env):
-    """The launcher's own peak resident memory, read while its workers sleep."""
+    """The peak resident memory of the launcher's own processes, summed, read while its workers sleep."""
     process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     process.stdout.read(1)  # a worker runs
     time.sleep(0.5)
-    status = Path(f"/proc/{process.pid}/status").read_text()
+    statuses = [Path(f"/proc/{pid}/status").read_text() for pid in own_processes(process.pid)]
     process.stdout.close()
     process.wait()
-    return int(re.search(r"VmHWM:\s+(\d+)", status).group(1))
+    return sum(int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) for status in statuses)
 
 
 def tail_ms(count, runs, env):
@@ -90,13 +103,18 @@ def main():
                         common.table(["launcher", "exec to exit", "against trainit"], rows))
         if count == 1:
             sections.append(f"trainit is {(own - medians['tini']) * 1000:.1f} ms behind tini.")
-    sleeping = ["sh", "-c", "echo; exec sleep 1"]
-    memory = [[count, f"{peak_memory_kib(trainit(count, *sleeping), env) / 1024:.1f} MB"] for count in (8, 64)]
+    sleeping = ["sh", "-c", "echo; exec sleep 2"]
+    memory = {(name, count): peak_memory_kib(launcher(count, *sleeping), env)
+              for name, launcher, counts in (("trainit", trainit, (8, 64)), ("torchrun", torchrun, (8,))) for count in counts}
+    own = memory["trainit", 8]
+    memory = [[name, count, f"{value / 1024:.1f} MB", f"{value / own:.1f}×" if value < 10 * own else f"{value / own:.0f}×"]
+              for (name, count), value in memory.items()]
     tails = [[count, f"{tail_ms(count, options.runs, env):.1f} ms"] for count in WORKERS]
     shutil.rmtree(job.base)
-    sections.append("### Memory and end\n\n" + common.table(["workers", "launcher's peak resident memory"], memory) + "\n\n" +
+    sections.append("### Memory and end\n\n" + common.table(["launcher", "workers", "peak resident memory of its processes", "against trainit with 8"], memory) + "\n\n" +
                     common.table(["workers", "last worker's end to launcher's exit"], tails))
-    head = f"## Start and end of an empty job\n\n`scripts/bench start`, on {common.machine()}; medians of {options.runs} interleaved runs (fewer for peers that take seconds)."
+    head = f"## Start and end of an empty job\n\n`scripts/bench start`, on {common.machine()}; medians of {options.runs} interleaved runs (fewer for peers that take seconds). " \
+        "tini and the Python toolkit start one process; mpirun was seen to hang for minutes with 64 on two cores."
     common.publish("start", "\n\n".join([head, *sections]), options.print)
 
 

@@ -247,7 +247,7 @@ WAITS_MUCH = ["-n", "3"]  # and computes little
 #: In the order in which they start: the long ones first.
 SUITES = {
     "conformance": Suite(["release"], "against real peers",
-                         lambda: pytest("conformance", ["conformance"], binary("release"), [without(SDK)])),
+                         lambda: pytest("conformance", ["conformance"], binary("release"), [*WAITS_MUCH, without(SDK)])),
     "faults": Suite(["release"], "each system call of jobs of many kinds fails, one run each",
                     lambda: pytest("faults", ["faults"], binary("release"), WAITS_MUCH, OWN_PIDS)),
     "docker": Suite(["release"], "in containers of a real engine, and with the SageMaker SDK's local mode",

@@ -1,6 +1,7 @@
 """The programs for GPUs, built with NVIDIA's own compiler and headers as scripts/gpu-check --prepare does. There need be
 no GPU: they compile, have code for the GPUs that they should, and say what they lack."""
 
+import json
 import mmap
 import os
 import struct
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from trainit_testing import cache
+from trainit_testing import cache, package
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(REPOSITORY / "scripts/lib"))
@@ -43,6 +44,19 @@ def programs(toolkit, trainit, tmp_path_factory):
                           env=os.environ | {"CUDACXX": f"{toolkit}/bin/nvcc"})
     assert done.returncode == 0, done.stdout
     return directory
+
+
+@pytest.mark.parametrize("program, headers", [("gpu_helper", ["CUDA", "NVML"]), ("gpu_probe", ["CUDA", "NCCL"])])
+def test_prototypes_of_what_asks_gpus_were_held_against_nvidias_headers(build_dir, program, headers):
+    """They are when it is built, where those headers are; scripts/setup brings them."""
+    for header in headers:
+        assert Path(package.setting(build_dir, f"TRAINIT_{header}_INCLUDE")).is_dir()
+    name = f"trainit_{program}_prototypes"
+    commands = json.loads((build_dir / "compile_commands.json").read_text())
+    (checked,) = [command["command"] for command in commands if name in command.get("output", command["command"])]
+    for header in headers:
+        assert f"-DTRAINIT_HAS_{header}_H" in checked
+    assert (build_dir / f"toolkit/hardware/{program}/CMakeFiles/{name}.dir/prototypes_check.c.o").exists()
 
 
 MAGIC = struct.pack("<I", 0xBA55ED50)

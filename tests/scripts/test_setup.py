@@ -11,7 +11,7 @@ SETUP = Path(__file__).resolve().parent.parent.parent / "scripts/setup"
 
 @pytest.fixture
 def setup(tmp_path):
-    """Runs scripts/setup --demo; gives the finished process and the calls of apt-get."""
+    """Runs scripts/setup, if not told otherwise --demo; gives the finished process and the calls of apt-get."""
     calls = tmp_path / "calls"
     calls.touch()
 
@@ -21,12 +21,12 @@ def setup(tmp_path):
         file.write_text(f"#!/bin/bash\n{text}\n")
         file.chmod(0o755)
 
-    def run(missing=(), apt="exit 0"):
+    def run(missing=(), apt="exit 0", words=("--demo",), prefix=()):
         absent = "|".join(missing) or "-"
         program("dpkg-query", 'for name in "${@:3}"; do case $name in '
                 f'{absent}) ;; *) echo "$name installed";; esac; done')
         program("apt-get", f'echo "$@" >> {calls}\n{apt}')
-        done = subprocess.run([SETUP, "--demo"], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        done = subprocess.run([*prefix, SETUP, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               env=os.environ | {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
         return done, calls.read_text().splitlines()
 
@@ -37,6 +37,16 @@ def test_what_is_there_is_left_alone(setup):
     done, calls = setup()
     assert done.returncode == 0, done.stdout
     assert calls == []
+
+
+def test_where_all_is_there_it_needs_no_network(setup):
+    words = ["--quick"] if os.environ.get("TRAINIT_QUICK") else []
+    done, calls = setup(words=words, prefix=["unshare", "--net"])
+    assert done.returncode == 0, done.stdout
+    assert calls == []
+    kinds = {line.partition(":")[0] for line in done.stdout.splitlines()}
+    assert {"setup", "export-digits", "roots", "fetch-cuda-headers"} <= kinds
+    assert all(line.endswith(("there", "include")) or " is in " in line for line in done.stdout.splitlines()), done.stdout
 
 
 def test_only_what_is_missing_is_installed(setup):

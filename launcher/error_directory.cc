@@ -1,7 +1,6 @@
 #include "error_directory.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "plan/worker_defaults.h"
@@ -27,7 +26,7 @@ bool ErrorDirectory::make_below(const std::string& parent,
                                 const std::optional<sys::Credentials>& user) {
   if (parent.empty()) return false;
   std::string path = sys::absolute_path(parent) + "/trainit-errors-XXXXXX";
-  if (::mkdtemp(path.data()) == nullptr) return false;
+  if (posix::mkdtemp(path.data()) == nullptr) return false;
   directory_.reset(posix::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory_ || (user && posix::fchown(directory_.get(), user->uid, user->gid) != 0)) {
     posix::rmdir(path.c_str());

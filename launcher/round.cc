@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "store_access.h"
+#include "sys/posix.h"
 
 namespace trainit {
 namespace {
@@ -12,8 +13,8 @@ namespace {
 /// takes what is written to it for a log.
 bool has_terminal() {
   winsize size = {};
-  return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 &&
-         ::isatty(STDERR_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+  return posix::isatty(STDIN_FILENO) == 1 && posix::isatty(STDOUT_FILENO) == 1 &&
+         posix::isatty(STDERR_FILENO) == 1 && posix::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
          size.ws_row > 0 && size.ws_col > 0;
 }
 

@@ -27,7 +27,7 @@ constexpr int TCP_RTO_MAX_MS = 44;  // Linux 6.15
 
 void prepare_socket(const sys::UniqueFd& socket) {
   const auto set = [&](int option, int value) {
-    ::setsockopt(socket.get(), IPPROTO_TCP, option, &value, sizeof value);
+    posix::setsockopt(socket.get(), IPPROTO_TCP, option, &value, sizeof value);
   };
   set(TCP_NODELAY, 1);
   // The first six retransmissions follow each other without doubling the pause between them…

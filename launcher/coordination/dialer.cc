@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "sys/files.h"
+#include "sys/posix.h"
 
 namespace trainit::coordination {
 namespace {
@@ -72,10 +73,11 @@ void Dialer::try_next_address() {
 void Dialer::connect_to(const sys::Address& address) {
   socklen_t size = 0;
   const sockaddr_storage where = address.socket_address(setup_.port, size);
-  socket_ = sys::UniqueFd(::socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  socket_ =
+      sys::UniqueFd(posix::socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket_) return failed("no socket: " + sys::errno_text(errno));
   prepare_socket(socket_);
-  if (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&where), size) == 0)
+  if (posix::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&where), size) == 0)
     return on_connected();
   if (errno != EINPROGRESS) {
     return failed(fmt::format("the leader {} cannot be reached at {}: {}", setup_.leader,
@@ -92,7 +94,7 @@ void Dialer::connect_to(const sys::Address& address) {
 void Dialer::on_connected() {
   int error = 0;
   socklen_t size = sizeof error;
-  ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  posix::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   loop_.unwatch(socket_.borrow());
   if (error != 0) {
     socket_.reset();

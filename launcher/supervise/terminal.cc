@@ -30,8 +30,8 @@ bool Terminal::suspend_ourselves(int signal) {
   sigset_t suspend;
   sigemptyset(&suspend);
   sigaddset(&suspend, signal);
-  ::sigprocmask(SIG_UNBLOCK, &suspend, nullptr);
-  ::sigprocmask(SIG_BLOCK, &suspend, nullptr);
+  posix::sigprocmask(SIG_UNBLOCK, &suspend, nullptr);
+  posix::sigprocmask(SIG_BLOCK, &suspend, nullptr);
   return true;
 }
 

@@ -1,5 +1,7 @@
 #include "faulty_posix.h"
 
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
@@ -90,6 +92,10 @@ int close_range(unsigned first, unsigned last, int flags) {
   return fails("close_range", static_cast<int>(first)) ? -1 : ::close_range(first, last, flags);
 }
 
+int connect(int fd, const sockaddr* address, socklen_t size) {
+  return fails("connect", fd) ? -1 : ::connect(fd, address, size);
+}
+
 int epoll_create1(int flags) { return fails("epoll_create1") ? -1 : ::epoll_create1(flags); }
 
 int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
@@ -129,17 +135,31 @@ int fsync(int fd) { return fails("fsync", fd) ? -1 : ::fsync(fd); }
 
 pid_t getpgid(pid_t pid) { return fails("getpgid", pid) ? -1 : ::getpgid(pid); }
 
+int getsockopt(int fd, int level, int option, void* value, socklen_t* size) {
+  return fails("getsockopt", fd) ? -1 : ::getsockopt(fd, level, option, value, size);
+}
+
+int ioctl(int fd, unsigned long request, void* argument) {
+  return fails("ioctl", fd) ? -1 : ::ioctl(fd, request, argument);
+}
+
 int isatty(int fd) { return fails("isatty", fd) ? -1 : ::isatty(fd); }
 
 int kill(pid_t pid, int signal) { return fails("kill", pid) ? -1 : ::kill(pid, signal); }
 
 int link(const char* from, const char* to) { return fails("link", from) ? -1 : ::link(from, to); }
 
+int linkat(int from_fd, const char* from, int to_fd, const char* to, int flags) {
+  return fails("linkat", to) ? -1 : ::linkat(from_fd, from, to_fd, to, flags);
+}
+
 int lstat(const char* path, struct stat* status) {
   return fails("lstat", path) ? -1 : ::lstat(path, status);
 }
 
 int mkdir(const char* path, mode_t mode) { return fails("mkdir", path) ? -1 : ::mkdir(path, mode); }
+
+char* mkdtemp(char* path) { return fails("mkdtemp", path) ? nullptr : ::mkdtemp(path); }
 
 int open(const char* path, int flags, mode_t mode) {
   return fails("open", path) ? -1 : ::open(path, flags, mode);
@@ -196,14 +216,26 @@ ssize_t send(int fd, const void* buffer, size_t size, int flags) {
 
 int setpgid(pid_t pid, pid_t group) { return fails("setpgid", pid) ? -1 : ::setpgid(pid, group); }
 
+int setsockopt(int fd, int level, int option, const void* value, socklen_t size) {
+  return fails("setsockopt", fd) ? -1 : ::setsockopt(fd, level, option, value, size);
+}
+
 int shutdown(int fd, int how) { return fails("shutdown", fd) ? -1 : ::shutdown(fd, how); }
 
 int signalfd(int fd, const sigset_t* signals, int flags) {
   return fails("signalfd", fd) ? -1 : ::signalfd(fd, signals, flags);
 }
 
+int sigprocmask(int how, const sigset_t* signals, sigset_t* before) {
+  return fails("sigprocmask", how) ? -1 : ::sigprocmask(how, signals, before);
+}
+
 int sigtimedwait(const sigset_t* signals, siginfo_t* info, const timespec* timeout) {
   return fails("sigtimedwait") ? -1 : ::sigtimedwait(signals, info, timeout);
+}
+
+int socket(int family, int type, int protocol) {
+  return fails("socket", family) ? -1 : ::socket(family, type, protocol);
 }
 
 int stat(const char* path, struct ::stat* status) {

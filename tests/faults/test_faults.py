@@ -36,6 +36,7 @@ ERRORS = {
     "chdir": ["EACCES"],
     "close": ["EIO", "EINTR"],
     "close_range": ["ENOSYS"],
+    "connect": ["EADDRNOTAVAIL", "ECONNREFUSED"],
     "epoll_create1": ["EMFILE"],
     "epoll_ctl": ["ENOSPC", "ENOMEM"],
     "epoll_wait": ["EINTR"],
@@ -46,11 +47,15 @@ ERRORS = {
     "fstat": ["ENOMEM", "EIO"],
     "fsync": ["EIO", "ENOSPC", "EINVAL"],
     "getpgid": ["ESRCH", "EPERM"],
+    "getsockopt": ["ENOBUFS"],
+    "ioctl": ["ENOTTY"],
     "isatty": ["ENOTTY"],
     "kill": ["ESRCH", "EPERM"],
     "link": ["EPERM", "EIO"],
+    "linkat": ["ENOENT", "ENOSPC"],
     "lstat": ["EACCES", "EIO"],
     "mkdir": ["ENOSPC", "EROFS"],
+    "mkdtemp": ["ENOSPC"],
     "open": ["EMFILE", "ENOSPC", "EACCES", "EINTR"],
     "openat": ["EMFILE", "ENOSPC", "EACCES", "EINTR"],
     "pipe2": ["EMFILE", "ENFILE"],
@@ -66,9 +71,12 @@ ERRORS = {
     "rmdir": ["EROFS"],
     "send": ["EAGAIN", "EPIPE", PART],
     "setpgid": ["EACCES"],
+    "setsockopt": ["ENOPROTOOPT"],
     "shutdown": ["ENOTCONN"],
     "signalfd": ["EMFILE"],
+    "sigprocmask": ["EINVAL"],
     "sigtimedwait": ["EAGAIN", "EINTR"],
+    "socket": ["EMFILE"],
     "stat": ["EACCES"],
     "tcgetpgrp": ["ENOTTY"],
     "tcsetpgrp": ["EPERM"],
@@ -514,17 +522,20 @@ def faults_of_rotating(calls):
     return faults_between(calls, "renameat ")
 
 
+DIALLING = ("connect", "getsockopt", "setsockopt", "socket")
+
+
 def faults_between_hosts(calls):
     """Those of what the hosts say to each other, from the launcher's event loop on."""
     begin = next(index for index, call in enumerate(calls) if call.startswith("epoll_create1"))
     places = [(call, number) for call, number, _ in list(places_of(calls))[begin + 1:]
-              if call in ("accept4", "recv", "send", "epoll_ctl", "epoll_wait")]
+              if call in (*DIALLING, "accept4", "recv", "send", "epoll_ctl", "epoll_wait")]
     numbers = Counter()
     for call, number in places:
         numbers[call] += 1
         if numbers[call] <= OFTEN:
             yield from ((call, number, error) for error in errors_of(call))
-        if numbers[call] % 3 == 1 and call != "epoll_wait":  # without it nothing comes
+        if numbers[call] % 3 == 1 and call not in (*DIALLING, "epoll_wait"):  # without them nobody comes, and nothing
             yield call, f"{number}+", errors_of(call)[0]
 
 

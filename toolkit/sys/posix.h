@@ -12,7 +12,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -28,6 +30,7 @@ using ::access;
 using ::chdir;
 using ::close;
 using ::close_range;
+using ::connect;
 using ::epoll_create1;
 using ::epoll_ctl;
 using ::epoll_wait;
@@ -38,11 +41,15 @@ using ::fork;
 using ::fstat;
 using ::fsync;
 using ::getpgid;
+using ::getsockopt;
+using ::ioctl;
 using ::isatty;
 using ::kill;
 using ::link;
+using ::linkat;
 using ::lstat;
 using ::mkdir;
+using ::mkdtemp;
 using ::open;
 using ::openat;
 using ::pipe2;
@@ -58,9 +65,12 @@ using ::renameat2;
 using ::rmdir;
 using ::send;
 using ::setpgid;
+using ::setsockopt;
 using ::shutdown;
 using ::signalfd;
+using ::sigprocmask;
 using ::sigtimedwait;
+using ::socket;
 using ::stat;
 using ::tcgetpgrp;
 using ::tcsetpgrp;

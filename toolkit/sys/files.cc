@@ -11,6 +11,7 @@
 #include <climits>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "base/text.h"
 #include "sys/posix.h"
@@ -18,15 +19,32 @@
 namespace trainit::sys {
 namespace {
 
-Result<void> write_new_file(const std::string& path, std::string_view content, mode_t mode) {
-  posix::unlink(path.c_str());  // of an earlier process with our pid
-  const UniqueFd file(
-      posix::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+Result<void> fill(const UniqueFd& file, std::string_view content) {
   if (!file) return fail(errno_text(errno));
   TRAINIT_TRY(write_all(file.borrow(), content));
   if (posix::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS)
     return fail(errno_text(errno));
   return {};
+}
+
+Result<void> write_new_file(const std::string& path, std::string_view content, mode_t mode) {
+  posix::unlink(path.c_str());  // of an earlier process with our pid
+  return fill(UniqueFd(posix::open(path.c_str(),
+                                   O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)),
+              content);
+}
+
+/// A file that has no name until it is whole, so that a crash leaves nothing. Tells whether it has
+/// got it, or whether the name was taken; nothing: not every file system can, nor can anybody
+/// without /proc, and what else went wrong the usual way will tell.
+std::optional<bool> write_nameless(const std::string& path, std::string_view content, mode_t mode) {
+  const UniqueFd file(
+      posix::open(parent_directory(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, mode));
+  if (!fill(file, content)) return std::nullopt;
+  const std::string itself = fmt::format("/proc/self/fd/{}", file.get());
+  if (posix::linkat(AT_FDCWD, itself.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0)
+    return true;
+  return errno == EEXIST ? std::optional(false) : std::nullopt;
 }
 
 Result<std::string> read_to_end(BorrowedFd file, std::size_t limit) {
@@ -201,6 +219,7 @@ Result<void> write_file(const std::string& path, std::string_view content, mode_
 Result<bool> write_file_once(const std::string& path, std::string_view content, mode_t mode) {
   struct stat status = {};
   if (posix::lstat(path.c_str(), &status) == 0) return false;
+  if (const auto wrote = write_nameless(path, content, mode)) return *wrote;
   const std::string temporary = temporary_beside(path);
   const Result<void> written = write_new_file(temporary, content, mode);
   const int placed = written ? rename_new(temporary.c_str(), path.c_str()) : 0;

@@ -55,7 +55,8 @@ Result<void> write_all(BorrowedFd fd, std::string_view content);
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode = 0644);
 
 /// As `write_file`, but what is at `path` already stays, also when it appears at the last moment.
-/// Tells whether it wrote.
+/// Where the file system knows files without a name (O_TMPFILE), a crash leaves nothing; elsewhere
+/// "PATH.PID.tmp" at most. Tells whether it wrote.
 Result<bool> write_file_once(const std::string& path, std::string_view content, mode_t mode = 0644);
 
 /// `mkdir -p`; fine when it is there.

@@ -259,7 +259,10 @@ void Supervisor::perform(const action::SignalLeaders& action) {
   leaders_signalled_ = true;
   for (const WorkerProcess& worker : workers_) {
     family_.signal_leader(worker, action.signal);
-    family_.signal_leader(worker, SIGCONT);  // a stopped process would not see the signal
+    // A stopped process would not see the signal. Continued before, it might stop again before it
+    // comes; and that it runs may be wrong by the time that we know it, so all are continued. Who
+    // runs ignores that, unless it has a handler.
+    family_.signal_leader(worker, SIGCONT);
   }
   if (suspended_) resume();  // they may need their children for a checkpoint
   if (const std::string who = who_failed(); !who.empty()) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "logs/relay_options.h"
 #include "pipes.h"
 #include "refused_watch.h"
 #include "temporary_directory.h"
@@ -319,6 +320,11 @@ TEST_CASE_FIXTURE(PipeConsole, "the wait at the end can be interrupted, and then
   CHECK(sys::Clock::now() < deadline - std::chrono::seconds(30));
   CHECK(console.finish(std::chrono::milliseconds(1), deadline));
   CHECK(console.counts().lost_bytes == queued);
+}
+
+TEST_CASE("a line without an end is kept for 200 ms, unless somebody says otherwise") {
+  CHECK(logs::kUnfinishedLine == std::chrono::milliseconds(200));
+  CHECK(logs::RelayOptions().unfinished_line == logs::kUnfinishedLine);
 }
 
 TEST_CASE_FIXTURE(PatientConsole, "the end writes the lines that were held back") {

@@ -476,6 +476,26 @@ TEST_CASE("the plan carries the times and the user that were chosen") {
   CHECK(plan->workers[0].directory == "/tmp");
 }
 
+TEST_CASE("the times that nobody chose are those of the documents") {
+  const Given given;
+  for (const std::chrono::milliseconds failure_grace :
+       {given.options.failure_grace, given.plan().failure_grace, LaunchPlan().failure_grace})
+    CHECK(failure_grace == 20s);
+  for (const std::chrono::milliseconds linger :
+       {given.options.linger, given.plan().linger, LaunchPlan().linger})
+    CHECK(linger == 5s);
+  CHECK_FALSE(given.options.stop_budget);
+  CHECK(given.options.gpu_deadline == 10s);
+  CHECK(given.options.gpu_health == 10s);
+  CHECK(given.options.deep_deadline == 120s);
+  CHECK(given.options.late_after == 60s);
+  CHECK(given.plan().late_after == 60s);
+  CHECK(given.options.meet_timeout == 15min);
+  CHECK(given.options.restart_delay == 1s);
+  CHECK(given.options.min_uptime == 0s);
+  CHECK(given.options.max_restarts == 0);
+}
+
 TEST_CASE("the environment of a worker can be had without a plan") {
   Given given;
   given.set_workers(2);

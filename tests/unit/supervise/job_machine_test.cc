@@ -84,6 +84,11 @@ const std::string kDrain = "drain timer 500, drain?";
 
 }  // namespace
 
+TEST_CASE("without a stop KILL has 5 s, and the output half a second") {
+  CHECK(Limits{}.kill == 5s);
+  CHECK(Limits{}.drain == 500ms);
+}
+
 TEST_CASE("workers are started one after the other, in order of rank") {
   Job job(3);
   CHECK(job.agreed() == "spawn 0");

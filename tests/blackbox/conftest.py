@@ -24,6 +24,30 @@ def installed_library(build_directory, tmp_path_factory):
     return package.install(build_directory, tmp_path_factory.mktemp("prefix"))
 
 
+class Way:
+    """One of the ways in which trainit looks after a command: as a job or by `exec`, as PID 1 or not."""
+
+    def __init__(self, trainit, words, as_pid_1):
+        self.trainit, self.words, self.as_pid_1 = trainit, words, as_pid_1
+
+    @property
+    def is_job(self):
+        return not self.words
+
+    def argv(self, *command, options=()):
+        return [self.trainit, *self.words, *options, "--", *command]
+
+
+WAYS = {"as PID 1": ((), True), "as a subreaper": ((), False),
+        "exec as PID 1": (("exec",), True), "exec as a subreaper": (("exec",), False)}
+
+
+@pytest.fixture(params=WAYS)
+def way(request, trainit):
+    """What to start, and where: `start(way.argv(COMMAND…), namespace=way.as_pid_1)`."""
+    return Way(trainit, *WAYS[request.param])
+
+
 @pytest.fixture
 def store_alone(trainit, start):
     """store_alone(OPTION, …): `trainit store` once it listens: what `start` gives, and `.port`, `.address`."""

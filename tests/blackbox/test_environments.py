@@ -37,6 +37,13 @@ def two_workers(code):
                         f'while [ ! -e "$SM_MODEL_DIR/said" ]; do sleep 0.01; done; exit {code}']
 
 
+@pytest.fixture
+def far_away(trainit):
+    """A job and the binary, not below /tmp, which may be hidden, and they with it."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        yield jobs.lay_out(os.path.join(directory, "job")), shutil.copy2(trainit, directory)
+
+
 # ---- files
 
 def test_a_read_only_root_is_enough(trainit, pid1, job):
@@ -57,15 +64,26 @@ def test_without_a_place_for_error_files_there_are_none(trainit, pid1, job):
 @pytest.mark.parametrize("missing", [NO_TMP, NO_PROC, f"{NO_TMP}; {NO_PROC}", "mount -t tmpfs none /dev"],
                          ids=["no /tmp", "no /proc", "neither", "no devices"])
 @pytest.mark.parametrize("code", [0, 6])
-def test_a_job_runs_where_something_is_missing(trainit, pid1, tmp_path, missing, code):
-    # Not below /tmp, which may be hidden, and the binary with it.
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
-        here = jobs.lay_out(os.path.join(directory, "job"))
-        command = [shutil.copy2(trainit, directory), "--workers", "2", "--", *two_workers(code)]
-        end = pid1([*in_mounts(missing), *command], job=here)
-        assert end.code == code, end
-        assert "rank 0\n" in end.out and "[rank 1] rank 1" in end.out
-        assert here.success == (code == 0)
+def test_a_job_runs_where_something_is_missing(far_away, pid1, missing, code):
+    here, binary = far_away
+    end = pid1([*in_mounts(missing), binary, "--workers", "2", "--", *two_workers(code)], job=here)
+    assert end.code == code, end
+    assert "rank 0\n" in end.out and "[rank 1] rank 1" in end.out
+    assert here.success == (code == 0) and (code == 0 or f"code {code}" in here.failure)
+
+
+def test_a_command_runs_and_is_stopped_in_every_way_where_something_is_missing(way, far_away, pid1, start):
+    here, way.trainit = far_away
+    stopped = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done"
+    places = [*map(in_mounts, (NO_TMP, NO_PROC, f"{NO_TMP}; {NO_PROC}", "mount -t tmpfs none /dev")), read_only_root(here.base)]
+    for place in places:
+        end = pid1([*place, *way.argv("sh", "-c", "echo ran; exit 6")], job=here, namespace=way.as_pid_1)
+        assert end.code == 6 and end.out == "ran\n", (place, end)
+        running = start([*place, *way.argv("sh", "-c", stopped)], job=here, namespace=way.as_pid_1)
+        running.wait_for("ready")
+        running.signal(signal.SIGTERM)
+        end = running.wait()
+        assert end.code == 9, (place, end)
 
 
 def test_without_proc_as_pid_1_everything_is_ended(trainit, start, program, job):
@@ -106,6 +124,25 @@ def test_without_proc_elsewhere_what_stays_in_the_group_is_ended_and_the_rest_is
 
 
 # ---- limits
+
+#: Writes more to /dev/shm than it holds, through memory.
+FILLS_SHM = """
+import mmap
+with open("/dev/shm/filled", "w+b") as file:
+    file.truncate(65 << 20)
+    memory = mmap.mmap(file.fileno(), 0)
+for at in range(0, len(memory), mmap.PAGESIZE):
+    memory[at] = 1
+"""
+
+
+def test_a_worker_that_fills_dev_shm_is_told_its_size(trainit, pid1, job):
+    here = job()
+    small = in_mounts("mount -t tmpfs -o size=64m none /dev/shm")
+    end = pid1([*small, trainit, "--", "python3", "-c", FILLS_SHM], job=here)
+    assert end.code == 128 + signal.SIGBUS and not here.success, end
+    assert here.failure_reason.splitlines()[0].endswith("bus error, /dev/shm is 64 MB"), here.failure
+
 
 def test_the_limit_of_processes_is_a_sentence_and_a_failure_file(trainit, pid1, job):
     here = job()
@@ -151,13 +188,13 @@ def test_newer_system_calls_are_not_needed(trainit, pid1, program, job, error, c
 
 
 @pytest.mark.parametrize("error", [errno.ENOSYS, errno.EPERM], ids=["ENOSYS", "EPERM"])
-def test_a_stop_needs_no_newer_system_call(trainit, start, program, job, error):
+def test_a_stop_needs_no_newer_system_call(way, start, program, job, error):
     here = job()
     numbers = ",".join(str(number) for number in NEW_CALLS.values())
-    running = start([program("deny_syscalls"), str(error), numbers, trainit, "--", program("signal_witness"), "-e"],
-                    job=here)
+    running = start([program("deny_syscalls"), str(error), numbers, *way.argv(program("signal_witness"), "-e")],
+                    job=here, namespace=way.as_pid_1)
     running.wait_for("leader ready")
     running.wait_for("escapee ready")
     running.signal(signal.SIGTERM)
     end = running.wait()
-    assert end.code == 0 and here.success and "escapee got 15" in end.out
+    assert end.code == 0 and here.success == way.is_job and "escapee got 15" in end.out

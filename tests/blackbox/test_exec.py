@@ -26,9 +26,10 @@ def test_interrupts_are_only_passed_on_to_a_command(trainit, start, program, num
     running.signal(signal.SIGKILL)
 
 
-def test_a_second_sigterm_reaches_the_command_and_shortens_its_time(trainit, start, program):
+@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
+def test_a_second_sigterm_reaches_the_command_and_shortens_its_time(trainit, start, program, namespace):
     running = start([trainit, "exec", "--stop-budget", "1h", "--", program("signal_witness"), "-c", "-i", "leader",
-                     "-i", "child"])
+                     "-i", "child"], namespace=namespace)
     running.wait_for("leader ready")
     running.wait_for("child ready")
     running.signal(signal.SIGTERM)
@@ -43,11 +44,12 @@ def test_a_second_sigterm_reaches_the_command_and_shortens_its_time(trainit, sta
 
 # ---- rewriting
 
-@pytest.mark.parametrize("how", ["flag", "variable"])
-def test_a_signal_is_taken_for_another_before_it_can_stop_anything(trainit, start, program, how):
+@pytest.mark.parametrize("how, namespace", [("flag", True), ("variable", True), ("flag", False)])
+def test_a_signal_is_taken_for_another_before_it_can_stop_anything(trainit, start, program, how, namespace):
     flags = ["--rewrite", "TERM:QUIT"] if how == "flag" else []
     env = {} if how == "flag" else {"TRAINIT_REWRITE": "15:3"}
-    running = start([trainit, "exec", *flags, "--", program("signal_witness"), "-i", "leader"], env=env)
+    running = start([trainit, "exec", *flags, "--", program("signal_witness"), "-i", "leader"], env=env,
+                    namespace=namespace)
     running.wait_for("leader ready")
     running.signal(signal.SIGTERM)
     running.wait_for("leader got 3")
@@ -55,9 +57,10 @@ def test_a_signal_is_taken_for_another_before_it_can_stop_anything(trainit, star
     running.signal(signal.SIGKILL)
 
 
-def test_another_signal_can_stop_the_job(trainit, start, program, job):
+@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
+def test_another_signal_can_stop_the_job(trainit, start, program, job, namespace):
     here = job()
-    running = start([trainit, "--rewrite", "10:15", "--", program("signal_witness")], job=here)
+    running = start([trainit, "--rewrite", "10:15", "--", program("signal_witness")], job=here, namespace=namespace)
     running.wait_for("leader ready")
     running.signal(signal.SIGUSR1)
     end = running.wait()
@@ -65,8 +68,9 @@ def test_another_signal_can_stop_the_job(trainit, start, program, job):
     assert "SIGTERM came: stopping 1 worker" in end.ours
 
 
-def test_a_dropped_signal_never_arrives_and_workers_do_not_inherit_that(trainit, start, program, job):
-    running = start([trainit, "--rewrite", "10:0", "--rewrite", "TERM:0", "--", program("signal_witness")], job=job())
+def test_a_dropped_signal_never_arrives_and_workers_do_not_inherit_that(way, start, program, job):
+    running = start(way.argv(program("signal_witness"), options=["--rewrite", "10:0", "--rewrite", "TERM:0"]), job=job(),
+                    namespace=way.as_pid_1)
     running.wait_for("leader ready")
     (worker,) = workers_of(running.pid)
     ignored = next(line for line in Path(f"/proc/{worker}/status").read_text().splitlines() if "SigIgn" in line)
@@ -75,7 +79,7 @@ def test_a_dropped_signal_never_arrives_and_workers_do_not_inherit_that(trainit,
         running.signal(number)
     running.wait_for("leader got 12")
     assert "leader got 10" not in running.out and "leader got 15" not in running.out
-    running.signal(signal.SIGINT)
+    running.signal(signal.SIGINT)  # which the witness heeds, whether trainit takes it for a stop or not
     assert running.wait().code == 0
 
 
@@ -138,8 +142,9 @@ def test_as_pid_1_it_is_asked_to_end_and_then_killed(trainit, start, program, tm
 
 # ---- what it says
 
-def test_a_command_that_ends_well_is_alone_on_stderr(trainit, pid1):
-    end = pid1([trainit, "exec", "--exit-map", "0=3", "--", "sh", "-c", "echo theirs >&2"])
+@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
+def test_a_command_that_ends_well_is_alone_on_stderr(trainit, pid1, namespace):
+    end = pid1([trainit, "exec", "--exit-map", "0=3", "--", "sh", "-c", "echo theirs >&2"], namespace=namespace)
     assert (end.code, end.err) == (3, "theirs\n")
 
 

@@ -1,6 +1,7 @@
 """What a worker gets from us and from our caller: descriptors, signals, limits, stdin, terminal, group, port."""
 
 import os
+import re
 import select
 import signal
 from pathlib import Path
@@ -79,6 +80,19 @@ def test_a_closed_standard_stream_is_no_reason_to_fail(trainit, pid1, job, close
     assert end.out.count("out") == (0 if ">&-" in closed.replace("2>&-", "") else 2)
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("code", [0, 5])
+def test_a_closed_standard_stream_changes_nothing_of_the_end_in_any_way(way, pid1, job, closed, code):
+    here = job()
+    command = way.argv("sh", "-c", f"cat; echo out; echo err >&2; exit {code}")
+    end = pid1(["sh", "-c", f'exec "$@" {closed}', "sh", *command], job=here, namespace=way.as_pid_1)
+    assert end.code == code
+    if way.is_job:
+        assert here.success == (code == 0) and (code == 0 or "code 5" in here.failure)
+    assert end.out == ("" if ">&-" in closed.replace("2>&-", "") else "out\n")
+    assert ("err\n" in end.err) == ("2>&-" not in closed)
+
+
 # ---- signals, limits, directory
 
 STATE = """
@@ -120,6 +134,24 @@ def test_a_worker_has_the_state_that_our_caller_gave_us(trainit, pid1, job, setu
     assert end.code == 0, end
     mine = [line for line in end.out.splitlines() if not line.startswith("[rank 1] ")]
     assert mine == alone.out.splitlines()
+
+
+EVERYTHING = """
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGRTMIN + 1])
+[signal.signal(n, signal.SIG_IGN) for n in (signal.SIGHUP, signal.SIGQUIT)]
+os.umask(0o027)
+resource.setrlimit(resource.RLIMIT_NOFILE, (123, 456)); resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+os.nice(5)
+os.chdir("/usr")
+"""
+
+
+def test_a_command_has_the_state_and_the_stdin_of_our_caller_in_every_way(way, pid1, job):
+    alone = pid1(caller(EVERYTHING, "python3", "-c", STATE + "print(input())"), stdin=b"typed\n")
+    end = pid1(caller(EVERYTHING, *way.argv("python3", "-c", STATE + "print(input())")), job=job(), stdin=b"typed\n",
+               namespace=way.as_pid_1)
+    assert end.code == 0 and end.out.endswith("cwd /usr\ntyped\n"), end
+    assert end.out == alone.out
 
 
 def test_a_caller_that_ignores_or_blocks_sigchld_does_not_break_us(trainit, pid1, job):
@@ -190,6 +222,27 @@ def test_control_c_reaches_the_one_worker_once(trainit, start, program, job):
     running.type("\x03")
     end = running.wait()
     assert end.code == 5 and end.out.count("leader got 2") == 1
+
+
+@pytest.mark.parametrize("argv, count", [([], 1), (["--workers", "2"], 2), (["exec"], 1)])
+def test_control_c_ends_what_has_no_handler_with_130(trainit, start, job, argv, count):
+    command = [trainit, *argv, "--", "sh", "-c", "echo ready; exec sleep 1000"]
+    running = start([*ON_A_TERMINAL, *command], job=job(), tty=True)
+    running.wait_for("ready", count=count)
+    running.type("\x03")
+    assert running.wait().code == 130
+
+
+@pytest.mark.release_only  # sanitizers do not work under a tracer
+@pytest.mark.parametrize("words", [[], ["--workers", "2"], ["exec"]])
+def test_where_there_is_no_terminal_none_is_asked_for(trainit, pid1, job, tmp_path, words):
+    # TCGETS is how the C library finds out that there is none, and those of sockets begin with S.
+    calls = tmp_path / "calls"
+    command = [trainit, *words, "--", "sh", "-c", "kill -TERM $PPID; exec sleep 1000"]
+    end = pid1(["strace", "-qq", "-o", str(calls), "-e", "trace=ioctl", "-e", "signal=none", *command], job=job(), namespace=False)
+    assert end.code == 143
+    asked = re.findall(r"^ioctl\(\d+, (?!S)(\w+), .* = (.*)$", calls.read_text(), re.MULTILINE)
+    assert set(asked) == {("TCGETS", "-1 ENOTTY (Inappropriate ioctl for device)")}
 
 
 def test_control_c_stops_several_workers_through_us(trainit, start, program, job):

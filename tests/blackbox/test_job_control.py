@@ -190,18 +190,17 @@ def test_a_shell_that_gives_us_the_terminal_late_does_not_take_it_from_the_worke
 
 @pytest.mark.parametrize("habit", ["ignores", "blocks"])
 @pytest.mark.parametrize("number", [signal.SIGCHLD, signal.SIGTERM])
-@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
-def test_a_caller_with_odd_habits_does_not_break_us(trainit, start, program, job, habit, number, namespace):
+def test_a_caller_with_odd_habits_does_not_break_us(way, start, program, job, habit, number):
     here = job()
-    command = ["python3", "-c", ODD_CALLER, habit, str(int(number)), trainit, "--", program("signal_witness")]
-    running = start(command, job=here, namespace=namespace)
+    command = ["python3", "-c", ODD_CALLER, habit, str(int(number)), *way.argv(program("signal_witness"))]
+    running = start(command, job=here, namespace=way.as_pid_1)
     running.wait_for("leader ready")
     running.wait_for(f"{habit} {signal.Signals(number).name}", stream="err")
     running.signal(signal.SIGUSR1)
     running.wait_for("leader got 10")
     running.signal(signal.SIGTERM)
     end = running.wait()
-    assert end.code == 0 and here.success
+    assert end.code == 0 and here.success == way.is_job
 
 
 @pytest.mark.parametrize("habit", ["ignores", "blocks"])
@@ -230,10 +229,11 @@ def test_too_few_open_files_is_a_sentence_and_a_failure_file(trainit, pid1, job)
     assert "open files" in here.failure_reason and "RLIMIT_NOFILE" in here.failure_reason
 
 
-def test_descriptors_that_socket_activation_passed_are_meant_for_the_worker(trainit, pid1, job):
-    script = f'exec env LISTEN_PID=$$ LISTEN_FDS=1 {trainit} -- sh -c \'test "$LISTEN_PID" = $$ && echo for me\''
-    assert pid1(["sh", "-c", script], job=job()).out == "for me\n"
-    other = pid1(["env", "LISTEN_PID=12345", trainit, "--", "sh", "-c", "echo $LISTEN_PID"], job=job())
+def test_descriptors_that_socket_activation_passed_are_meant_for_the_worker(way, pid1, job):
+    meant = way.argv("sh", "-c", 'test "$LISTEN_PID" = $$ && echo for me')
+    end = pid1(["sh", "-c", 'exec env LISTEN_PID=$$ LISTEN_FDS=1 "$@"', "sh", *meant], job=job(), namespace=way.as_pid_1)
+    assert end.out == "for me\n"
+    other = pid1(["env", "LISTEN_PID=12345", *way.argv("sh", "-c", "echo $LISTEN_PID")], job=job(), namespace=way.as_pid_1)
     assert other.out == "12345\n"
 
 

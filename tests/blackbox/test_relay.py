@@ -1,6 +1,7 @@
 """The workers' output on its way through the launcher: whole, in order, bounded, and never in anybody's way."""
 
 import fcntl
+import json
 import os
 import re
 import select
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from trainit_testing.processes import workers_of
 from trainit_testing.waiting import wait_until
 
 MIB = 1 << 20
@@ -317,6 +319,37 @@ def test_spilled_lines_are_in_files(trainit, job, clean_env, tmp_path):
 def test_a_progress_bar_can_be_collapsed(trainit, pid1, job):
     end = pid1([trainit, "--progress", "collapse", "--", "printf", r"\r10 %%\r50 %%\r100 %%\ndone\n"], job=job())
     assert end.out == "100 %\ndone\n"
+
+
+@pytest.mark.parametrize("how", ["by themselves", "after a stop"])
+@pytest.mark.parametrize("namespace, workers", [(True, 1), (True, 2), (False, 2)])
+def test_whoever_outlives_sigkill_and_holds_the_output_keeps_the_job_until_the_drain_deadline(trainit, start, job, how,
+                                                                                              namespace, workers):
+    # None of our processes: this one, which has opened the pipes of the workers.
+    here = job()
+    script = "trap 'echo last words; exit 0' TERM; echo ready; while :; do [ -e go ] && echo last words && exit 0; sleep 0.01; done"
+    running = start([trainit, "--workers", str(workers), "--", "sh", "-c", script], job=here, cwd=here.base,
+                    namespace=namespace)
+    running.wait_for("ready", count=workers)
+    holders = [os.open(f"/proc/{pid}/fd/1", os.O_WRONLY) for pid in workers_of(running.pid)[:workers]]
+    for holder in holders:
+        os.write(holder, 100 * b"from outside\n")
+    if how == "after a stop":
+        running.signal(signal.SIGTERM)
+    else:
+        (here.base / "go").touch()
+    end = running.wait()
+    for holder in holders:
+        os.close(holder)
+    assert end.code == 0 and here.success, end
+    assert "somebody still held the workers' output open at the end; what they wrote later is not here" in end.ours
+    for rank in range(workers):
+        prefix = f"[rank {rank}] " if rank else ""
+        lines = [line.removeprefix(prefix) for line in end.out.splitlines() if line.startswith("[rank") == bool(rank)]
+        assert lines == ["ready", *100 * ["from outside"], "last words"]
+    record = [json.loads(line) for line in (here.output / "data/trainit/algo-1.jsonl").read_text().splitlines()]
+    ended = [event["time"] for event in record if event["event"] in ("ended", "outcome")]
+    assert 0.4 < ended[-1] - ended[-2] < 10  # half a second, and what a busy machine adds
 
 
 def test_a_background_process_that_holds_the_output_does_not_keep_the_job(trainit, pid1, job):

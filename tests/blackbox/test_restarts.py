@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from trainit_testing import processes, store_client
+from trainit_testing import host_crowd, jobs, processes, store_client
 from trainit_testing.waiting import wait_until
 
 SOON = ["--restart-delay", "0"]
@@ -150,6 +150,31 @@ def test_a_stop_between_two_rounds_ends_the_job_at_once_with_what_had_failed(tra
     assert end.code == 3 and "ended with code 3" in here.failure and not here.success, end
     assert "not restarted: a stop was asked for" in end.ours
     assert time.monotonic() - before < 60
+
+
+def test_a_stop_that_comes_to_a_host_when_all_others_know_of_a_restart_ends_the_job(trainit, start, tmp_path):
+    """The host does not run while it is told of the restart, and is stopped before it can know of it."""
+    port = host_crowd.free_port()
+    common = ["--workers", "1", "--nnodes", "2", "--leader", "127.0.0.1", "--control-port", str(port), "--max-restarts", "5",
+              "--restart-delay", "5m"]
+    # The leader's worker takes its time to end.
+    script = ('until_go() { until [ -e go ]; do sleep 0.01; done; }; trap "until_go; exit 0" TERM; echo up; '
+              '[ "$RANK" = 0 ] || { until_go; exit 3; }; while :; do sleep 0.01; done')
+    places = [jobs.lay_out(tmp_path / f"host-{rank}") for rank in range(2)]
+    leader, other = [start([trainit, *common, "--node-rank", str(rank), *sh(script)], job=here, cwd=here.base)
+                     for rank, here in enumerate(places)]
+    for running in (leader, other):
+        running.wait_for("up")
+    (places[1].base / "go").touch()
+    other.wait_for("this host's part is over", stream="err")
+    other.signal(signal.SIGSTOP)
+    (places[0].base / "go").touch()
+    leader.wait_for("restart 1 of 5 in", stream="err")
+    other.signal(signal.SIGTERM)
+    other.signal(signal.SIGCONT)
+    for end, here in zip((leader.wait(), other.wait()), places):
+        assert end.code == 3 and "ended with code 3" in here.failure and not here.success, end
+        assert "not restarted: a stop was asked for" in end.ours and end.out == "up\n", end
 
 
 def test_the_pause_grows_with_each_restart(trainit, pid1, job):

@@ -1,5 +1,7 @@
 """Supervision: exit codes, orphans, signals, the stop sequence, and workers that fail."""
 
+import errno
+import json
 import os
 import random
 import re
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from trainit_testing import jobs
-from trainit_testing.processes import children_of, state_of, store_of, workers_of
+from trainit_testing.processes import children_of, name_of, state_of, store_of, workers_of
 from trainit_testing.waiting import wait_until
 
 #: Everything that means something to a worker and does not stop the job.
@@ -74,6 +76,14 @@ def test_a_program_that_cannot_be_run_is_126(trainit, pid1, job, tmp_path):
     assert "it is a directory" in here.failure
 
 
+def test_the_code_is_the_commands_in_every_way(way, pid1, job, tmp_path):
+    (tmp_path / "plain").write_text("#!/bin/sh\n")
+    for code, command in ((7, ["sh", "-c", "exit 7"]), (137, ["sh", "-c", "kill -9 $$"]), (127, ["no-such-program"]),
+                          (126, [str(tmp_path / "plain")])):
+        end = pid1(way.argv(*command), job=job(), namespace=way.as_pid_1)
+        assert end.code == code, end
+
+
 def test_a_program_that_is_no_program_is_126(trainit, pid1, job, tmp_path):
     (tmp_path / "text").write_text("just text\n")
     (tmp_path / "text").chmod(0o755)
@@ -84,32 +94,43 @@ def test_a_program_that_is_no_program_is_126(trainit, pid1, job, tmp_path):
 
 # ---- orphans
 
-def test_every_orphan_is_reaped_while_the_workers_run(trainit, pid1, job):
+def test_every_orphan_is_reaped_before_what_comes_later_is_looked_at(way, pid1, job):
+    # A signal on its way through the launcher comes out behind the death that it has learnt of before. The second one has
+    # certainly been sent after that.
     script = """
-for _ in range(30):
+import select, signal
+launcher, came = os.getppid(), []
+signal.signal(signal.SIGWINCH, lambda *_: came.append(1))
+def through_the_launcher():
+    came.clear()
+    os.kill(launcher, signal.SIGWINCH)
+    wait_until(lambda: came)
+for _ in range(20):
+    reader, writer = os.pipe()
     if os.fork() == 0:
-        if os.fork() == 0:
+        orphan = os.fork()
+        if orphan == 0:
+            wait_until(lambda: os.getppid() == launcher)
             os.setsid()
+            os._exit(0)
+        os.write(writer, str(orphan).encode())
         os._exit(0)
     os.wait()
-def zombies():
-    for name in os.listdir("/proc"):
-        try:
-            fields = open(f"/proc/{name}/stat").read().rpartition(")")[2].split()
-        except (OSError, IndexError):
-            continue
-        if name.isdigit() and fields[0] == "Z":
-            return True
-    return False
-wait_until(lambda: not zombies())
-print("none left")
+    orphan = int(os.read(reader, 20))
+    try:
+        select.select([os.pidfd_open(orphan)], [], [])
+    except ProcessLookupError:
+        continue
+    through_the_launcher()
+    through_the_launcher()
+    if os.path.exists(f"/proc/{orphan}"):
+        sys.exit(98)
 """
-    end = pid1([trainit, "--", *python(script)], job=job())
-    assert (end.code, end.out) == (0, "none left\n")
+    end = pid1(way.argv(*python(script)), job=job(), namespace=way.as_pid_1)
+    assert end.code == 0, end
 
 
-@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
-def test_orphans_become_ours(trainit, pid1, job, namespace):
+def test_orphans_become_ours(way, pid1, job):
     script = """
 ours = os.getppid()
 reader, writer = os.pipe()
@@ -123,8 +144,20 @@ os.wait()
 os.close(writer)
 print(os.read(reader, 7).decode())
 """
-    end = pid1([trainit, "--", *python(script)], job=job(), namespace=namespace)
+    end = pid1(way.argv(*python(script)), job=job(), namespace=way.as_pid_1)
     assert end.code == 0 and "adopted" in end.out
+
+
+PRCTL = 157  # on x86-64
+
+
+def test_only_where_orphans_go_to_somebody_else_that_is_said(way, program, pid1, job):
+    said = "warning: processes that outlive their parent cannot be looked after here: Invalid argument (EINVAL)"
+    refused = [program("deny_syscalls"), str(errno.EINVAL), str(PRCTL)]
+    end = pid1([*refused, *way.argv("true")], job=job(), namespace=way.as_pid_1)
+    assert end.code == 0 and end.ours.count(said) == (0 if way.as_pid_1 else 1), end
+    end = pid1(way.argv("true"), job=job(), namespace=way.as_pid_1)
+    assert end.code == 0 and "outlive" not in end.err, end
 
 
 @pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
@@ -204,8 +237,8 @@ def test_nobody_is_woken_while_nothing_happens(trainit, start, program, job):
 
 # ---- signals
 
-def test_signals_are_forwarded_to_the_leaders_and_to_nobody_else(trainit, start, program, job):
-    running = start([trainit, "--", program("signal_witness"), "-c", "-e"], job=job())
+def test_signals_are_forwarded_to_the_leaders_and_to_nobody_else(way, start, program, job):
+    running = start(way.argv(program("signal_witness"), "-c", "-e"), job=job(), namespace=way.as_pid_1)
     for name in ("leader", "child", "escapee"):
         running.wait_for(f"{name} ready")
     for number in FORWARDED:
@@ -276,9 +309,9 @@ def test_the_stop_signal_reaches_the_worker_as_it_came(trainit, start, job, numb
     assert running.wait().code == code
 
 
-def test_leaders_are_stopped_first_and_the_rest_only_when_they_are_down(trainit, start, program, job):
-    running = start([trainit, "--stop-budget", "1h", "--", program("signal_witness"), "-c", "-e", "-i", "leader"],
-                    job=job())
+def test_leaders_are_stopped_first_and_the_rest_only_when_they_are_down(way, start, program, job):
+    running = start(way.argv(program("signal_witness"), "-c", "-e", "-i", "leader", options=["--stop-budget", "1h"]),
+                    job=job(), namespace=way.as_pid_1)
     for name in ("leader", "child", "escapee"):
         running.wait_for(f"{name} ready")
     leader = workers_of(running.pid)[0]
@@ -292,11 +325,10 @@ def test_leaders_are_stopped_first_and_the_rest_only_when_they_are_down(trainit,
     assert "child got 15" in end.out and "escapee got 15" in end.out
 
 
-@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
-def test_a_stop_that_everybody_ignores_ends_within_the_budget_all_the_same(trainit, start, program, job, namespace):
+def test_a_stop_that_everybody_ignores_ends_within_the_budget_all_the_same(way, start, program, job):
     here = job()
     command = [program("signal_witness"), "-c", "-e", "-i", "leader", "-i", "child", "-i", "escapee"]
-    running = start([trainit, "--stop-budget", "4s", "--", *command], job=here, namespace=namespace)
+    running = start(way.argv(*command, options=["--stop-budget", "4s"]), job=here, namespace=way.as_pid_1)
     pids = [int(running.wait_for(rf"{name} ready (\d+)")[1]) for name in ("leader", "child", "escapee")]
     stopped_at = time.monotonic()
     running.signal(signal.SIGTERM)
@@ -306,14 +338,15 @@ def test_a_stop_that_everybody_ignores_ends_within_the_budget_all_the_same(train
     said = [line for line in end.out.splitlines() if " got 15" in line]
     assert said[:3] in (["leader got 15", "leader got 15", "child got 15"],
                         ["leader got 15", "child got 15", "leader got 15"])
-    assert not here.success and "SIGTERM" in here.failure_reason
-    if not namespace:
+    assert not way.is_job or (not here.success and "SIGTERM" in here.failure_reason)
+    if not way.as_pid_1:
         assert [state_of(pid) for pid in pids] == ["", "", ""]
 
 
-def test_each_further_stop_signal_shortens_to_the_next_step(trainit, start, program, job):
+@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
+def test_each_further_stop_signal_shortens_to_the_next_step(trainit, start, program, job, namespace):
     command = [program("signal_witness"), "-c", "-i", "leader", "-i", "child"]
-    running = start([trainit, "--stop-budget", "1h", "--", *command], job=job())
+    running = start([trainit, "--stop-budget", "1h", "--", *command], job=job(), namespace=namespace)
     running.wait_for("leader ready")
     running.wait_for("child ready")
     running.signal(signal.SIGTERM)
@@ -330,6 +363,59 @@ def test_each_further_stop_signal_shortens_to_the_next_step(trainit, start, prog
                         "warning: 1 worker still running: SIGTERM for process groups",
                         "SIGTERM came again: no more waiting for 1 worker",
                         "SIGKILL for what is left: 2 processes"]
+
+
+#: Forks as fast as it can from its first SIGTERM on. Its children ignore that, and stay.
+FORKS_ON = """
+import signal
+def fork_on(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("forking", flush=True)
+    for _ in range(5000):
+        if os.fork() == 0:
+            while True:
+                signal.pause()
+signal.signal(signal.SIGTERM, fork_on)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def test_what_is_forked_while_everything_is_killed_is_killed_too(trainit, start, job):
+    held, alive = os.pipe()  # whoever runs has the second end
+    running = start([trainit, "--stop-budget", "1h", "--", *python(FORKS_ON)], job=job(), namespace=False, pass_fds=[alive])
+    os.close(alive)
+    running.wait_for("ready")
+    running.signal(signal.SIGTERM)
+    running.wait_for("forking")
+    for count in (1, 2):
+        running.signal(signal.SIGTERM)
+        running.wait_for("SIGTERM came again", stream="err", count=count)
+    end = running.wait()
+    assert end.code == 137 and "did not end" not in end.err, end
+    assert os.read(held, 1) == b""
+    os.close(held)
+
+
+@pytest.mark.parametrize("number, options", [(signal.SIGTERM, []), (signal.SIGRTMIN, ["--rewrite", "RTMIN:15"])],
+                         ids=["read before SIGCHLD", "read after it"])
+def test_a_stop_signal_that_comes_together_with_the_last_workers_end_is_told_and_obeyed(trainit, start, job, number, options):
+    here = job()
+    script = "echo $$; until [ -e go ]; do sleep 0.01; done; exit 3"
+    running = start([trainit, "--max-restarts", "5", "--restart-delay", "0", *options, "--", "sh", "-c", script], job=here,
+                    cwd=here.base, namespace=False)
+    worker = int(running.wait_for(r"(\d+)")[1])
+    running.signal(signal.SIGSTOP)
+    (here.base / "go").touch()
+    wait_until(lambda: state_of(worker) == "Z", "the worker has ended")
+    running.signal(number)
+    running.signal(signal.SIGCONT)
+    end = running.wait()
+    assert end.code == 3 and "not restarted: a stop was asked for" in end.ours, end
+    assert [line for line in end.ours if line.startswith("SIGTERM came: ")]
+    record = [json.loads(line) for line in (here.output / "data/trainit/algo-1.jsonl").read_text().splitlines()]
+    assert record[-1]["event"] == "outcome" and record[-1]["stop_signal"] == "SIGTERM", record[-1]
 
 
 def test_a_stop_signal_after_the_workers_end_is_not_said_to_stop_them(trainit, start, program, job):
@@ -500,6 +586,15 @@ def test_a_fork_that_is_refused_stops_the_workers_that_run_and_starts_no_more(tr
     assert [line.split()[2] for line in end.ours if re.match(r" +\d ", line)] == ["SIGTERM", "SIGTERM", "125", "not", "not"]
 
 
+@pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
+def test_a_fork_that_is_refused_to_exec_is_a_sentence(trainit, pid1, job_of_a_stranger, namespace):
+    limited = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", "prlimit", "--nproc=1"]
+    with open(trainit, "rb") as binary:
+        end = pid1([*limited, f"/proc/self/fd/{binary.fileno()}", "exec", "--", "true"], namespace=namespace,
+                   pass_fds=[binary.fileno()])
+    assert end.code == 125 and len(end.ours) == 1 and "EAGAIN" in end.err, end
+
+
 def become_root(job):
     """What a program begins with that the launcher of a stranger may not signal."""
     program = job.base / "become_root"
@@ -539,10 +634,10 @@ def test_a_job_of_which_a_process_is_left_is_not_started_once_more(trainit, pid1
     assert "not restarted: processes of algo-1 are left that not even SIGKILL has ended" in end.ours
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_launcher_that_is_killed_leaves_no_worker(trainit, start, program, job, workers):
-    running = start([trainit, "--workers", workers, "--", program("signal_witness")], job=job(), namespace=False)
-    pids = [int(running.wait_for(r"leader ready (\d+)", count=count)[1]) for count in range(1, int(workers) + 1)]
+@pytest.mark.parametrize("argv, workers", [(["--workers", "1"], 1), (["--workers", "2"], 2), (["exec"], 1)])
+def test_a_launcher_that_is_killed_leaves_no_worker(trainit, start, program, job, argv, workers):
+    running = start([trainit, *argv, "--", program("signal_witness")], job=job(), namespace=False)
+    pids = [int(running.wait_for(r"leader ready (\d+)", count=count)[1]) for count in range(1, workers + 1)]
     running.signal(signal.SIGKILL)
     running.wait()
     wait_until(lambda: all(state_of(pid) in ("", "Z") for pid in pids), "the workers are gone")
@@ -555,14 +650,20 @@ SLOW_EXEC = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execve", "-e
 
 
 @pytest.mark.release_only  # sanitizers do not work under a tracer
-@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
+@pytest.mark.parametrize("argv, number, code", [([], signal.SIGTERM, 143), ([], signal.SIGUSR1, 138),
+                                                (["exec"], signal.SIGTERM, 143)])
 def test_a_signal_between_the_start_and_the_workers_exec_ends_the_worker_before_its_program_runs(trainit, start, job,
-                                                                                                 number, code):
-    running = start([*SLOW_EXEC, trainit, "--stop-budget", "1h", "--", "sh", "-c", "echo began; exec sleep 1000"],
+                                                                                                 argv, number, code):
+    running = start([*SLOW_EXEC, trainit, *argv, "--stop-budget", "1h", "--", "sh", "-c", "echo began; exec sleep 1000"],
                     job=job())
-    running.wait_for("1 worker, rank 0", stream="err")
-    launcher = children_of(running.pid)[0]
-    wait_until(lambda: store_of(launcher) and len(children_of(launcher)) == 2, "there is a worker")
+    def launchers():
+        return [child for child in children_of(running.pid) if name_of(child) == "trainit"]
+
+    wait_until(launchers, "there is a launcher")
+    (launcher,) = launchers()
+    helpers = 0 if argv else 1
+    wait_until(lambda: bool(store_of(launcher)) == bool(helpers) and len(children_of(launcher)) == helpers + 1,
+               "there is a worker")
     (worker,) = set(children_of(launcher)) - {store_of(launcher)}  # it has the launcher's name
     assert os.readlink(f"/proc/{worker}/exe") == os.readlink(f"/proc/{launcher}/exe")  # it is not sh yet
     os.kill(launcher, number)

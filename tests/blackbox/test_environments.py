@@ -72,6 +72,7 @@ def test_a_job_runs_where_something_is_missing(far_away, pid1, missing, code):
     assert here.success == (code == 0) and (code == 0 or f"code {code}" in here.failure)
 
 
+@pytest.mark.release_only  # LeakSanitizer needs /proc
 def test_a_command_runs_and_is_stopped_in_every_way_where_something_is_missing(way, far_away, pid1, start):
     here, way.trainit = far_away
     stopped = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done"

@@ -586,6 +586,7 @@ def test_a_fork_that_is_refused_stops_the_workers_that_run_and_starts_no_more(tr
     assert [line.split()[2] for line in end.ours if re.match(r" +\d ", line)] == ["SIGTERM", "SIGTERM", "125", "not", "not"]
 
 
+@pytest.mark.release_only  # LeakSanitizer forks
 @pytest.mark.parametrize("namespace", [True, False], ids=["as PID 1", "as a subreaper"])
 def test_a_fork_that_is_refused_to_exec_is_a_sentence(trainit, pid1, job_of_a_stranger, namespace):
     limited = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", "prlimit", "--nproc=1"]

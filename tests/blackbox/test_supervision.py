@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -365,36 +366,31 @@ def test_each_further_stop_signal_shortens_to_the_next_step(trainit, start, prog
                         "SIGKILL for what is left: 2 processes"]
 
 
-#: Forks as fast as it can from its first SIGTERM on. Its children ignore that, and stay.
+#: Forks as fast as it can from its first SIGTERM on. What it forks ignores that, and waits for ever.
 FORKS_ON = """
-import signal
-def fork_on(*_):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    print("forking", flush=True)
-    for _ in range(5000):
-        if os.fork() == 0:
-            while True:
-                signal.pause()
-signal.signal(signal.SIGTERM, fork_on)
-print("ready", flush=True)
-while True:
-    signal.pause()
+trap 'trap "" TERM; i=0; while [ $i -lt 4000 ]; do (read -r line < fifo) & i=$((i + 1)); done' TERM
+echo ready
+while :; do read -r line < fifo; done
 """
 
 
 def test_what_is_forked_while_everything_is_killed_is_killed_too(trainit, start, job):
+    here = job()
+    os.mkfifo(here.base / "fifo")
     held, alive = os.pipe()  # whoever runs has the second end
-    running = start([trainit, "--stop-budget", "1h", "--", *python(FORKS_ON)], job=job(), namespace=False, pass_fds=[alive])
+    running = start([trainit, "--stop-budget", "1h", "--", "sh", "-c", FORKS_ON], job=here, cwd=here.base, namespace=False,
+                    pass_fds=[alive])
     os.close(alive)
     running.wait_for("ready")
+    (worker,) = workers_of(running.pid)
     running.signal(signal.SIGTERM)
-    running.wait_for("forking")
+    wait_until(lambda: len(children_of(worker)) > 300, "there is much to look at while it forks")
     for count in (1, 2):
         running.signal(signal.SIGTERM)
         running.wait_for("SIGTERM came again", stream="err", count=count)
     end = running.wait()
     assert end.code == 137 and "did not end" not in end.err, end
-    assert os.read(held, 1) == b""
+    assert select.select([held], [], [], 30)[0] and os.read(held, 1) == b"", "a process is left"
     os.close(held)
 
 

@@ -193,13 +193,11 @@ sys::TimePoint first_start(const supervise::JobEnd& end) {
 
 /// A program that does not know that it is one of several may run as often as there are workers.
 void add_rendezvous(const ConclusionInput& input, std::vector<std::string>& lines) {
-  const std::size_t count = input.plan.workers.size();
-  if (input.rendezvous == nullptr || count == 1 || input.rendezvous->joined() > 0) return;
-  if (input.plan.meets_by_nccl()) return;
+  if (!input.attendance.none_came()) return;
   lines.push_back(fmt::format(
       "{} workers, none ever joined the rendezvous: if they are not meant to work together, use "
       "--workers 1",
-      count));
+      input.attendance.workers()));
 }
 
 sys::TimePoint last_end(const supervise::JobEnd& end) {
@@ -282,7 +280,7 @@ Conclusion conclude(const ConclusionInput& input, const diagnose::HostEnd& end,
   add_oddities(input, conclusion.lines);
   for (std::string& remark : input.relay.remarks()) conclusion.lines.push_back(std::move(remark));
   if (end.success) {
-    add_rendezvous(input, conclusion.lines);
+    if (judgement.verdict.success()) add_rendezvous(input, conclusion.lines);
     conclusion.lines.push_back(
         fmt::format("{} ended well after {}",
                     end.workers == 1 ? "the worker" : fmt::format("all {} workers", end.workers),

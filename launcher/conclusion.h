@@ -38,8 +38,8 @@ struct ConclusionInput {
   std::optional<std::int64_t> oom_kills;         ///< see Supervisor::oom_kills
   const std::optional<supervise::Stuck>& stuck;  ///< see Supervisor::stuck
   const ErrorDirectory& errors;
-  const supervise::Rendezvous* rendezvous;  ///< null: the workers met without us, if at all
-  const supervise::GpuWatch* gpu_watch;     ///< null: nobody watched the GPUs
+  const supervise::Attendance& attendance;
+  const supervise::GpuWatch* gpu_watch;  ///< null: nobody watched the GPUs
   sys::TimePoint zero = {};  ///< from when the record counts; the epoch: the first worker's start
 };
 

@@ -87,15 +87,21 @@ Result<void> Round::run(const Parts& parts) {
     parts.peers->on_stop([this, &parts](const coordination::message::Stop& why) {
       parts.on_stop(why, *supervisor_);
     });
+    supervise::Attendance& attendance = supervisor_->attendance();
+    parts.peers->on_arrivals(
+        {.look_for = [&attendance](pid_t process) { attendance.look_for(process); },
+         .late = [&attendance](sys::Duration after) { attendance.late(after); },
+         .came = [&attendance](int rank) { attendance.came(rank); }});
   }
   Result<supervise::JobEnd> end = supervisor_->run();
   if (parts.peers != nullptr) parts.peers->on_stop({});
+  if (parts.peers != nullptr && !end) parts.peers->on_arrivals({});
   if (!end) return tl::unexpected(end.error());
   end_ = std::move(*end);
   return {};
 }
 
-ConclusionInput Round::conclusion_input(const logs::Relay& relay, bool alone) const {
+ConclusionInput Round::conclusion_input(const logs::Relay& relay) const {
   return {.log = log_,
           .context = context_,
           .plan = plan_,
@@ -106,7 +112,7 @@ ConclusionInput Round::conclusion_input(const logs::Relay& relay, bool alone) co
           .oom_kills = supervisor_->oom_kills(),
           .stuck = supervisor_->stuck(),
           .errors = errors_,
-          .rendezvous = store_ && alone ? &supervisor_->rendezvous() : nullptr,
+          .attendance = supervisor_->attendance(),
           .gpu_watch = gpu_watch_.get()};
 }
 

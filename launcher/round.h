@@ -46,12 +46,13 @@ class Round {
     std::function<void(const coordination::message::Stop& why, supervise::Supervisor& supervisor)>
         on_stop;
   };
-  /// Runs the workers to their end. Error: none was started.
+  /// Runs the workers to their end. What `peers` hear of them then still comes to the supervisor.
+  /// Error: none was started.
   Result<void> run(const Parts& parts);
   /// From here on the round has been run.
   supervise::Supervisor& supervisor() { return *supervisor_; }
   const supervise::JobEnd& end() const { return end_; }
-  ConclusionInput conclusion_input(const logs::Relay& relay, bool alone) const;
+  ConclusionInput conclusion_input(const logs::Relay& relay) const;
 
  private:
   Round(const JobContext& context, const Preparation& preparation,

@@ -85,14 +85,13 @@ void Rounds::open(const LaunchPlan& plan) {
 }
 
 Result<int> Rounds::run_all(std::unique_ptr<Round>& round) {
-  const bool alone = parts_.peers == nullptr;
   for (;;) {
     record_plan(parts_.context, round->plan(), record_);
     if (const Result<void> ran = run(*round); !ran) {
       if (parts_.preparation.agreement.round == 0) return tl::unexpected(ran.error());
       return leave_unstarted(ran.error(), *round);
     }
-    ConclusionInput input = round->conclusion_input(*relay_, alone);
+    ConclusionInput input = round->conclusion_input(*relay_);
     input.zero = ledger_.started_at;
     own_ = host_end(input);
     diagnose::Judgement judgement = judge(round->supervisor());
@@ -127,7 +126,12 @@ supervise::Supervisor::Peers Rounds::told_peers() {
   return {.tell = [peers](diagnose::StopReason reason, int signal,
                           const std::string& text) { peers->stop_began(reason, signal, text); },
           .hurry = [peers] { peers->hurry(); },
-          .lost_store = [this](const sys::ExitStatus& status) { lose_store(status); }};
+          .lost_store = [this](const sys::ExitStatus& status) { lose_store(status); },
+          .attendance = {.hosts = peers->ranks(),
+                         .joined = [peers](const std::optional<sys::Address>& from,
+                                           pid_t process) { peers->joined(from, process); },
+                         .late = [peers](sys::Duration after) { peers->late(after); },
+                         .came = [peers](int rank) { peers->came(rank); }}};
 }
 
 /// When the workers here did not need it any more; those of other hosts may.
@@ -191,6 +195,7 @@ diagnose::Judgement Rounds::judge_with_peers(supervise::Supervisor& supervisor) 
     return peers.done() || (peers.round_over() && !supervisor.stop_came());
   });
   parts_.loop.cancel(patience);
+  peers.on_arrivals({});
   if (!peers.done()) again_ = peers.again();
   return again_ ? judgement_of(again_->verdict, own_) : judgement_of_job();
 }

@@ -8,7 +8,9 @@
 
 #include <cerrno>
 
+#include "sys/address.h"
 #include "sys/files.h"
+#include "sys/listener.h"
 #include "sys/posix.h"
 
 namespace trainit::coordination {
@@ -103,6 +105,14 @@ void Connection::write() {
   if (!watched_) return;
   const std::uint32_t events = unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT;
   [[maybe_unused]] const Result<void> changed = loop_.change(socket_.borrow(), events);
+}
+
+bool Connection::is_local() const {
+  sockaddr_storage other = {};
+  socklen_t size = sizeof other;
+  if (::getpeername(socket_.get(), reinterpret_cast<sockaddr*>(&other), &size) != 0) return false;
+  const sys::Address address = sys::Address::of(other);
+  return address.is_loopback() || sys::is_from_here(socket_.borrow(), address);
 }
 
 void Connection::hang_up() {

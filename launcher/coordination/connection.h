@@ -38,6 +38,8 @@ class Connection {
   /// Ends it from this side: nobody is told.
   void hang_up();
   bool open() const { return static_cast<bool>(socket_); }
+  /// Both ends are on this machine.
+  bool is_local() const;
 
  private:
   void ready(std::uint32_t events);

@@ -14,6 +14,10 @@ namespace {
 
 using hub_action::Tell;
 
+/// For how many processes a host is asked in a round. Its workers are fewer; whoever joins with
+/// ever more of them is none.
+constexpr int kMostAsked = 4096;
+
 std::int64_t microseconds_between(sys::TimePoint from, sys::TimePoint to) {
   return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
 }
@@ -140,6 +144,8 @@ void Hub::agree(sys::TimePoint now, Actions& out) {
   agreement.first_rank = 0;
   for (std::size_t index = 0; index < hosts_.size(); ++index) {
     agreement.host_rank = static_cast<int>(index);
+    hosts_[index].first_rank = agreement.first_rank;
+    hosts_[index].asked = 0;
     out.push_back(hub_action::Send{agreement.host_rank, message::Agreed{agreement}});
     agreement.first_rank += hosts_[index].report->slots;
   }
@@ -268,6 +274,42 @@ void Hub::handle(int host, const message::Ready& ready, sys::TimePoint now, Acti
   if (phase_ != Phase::kBetween || ready.round != round_) return;
   hosts_[static_cast<std::size_t>(host)].ready = true;
   if (every_host([](const Host& that) { return that.ready; })) agree(now, out);
+}
+
+Hub::Actions Hub::joined(int host, int pid) {
+  Host& that = hosts_[static_cast<std::size_t>(host)];
+  const bool is_round = phase_ == Phase::kTogether || phase_ == Phase::kJudged;
+  if (!is_round || !that.connected || that.asked == kMostAsked) return {};
+  ++that.asked;
+  return {hub_action::Send{host, message::Joined{round_, pid}}};
+}
+
+/// Of who ended at once that may be heard after it was judged.
+void Hub::handle(int host, const message::Came& came, sys::TimePoint, Actions& out) {
+  const Host& that = hosts_[static_cast<std::size_t>(host)];
+  const bool is_round = phase_ == Phase::kTogether || phase_ == Phase::kJudged;
+  if (!is_round || came.round != round_ || !that.report) return;
+  if (came.rank < that.first_rank || came.rank - that.first_rank >= that.report->slots) return;
+  out.push_back(hub_action::Came{came.rank});
+}
+
+Hub::Actions Hub::late(sys::Duration after) const {
+  Actions out;
+  if (phase_ != Phase::kTogether || stopping_) return out;
+  for (std::size_t host = 1; host < hosts_.size(); ++host) {
+    if (!hosts_[host].connected) continue;
+    out.push_back(hub_action::Send{static_cast<int>(host), message::Late{round_, after}});
+  }
+  return out;
+}
+
+std::vector<HostRanks> Hub::ranks() const {
+  std::vector<HostRanks> ranks;
+  for (std::size_t index = 0; index < hosts_.size() && !is_open(); ++index) {
+    const Host& host = hosts_[index];
+    if (host.report) ranks.push_back({setup_.hosts[index], host.first_rank, host.report->slots});
+  }
+  return ranks;
 }
 
 /// What the last round ended with stays the outcome.

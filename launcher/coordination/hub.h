@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "coordination/clock_offset.h"
+#include "coordination/host_ranks.h"
 #include "coordination/limits.h"
 #include "coordination/message.h"
 #include "diagnose/restart.h"
@@ -28,11 +29,15 @@ struct Tell {
   enum class Kind { kInfo, kWarning } kind;
   std::string text;
 };
+/// This worker has come to the rendezvous store, says its host.
+struct Came {
+  int rank;
+};
 /// Everybody has heard the outcome, or is gone. Nothing comes after it.
 struct Finish {};
 }  // namespace hub_action
-using HubAction =
-    std::variant<hub_action::Send, hub_action::Disconnect, hub_action::Tell, hub_action::Finish>;
+using HubAction = std::variant<hub_action::Send, hub_action::Disconnect, hub_action::Tell,
+                               hub_action::Finish, hub_action::Came>;
 
 class Hub {
  public:
@@ -60,6 +65,15 @@ class Hub {
   Actions received(int host, const Message& message, sys::TimePoint now);
   Actions disconnected(int host, const std::string& how, sys::TimePoint now);
 
+  /// The store of the round that runs has been joined by a process that may be of this host, which
+  /// is asked: its `Came` follows if it is a worker's.
+  Actions joined(int host, int pid);
+  /// Not all workers have come to the store in this time: each of the other hosts is to say which
+  /// of its own have not. Nothing while they are being stopped.
+  Actions late(sys::Duration after) const;
+  /// Whose ranks are whose, when all have agreed; empty before that.
+  std::vector<HostRanks> ranks() const;
+
   /// Call it every `limits.beat`.
   Actions tick(sys::TimePoint now);
 
@@ -81,6 +95,8 @@ class Hub {
     bool lost = false;
     bool heard_outcome = false;
     bool ready = false;  ///< for the next round
+    int first_rank = 0;  ///< when all have agreed
+    int asked = 0;       ///< in this round, for processes that have come to the store
     std::optional<message::Report> report;
     std::optional<message::Ended> end;
     sys::TimePoint heard_at;
@@ -96,6 +112,7 @@ class Hub {
   void handle(int host, const message::Ended&, sys::TimePoint now, Actions& out);
   void handle(int host, const message::Heard&, sys::TimePoint now, Actions& out);
   void handle(int host, const message::Ready&, sys::TimePoint now, Actions& out);
+  void handle(int host, const message::Came&, sys::TimePoint now, Actions& out);
   template <class Other>
   void handle(int, const Other&, sys::TimePoint, Actions&) {}  // not for a hub
   void agree(sys::TimePoint now, Actions& out);

@@ -98,6 +98,24 @@ Member::Actions Member::ready(sys::TimePoint) {
   return out;
 }
 
+/// Also when no worker runs here any more: who was quick is told of later.
+bool Member::is_in(int round) const {
+  return (phase_ == Phase::kTogether || phase_ == Phase::kEnded) && round == round_;
+}
+
+void Member::handle(const message::Joined& joined, sys::TimePoint, Actions& out) {
+  if (is_in(joined.round)) out.push_back(member_action::LookFor{joined.pid});
+}
+
+Member::Actions Member::came(int rank) const {
+  if (!connected_ || !is_in(round_)) return {};
+  return {member_action::Send{message::Came{round_, rank}}};
+}
+
+void Member::handle(const message::Late& late, sys::TimePoint, Actions& out) {
+  if (is_in(late.round) && !stopping_) out.push_back(member_action::TellLate{late.after});
+}
+
 void Member::handle(const message::Outcome& outcome, sys::TimePoint, Actions& out) {
   if (phase_ == Phase::kKnown) return;
   out.push_back(member_action::Send{message::Heard{}});

@@ -41,6 +41,14 @@ struct GiveUp {
 struct StopWorkers {
   message::Stop why;
 };
+/// This process may be a worker's, which has come to the rendezvous store then.
+struct LookFor {
+  int pid;
+};
+/// Say which workers of this host have not come to the store in this time.
+struct TellLate {
+  sys::Duration after;
+};
 /// The job is over, and this is what is reported of it. Nothing comes after it.
 struct Conclude {
   diagnose::Verdict verdict;
@@ -49,7 +57,8 @@ struct Conclude {
 using MemberAction =
     std::variant<member_action::Send, member_action::Disconnect, member_action::Begin,
                  member_action::Wait, member_action::GiveUp, member_action::StopWorkers,
-                 member_action::Conclude, member_action::BeginAgain>;
+                 member_action::Conclude, member_action::BeginAgain, member_action::LookFor,
+                 member_action::TellLate>;
 
 class Member {
  public:
@@ -79,6 +88,8 @@ class Member {
   Actions ended(message::Ended end, sys::TimePoint now);
   /// Nothing of the last round is left here.
   Actions ready(sys::TimePoint now);
+  /// This worker of the round that runs has come to the rendezvous store.
+  Actions came(int rank) const;
   /// There is no time left to wait for the others.
   Actions hurry(sys::TimePoint now);
 
@@ -104,8 +115,11 @@ class Member {
   void handle(const message::Again&, sys::TimePoint now, Actions& out);
   void handle(const message::Outcome&, sys::TimePoint now, Actions& out);
   void handle(const message::Leave&, sys::TimePoint now, Actions& out);
+  void handle(const message::Joined&, sys::TimePoint now, Actions& out);
+  void handle(const message::Late&, sys::TimePoint now, Actions& out);
   template <class Other>
   void handle(const Other&, sys::TimePoint, Actions&) {}  // not for a member
+  bool is_in(int round) const;
   void decline(sys::TimePoint now, Actions& out);
   void lose_leader(const std::string& how, sys::TimePoint now, Actions& out);
   std::string missing() const;

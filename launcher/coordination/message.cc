@@ -15,8 +15,9 @@ namespace {
 constexpr std::size_t kLengthSize = 4;
 constexpr std::size_t kKinds = std::variant_size_v<Message>;
 constexpr std::array<std::string_view, kKinds> kKindNames = {
-    "challenge", "answer",  "welcome", "refusal", "heartbeat", "report", "stop began", "ended",
-    "heard",     "waiting", "agreed",  "stop",    "outcome",   "leave",  "again",      "ready"};
+    "challenge", "answer", "welcome", "refusal", "heartbeat", "report",  "stop began",
+    "ended",     "heard",  "waiting", "agreed",  "stop",      "outcome", "leave",
+    "again",     "ready",  "joined",  "came",    "late"};
 
 /// An idle connection keeps no more than this; a leader may have thousands of them.
 constexpr std::size_t kKeptMemory = 4 << 10;

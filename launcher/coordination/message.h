@@ -112,6 +112,12 @@ struct Ready {
   int round = 0;
   bool operator==(const Ready&) const = default;
 };
+/// This worker has come to the rendezvous store.
+struct Came {
+  int round = 0;
+  int rank = 0;
+  bool operator==(const Came&) const = default;
+};
 
 // --- hub → member --------------------------------------------------------------------------------
 /// Not all are there yet.
@@ -138,6 +144,18 @@ struct Again {
   diagnose::Verdict verdict;  ///< of the round that is over
   bool operator==(const Again&) const = default;
 };
+/// A process has come to the rendezvous store, from an address of this host: it may be a worker's.
+struct Joined {
+  int round = 0;
+  int pid = 0;  ///< as that process calls itself
+  bool operator==(const Joined&) const = default;
+};
+/// Not all workers of the job have come to the store: say which of this host's.
+struct Late {
+  int round = 0;
+  sys::Duration after{};  ///< the time that they had
+  bool operator==(const Late&) const = default;
+};
 /// How the job ended, when all is known of it.
 struct Outcome {
   diagnose::Verdict verdict;
@@ -154,7 +172,8 @@ using Message =
     std::variant<message::Challenge, message::Answer, message::Welcome, message::Refusal,
                  message::Heartbeat, message::Report, message::StopBegan, message::Ended,
                  message::Heard, message::Waiting, message::Agreed, message::Stop, message::Outcome,
-                 message::Leave, message::Again, message::Ready>;
+                 message::Leave, message::Again, message::Ready, message::Joined, message::Came,
+                 message::Late>;
 
 /// The frame of a message, which a FrameReader lets in whatever the message holds: of texts and
 /// lists that are over the limits (wire_limits.h) the beginning is kept, up to a whole character or

@@ -253,4 +253,25 @@ void fields(Wire& wire, Part<Wire, message::Ready>& ready) {
   wire.number(ready.round, kCounts);
 }
 
+template <class Wire>
+void fields(Wire& wire, Part<Wire, message::Joined>& joined) {
+  auto& [round, pid] = joined;
+  wire.number(round, kCounts);
+  wire.number(pid, kCounts);
+}
+
+template <class Wire>
+void fields(Wire& wire, Part<Wire, message::Came>& came) {
+  auto& [round, rank] = came;
+  wire.number(round, kCounts);
+  wire.number(rank, kCounts);
+}
+
+template <class Wire>
+void fields(Wire& wire, Part<Wire, message::Late>& late) {
+  auto& [round, after] = late;
+  wire.number(round, kCounts);
+  wire.time(after);
+}
+
 }  // namespace trainit::coordination

@@ -70,6 +70,7 @@ Result<void> Peers::begin_as_leader() {
   members_.resize(setup_.hosts.size());
   returns_.resize(setup_.hosts.size());
   addresses_.resize(setup_.hosts.size());
+  places_.resize(setup_.hosts.size());
   asked_.resize(setup_.hosts.size());
   door_ = TRAINIT_TRY(Door::open(
       loop_,
@@ -171,6 +172,7 @@ void Peers::member_joined(int host, const sys::Address& address,
   const auto index = static_cast<std::size_t>(host);
   if (host == 0) return;  // that is this host itself
   if (!setup_.named) addresses_[index] = {address};
+  places_[index] = {address, connection->is_local()};
   if (members_[index] != nullptr) replace_member(host);
   members_[index] = std::move(connection);
   const Result<void> listening =
@@ -280,6 +282,18 @@ void Peers::perform(const member_action::BeginAgain& action) {
   agreement_.reset();
 }
 
+void Peers::perform(const member_action::LookFor& action) {
+  if (arrivals_.look_for) arrivals_.look_for(action.pid);
+}
+
+void Peers::perform(const member_action::TellLate& action) {
+  if (arrivals_.late) arrivals_.late(action.after);
+}
+
+void Peers::perform(const hub_action::Came& action) {
+  if (arrivals_.came) arrivals_.came(action.rank);
+}
+
 void Peers::perform(const hub_action::Send& action) {
   if (action.host == 0) return act(member_.received(action.message, sys::Clock::now()));
   const auto& connection = members_[static_cast<std::size_t>(action.host)];
@@ -372,6 +386,30 @@ void Peers::on_stop(std::function<void(const message::Stop& why)> stop) {
 
 void Peers::stop_began(StopReason reason, int signal, const std::string& text) {
   act(member_.stop_began(reason, signal, text, sys::Clock::now()));
+}
+
+/// Also several hosts may be: behind one address of a network between them, or on one machine.
+bool Peers::may_be_at(std::size_t host, const std::optional<sys::Address>& address) const {
+  if (!address) return places_[host].local;
+  const std::vector<sys::Address>& known = addresses_[host];
+  return places_[host].address == *address ||
+         std::find(known.begin(), known.end(), *address) != known.end();
+}
+
+void Peers::joined(const std::optional<sys::Address>& from, pid_t process) {
+  for (std::size_t host = 1; host < places_.size(); ++host) {
+    if (may_be_at(host, from)) act(hub_->joined(static_cast<int>(host), process));
+  }
+}
+
+void Peers::late(sys::Duration after) {
+  if (hub_) act(hub_->late(after));
+}
+
+void Peers::came(int rank) { act(member_.came(rank)); }
+
+std::vector<HostRanks> Peers::ranks() const {
+  return hub_ ? hub_->ranks() : std::vector<HostRanks>();
 }
 
 void Peers::ended(message::Ended end) { act(member_.ended(std::move(end), sys::Clock::now())); }

@@ -73,6 +73,25 @@ class Peers {
   const std::optional<diagnose::Verdict>& verdict() const { return verdict_; }
   /// Makes do with what is known here, because there is no time left.
   void hurry();
+
+  // Who comes to the rendezvous store, which only the leader has. Whose worker a process is only
+  // its own host can tell.
+  /// What this host is told of that from now on.
+  struct Arrivals {
+    std::function<void(pid_t process)> look_for;    ///< it may be a worker's: `came`, if so
+    std::function<void(sys::Duration after)> late;  ///< say who has not come in this time
+    std::function<void(int rank)> came;             ///< on the leader: another host's worker
+  };
+  void on_arrivals(Arrivals arrivals) { arrivals_ = std::move(arrivals); }
+  /// On the leader: a process has come from this address; nothing: from this machine. Asks the
+  /// other hosts that are there, of which there may be several, or none.
+  void joined(const std::optional<sys::Address>& from, pid_t process);
+  /// On the leader: not all workers have come in this time, and the other hosts are to say so too.
+  void late(sys::Duration after);
+  /// A worker of this host has come.
+  void came(int rank);
+  /// On the leader: whose ranks are whose, since all have met; empty on the others.
+  std::vector<HostRanks> ranks() const;
   /// Whether the part of this host in the round is over: it is known how the job goes on, or
   /// nobody needs this host any more.
   bool round_over() const { return again_ || done(); }
@@ -80,6 +99,12 @@ class Peers {
   bool done() const;
 
  private:
+  /// Where a host's own connection comes from, and so its workers'.
+  struct Place {
+    sys::Address address;
+    bool local = false;  ///< on this machine
+  };
+
   Peers(sys::EventLoop& loop, Setup setup, Say say);
   Result<void> begin();
   Result<void> begin_as_leader();
@@ -88,6 +113,7 @@ class Peers {
   void look_up_hosts();
   void looked_up(std::size_t host, const Result<std::vector<sys::Address>>& found);
   bool is_allowed(const sys::Address& address) const;
+  bool may_be_at(std::size_t host, const std::optional<sys::Address>& address) const;
   bool knows_hosts() const;
   void member_joined(int host, const sys::Address& address, std::unique_ptr<Connection> connection);
   void replace_member(int host);
@@ -105,10 +131,13 @@ class Peers {
   void perform(const member_action::StopWorkers& action);
   void perform(const member_action::Conclude& action);
   void perform(const member_action::BeginAgain& action);
+  void perform(const member_action::LookFor& action);
+  void perform(const member_action::TellLate& action);
   void perform(const hub_action::Send& action);
   void perform(const hub_action::Disconnect& action);
   void perform(const hub_action::Tell& action);
   void perform(const hub_action::Finish&);
+  void perform(const hub_action::Came& action);
   void say_good_bye();
 
   sys::EventLoop& loop_;
@@ -125,6 +154,7 @@ class Peers {
   std::vector<std::unique_ptr<Connection>> members_;  ///< by host rank; none of our own
   std::vector<int> returns_;                          ///< too: how often it took its own place
   std::vector<std::vector<sys::Address>> addresses_;  ///< too
+  std::vector<Place> places_;                         ///< too
   std::vector<bool> asked_;                           ///< whose name is being looked up
 
   // What is decided may lead to more of it: that waits here, in order.
@@ -143,6 +173,7 @@ class Peers {
   std::optional<Error> gave_up_;
   std::optional<message::Stop> stop_;
   std::function<void(const message::Stop& why)> on_stop_;
+  Arrivals arrivals_;
   std::optional<message::Again> again_;
   std::optional<diagnose::Verdict> verdict_;
 };

@@ -29,6 +29,9 @@ constexpr std::size_t kMostLine = PIPE_BUF;
 
 constexpr std::string_view kJoined = "joined ", kNameless = "nameless ", kComplaint = "complaint ";
 
+/// Stands for an address of this machine, in the report of a process that has joined.
+constexpr std::string_view kHere = "here";
+
 /// What the child does from its fork to its end. Signals stay blocked in it as they are in us: it
 /// ends by SIGKILL, or with us.
 class StoreChild {
@@ -49,7 +52,7 @@ class StoreChild {
     store::ServerOptions options;
     options.world_size = setup_.world_size;
     options.allowed = setup_.allowed;
-    options.joined = [this](std::uint32_t pid) { report_join(pid); };
+    options.joined = [this](std::string_view place, std::uint32_t pid) { report_join(place, pid); };
     options.joined_nameless = [this](int at_once) { report_nameless(at_once); };
     options.complain = [this](std::string_view sentence) { report(kComplaint, sentence); };
     const auto server =
@@ -57,11 +60,13 @@ class StoreChild {
     for (;;) loop.run_once();
   }
 
-  /// Each process once.
-  void report_join(std::uint32_t pid) {
+  /// Each process once; processes of different machines may have the same number.
+  void report_join(std::string_view place, std::uint32_t pid) {
     constexpr std::size_t kMost = 1 << 16;
-    if (told_.size() > kMost || !told_.insert(pid).second) return;
-    report(kJoined, std::to_string(pid));
+    std::string who = fmt::format("{} {}", pid, place == store::kThisMachine ? kHere : place);
+    if (told_.size() > kMost || told_.contains(who)) return;
+    report(kJoined, who);
+    told_.insert(std::move(who));
   }
 
   /// One whose torch does not tell its pid may be the same when it comes again, but not while it is
@@ -90,7 +95,7 @@ class StoreChild {
 
   const StoreProcess::Setup& setup_;
   int reports_;
-  std::set<std::uint32_t> told_;  ///< who has joined
+  std::set<std::string> told_;  ///< who has joined
   int most_nameless_ = 0;
 };
 
@@ -152,9 +157,19 @@ void StoreProcess::forget() {
   pid_ = -1;
 }
 
-void StoreProcess::read_report(std::string_view line) {
+/// "32 here", "32 10.0.0.7".
+void StoreProcess::read_join(std::string_view text) const {
+  const std::size_t space = text.find(' ');
+  const auto pid = parse_number<pid_t>(text.substr(0, space));
+  if (!pid || space == std::string_view::npos) return;
+  const std::string_view place = text.substr(space + 1);
+  if (place == kHere) return callbacks_.joined(std::nullopt, *pid);
+  if (const auto address = sys::Address::parse(place)) callbacks_.joined(*address, *pid);
+}
+
+void StoreProcess::read_report(std::string_view line) const {
   if (line.starts_with(kJoined)) {
-    if (const auto pid = parse_number<pid_t>(line.substr(kJoined.size()))) callbacks_.joined(*pid);
+    read_join(line.substr(kJoined.size()));
   } else if (line.starts_with(kNameless)) {
     if (const auto count = parse_number<int>(line.substr(kNameless.size())))
       callbacks_.joined_nameless(*count);

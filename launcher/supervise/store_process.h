@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,9 @@ class StoreProcess {
     std::vector<sys::AddressRange> allowed;
   };
   struct Callbacks {
-    /// A process has come to init_process_group.
-    std::function<void(pid_t process)> joined;
+    /// A process has come to init_process_group, from another machine or, without an address, from
+    /// this one.
+    std::function<void(const std::optional<sys::Address>& from, pid_t process)> joined;
     /// So many were there at once whose torch does not tell who they are: more than ever before.
     std::function<void(int at_once)> joined_nameless;
     /// One sentence for the log.
@@ -49,7 +51,8 @@ class StoreProcess {
 
  private:
   [[noreturn]] void serve(pid_t parent, int reports) const;
-  void read_report(std::string_view line);
+  void read_report(std::string_view line) const;
+  void read_join(std::string_view text) const;
 
   Setup setup_;
   Callbacks callbacks_;

@@ -44,12 +44,6 @@ std::string worker_text(long count) {
   return fmt::format("{} worker{}", count, count == 1 ? "" : "s");
 }
 
-std::vector<int> ranks_of(const LaunchPlan& plan) {
-  std::vector<int> ranks;
-  for (const WorkerSpec& worker : plan.workers) ranks.push_back(worker.rank);
-  return ranks;
-}
-
 }  // namespace
 
 Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
@@ -58,7 +52,13 @@ Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
       machine_(static_cast<int>(plan.workers.size()), limits_of(plan)),
       workers_(plan.workers.size()),
       family_(workers_, parts.log),
-      rendezvous_(ranks_of(plan)),
+      attendance_(plan, {.loop = parts.loop,
+                         .record = parts.record,
+                         .log = parts.log,
+                         .has_store = parts.store != nullptr,
+                         .worker_behind = [this](pid_t process) { return worker_behind(process); },
+                         .is_stopping = [this] { return machine_.end().stop_at.has_value(); },
+                         .peers = parts.peers.attendance}),
       gpu_guard_({parts.gpu_watch, parts.loop, parts.relay, family_, parts.log},
                  [this] { reap(); }) {}
 
@@ -80,8 +80,8 @@ Result<void> Supervisor::prepare() {
 Result<void> Supervisor::start_store() {
   TRAINIT_TRY(parts_.store->start(
       parts_.loop,
-      {.joined = [this](pid_t process) { on_joined(process); },
-       .joined_nameless = [this](int at_once) { note_join(rendezvous_.join_nameless(at_once)); },
+      {.joined = [this](const auto& from, pid_t process) { attendance_.joined(from, process); },
+       .joined_nameless = [this](int at_once) { attendance_.joined_nameless(at_once); },
        .complain = [this](std::string_view what) { parts_.log.warning("{}", what); }}));
   family_.exclude(parts_.store->pid());
   return {};
@@ -112,8 +112,7 @@ Result<JobEnd> Supervisor::run() {
   started_at_ = sys::Clock::now();
   post(event::Agreed{});
   handle_events();
-  if (senses_rendezvous() && plan_.workers.size() > 1 && plan_.late_after.count() > 0)
-    late_timer_ = parts_.loop.after(plan_.late_after, [this] { look_for_late_workers(); });
+  attendance_.begin();
   if (parts_.last_round) leave_to_workers();
   if (!machine_.finished()) gpu_guard_.start();
   reap();  // a child that our caller left may have ended before the signalfd was there
@@ -126,9 +125,9 @@ Result<JobEnd> Supervisor::run() {
   ended_ = true;
   if (!has_peers()) parts_.loop.unwatch(signal_fd_.borrow());
   if (reap_timer_) parts_.loop.cancel(*reap_timer_);
-  if (late_timer_) parts_.loop.cancel(*late_timer_);
   if (store_timer_) parts_.loop.cancel(*store_timer_);
-  if (senses_rendezvous() && !rendezvous_.complete()) record_rendezvous();
+  attendance_.wait_no_longer();
+  if (!has_peers()) attendance_.end();
   return end_of_machine();
 }
 
@@ -173,6 +172,7 @@ void Supervisor::attend_peers(const std::function<bool()>& done) {
   }
   retire_store();
   while (store_timer_) parts_.loop.run_once();
+  attendance_.end();
   if (hurry_timer_) parts_.loop.cancel(*hurry_timer_);
   if (reap_timer_) parts_.loop.cancel(*reap_timer_);
   parts_.loop.unwatch(signal_fd_.borrow());
@@ -505,40 +505,6 @@ int Supervisor::worker_behind(pid_t process) const {
     pid = sys::parent_of(pid);
   }
   return -1;
-}
-
-/// A worker may have come to init_process_group in a process that its own one started. A process
-/// that is none of ours, say a check from outside, is no worker that has come.
-void Supervisor::on_joined(pid_t process) {
-  if (!senses_rendezvous() || rendezvous_.complete()) return;
-  if (const int index = worker_behind(process); index >= 0) note_join(rendezvous_.join(index));
-}
-
-void Supervisor::note_join(bool news) {
-  if (!senses_rendezvous() || !news || !rendezvous_.complete()) return;
-  record_rendezvous();
-  if (!late_told_) return;
-  parts_.log.info("all {} workers have reached init_process_group after {}", plan_.workers.size(),
-                  human_seconds(sys::in_seconds(sys::Clock::now() - started_at_)));
-}
-
-void Supervisor::look_for_late_workers() {
-  late_timer_.reset();
-  if (rendezvous_.complete() || machine_.end().stop_at) return;
-  if (rendezvous_.joined() == 0 && plan_.meets_by_nccl()) return;
-  late_told_ = true;
-  parts_.log.warning("after {}: {}", human_seconds(sys::in_seconds(plan_.late_after)),
-                     rendezvous_.describe());
-  record_rendezvous();
-}
-
-void Supervisor::record_rendezvous() {
-  Json::Object fields{{"joined", Json(rendezvous_.joined())},
-                      {"workers", Json(rendezvous_.workers())}};
-  Json::Array missing;
-  for (const int rank : rendezvous_.missing()) missing.push_back(Json(rank));
-  if (!missing.empty()) fields.push_back({"missing", Json(std::move(missing))});
-  parts_.record.write("rendezvous", fields);
 }
 
 void Supervisor::record_store_end(const sys::ExitStatus& status) {

@@ -9,11 +9,11 @@
 #include "logs/relay.h"
 #include "plan/launch_plan.h"
 #include "report/record.h"
+#include "supervise/attendance.h"
 #include "supervise/family.h"
 #include "supervise/gpu_guard.h"
 #include "supervise/gpu_watch.h"
 #include "supervise/job_machine.h"
-#include "supervise/rendezvous.h"
 #include "supervise/store_process.h"
 #include "supervise/terminal.h"
 #include "sys/cgroup.h"
@@ -36,6 +36,7 @@ class Supervisor {
     std::function<void()> hurry;
     /// The store ended when this host's workers did not need it any more.
     std::function<void(const sys::ExitStatus& status)> lost_store;
+    Attendance::Peers attendance;
   };
   struct Parts {
     sys::EventLoop& loop;
@@ -69,8 +70,8 @@ class Supervisor {
   std::optional<std::int64_t> oom_kills() const;
   /// What not even SIGKILL has ended, in a job whose end is stuck; nothing where it cannot be seen.
   const std::optional<Stuck>& stuck() const { return stuck_; }
-  /// Who has come to init_process_group; of no use without a store of ours.
-  const Rendezvous& rendezvous() const { return rendezvous_; }
+  /// Who has come to init_process_group. Also other hosts have something to tell it.
+  Attendance& attendance() { return attendance_; }
 
  private:
   Result<void> prepare();
@@ -104,15 +105,9 @@ class Supervisor {
   long live_workers() const;
   std::string who_failed() const;
   bool has_peers() const { return static_cast<bool>(parts_.peers.tell); }
-  /// A process of another host may have the number of one of ours.
-  bool senses_rendezvous() const { return parts_.store != nullptr && !has_peers(); }
   void retire_store();
   void hurry_in_time();
   int worker_behind(pid_t process) const;
-  void on_joined(pid_t process);
-  void note_join(bool news);
-  void look_for_late_workers();
-  void record_rendezvous();
   void record_store_end(const sys::ExitStatus& status);
   void on_store_ended(const sys::ExitStatus& status);
   void look_for_drained_output();
@@ -128,17 +123,15 @@ class Supervisor {
   JobMachine machine_;
   std::vector<WorkerProcess> workers_;
   Family family_;
-  Rendezvous rendezvous_;
+  Attendance attendance_;
   GpuGuard gpu_guard_;
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   sys::ControlGroups groups_;
   std::optional<std::int64_t> oom_kills_before_;
-  std::optional<sys::EventLoop::TimerId> timer_, hurry_timer_, reap_timer_, late_timer_,
-      store_timer_;
+  std::optional<sys::EventLoop::TimerId> timer_, hurry_timer_, reap_timer_, store_timer_;
   sys::TimePoint started_at_;
   std::optional<Stuck> stuck_;
-  bool late_told_ = false;  ///< that some worker had not come
   Terminal terminal_;
   std::string directory_;           ///< where the workers begin, if nothing else is said
   bool suspended_ = false;          ///< workers were stopped by Ctrl-Z and not continued yet

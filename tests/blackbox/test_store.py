@@ -412,6 +412,26 @@ def test_a_process_that_is_none_of_the_workers_is_no_worker_that_has_come(told_l
         stranger.close()
 
 
+def test_launchers_that_share_a_machine_name_those_who_are_late(trainit, start, job):
+    script, machine = f"if RANK == 3: wait_for_go()\n{MEET}", Host()
+    for seconds in SECONDS:
+        heres = [job(resources=None), job(resources=None)]
+        leader, follower = [
+            start([*machine.inside, trainit, "--workers", "2", "--late-after", f"{seconds}s", "--nnodes", "2", "--node-rank",
+                   str(rank), "--leader", "127.0.0.1", *worker(LATE + script)], job=here, namespace=False,
+                  pass_fds=machine.pass_fds, env={"TRAINING_JOB_NAME": "digits"}) for rank, here in enumerate(heres)]
+        said = leader.wait_for(r"^trainit: warning: after \d+(\.\d)? s: (.*)$", stream="err")[2]
+        if said == "rank 3 (node-1) has not reached init_process_group":
+            break
+        leader.end()
+        follower.end()
+    follower.wait_for("rank 3 has not reached init_process_group", stream="err")
+    (heres[1].model / "go").touch()
+    assert "all 4 workers have reached init_process_group" in leader.wait().err
+    assert "all 2 workers of this host have reached init_process_group" in follower.wait().err
+    machine.end()
+
+
 def test_when_none_comes_that_is_said_with_what_to_do(told_late):
     running, here = told_late(2, "wait_for_go()", "none of the 2 workers has reached init_process_group: if they are not meant "
                               "to work together, use --workers 1")

@@ -372,7 +372,7 @@ class Sessions {
 
  private:
   store::KeySpaces spaces_;
-  store::SessionContext context_{spaces_, [](std::uint32_t) {}, [](int) {}, {}};
+  store::SessionContext context_{spaces_, [](std::string_view, std::uint32_t) {}, [](int) {}, {}};
   std::array<std::unique_ptr<store::Session>, kClients> sessions_;
 };
 

@@ -13,9 +13,10 @@ namespace message = coordination::message;
 namespace {
 
 constexpr Micros kShakeHands = 10 * kSecond, kConnect = 3 * kSecond;
-constexpr const char* kKinds[] = {
-    "challenge", "answer",  "welcome", "refusal", "heartbeat", "report", "stop began", "ended",
-    "heard",     "waiting", "agreed",  "stop",    "outcome",   "leave",  "again",      "ready"};
+constexpr const char* kKinds[] = {"challenge", "answer",     "welcome", "refusal", "heartbeat",
+                                  "report",    "stop began", "ended",   "heard",   "waiting",
+                                  "agreed",    "stop",       "outcome", "leave",   "again",
+                                  "ready",     "joined",     "came",    "late"};
 
 sys::Duration duration(Micros time) { return std::chrono::microseconds(time); }
 coordination::Limits peer_limits(const Schedule& schedule) {

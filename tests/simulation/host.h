@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -106,7 +107,7 @@ class Host : public Launcher {
   void note(const std::string& what) override;
   void expect(bool promise, const std::string& broken) override;
   void after(Micros delay, std::function<void()> what) override;
-  void worker_starts(int round) override { world_.worker_starts(*this, round); }
+  void worker_starts(int round, int worker) override;
   void worker_missed() override { world_.missed(); }
   void tell_peers(diagnose::StopReason reason, int signal) override;
   void round_over() override;
@@ -122,6 +123,8 @@ class Host : public Launcher {
   void perform(const coordination::member_action::Disconnect&);
   void perform(const coordination::member_action::Begin&);
   void perform(const coordination::member_action::BeginAgain&);
+  void perform(const coordination::member_action::LookFor&);
+  void perform(const coordination::member_action::TellLate&);
   void perform(const coordination::member_action::Wait&);
   void perform(const coordination::member_action::GiveUp&);
   void perform(const coordination::member_action::StopWorkers&);
@@ -130,6 +133,7 @@ class Host : public Launcher {
   void perform(const coordination::hub_action::Disconnect&);
   void perform(const coordination::hub_action::Tell&);
   void perform(const coordination::hub_action::Finish&);
+  void perform(const coordination::hub_action::Came&);
 
   const Part& part(int round) const { return schedule_.part(index_, round); }
   void begin_workers();
@@ -138,6 +142,7 @@ class Host : public Launcher {
   void stop_between();
   void stop_attending();
   void say_good_bye();
+  void join_store(int host, int round, int process);
   void lose_store();
   void tell_lost_store();
   void hurry();
@@ -174,6 +179,7 @@ class Host : public Launcher {
   bool ready_ = false;    ///< it has said so
   bool pending_ = false;  ///< a stop signal waits until somebody looks
   bool stopped_between_ = false;
+  std::set<int> came_;  ///< the leader's: ranks of this round that have come to the store
   std::optional<Micros> stop_came_at_;  ///< after which there is no other round
   bool lost_store_ = false;
   diagnose::HostEnd end_;

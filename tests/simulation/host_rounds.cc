@@ -16,6 +16,8 @@ namespace {
 
 /// From the first stop signal until somebody kills us, beside what its steps take.
 constexpr Micros kSpare = kSecond;
+/// A process that comes to the store calls itself by the round and its worker's rank.
+constexpr int kProcessesOfRound = 10'000;
 /// How often somebody looks whether a stop signal has come, when no workers run.
 constexpr Micros kGlance = 100 * kMillisecond;
 
@@ -36,6 +38,7 @@ void Host::perform(const coordination::member_action::Begin& action) {
   rounds_.push_back(std::make_unique<Round>(*this, timeline_, schedule_, index_, action.agreement));
   stage_ = Stage::kSetUp;
   lost_store_ = false;
+  came_.clear();
   ready_at_.reset();
   after(set_up(), [this, number] {
     if (stage_ == Stage::kSetUp && round().number() == number) begin_workers();
@@ -152,6 +155,40 @@ void Host::stop_between() {
 
 void Host::say_good_bye() {
   after(kGoodbye, [this] { hurry(); });
+}
+
+/// In the middle of its life a worker comes to the store, which is the leader's.
+void Host::worker_starts(int round, int worker) {
+  world_.worker_starts(*this, round);
+  if (!schedule_.joins() || index_ == 0) return;
+  const int process = round * kProcessesOfRound + this->round().first_rank() + worker;
+  const Micros lives = part(round).workers[static_cast<std::size_t>(worker)].lives;
+  timeline_.after(lives / 2, [this, round, process] {
+    Host* leader = world_.leader();
+    if (gone() || leader == nullptr) return;
+    leader->run([this, leader, round, process] { leader->join_store(index_, round, process); });
+  });
+}
+
+/// The store of another round is not there any more.
+void Host::join_store(int host, int round, int process) {
+  if (!begun() || this->round().number() != round) return;
+  act(hub_->joined(host, process));
+  if (process % 2 == 0) act(hub_->late(std::chrono::seconds(1)));
+}
+
+void Host::perform(const coordination::member_action::LookFor& action) {
+  expect(begun() && action.pid / kProcessesOfRound == round().number(),
+         "looks for a process of another round");
+  act(member_->came(action.pid % kProcessesOfRound));
+}
+
+void Host::perform(const coordination::member_action::TellLate&) {
+  expect(begun() && !is_between(), "is to say who is late when no round runs");
+}
+
+void Host::perform(const coordination::hub_action::Came& action) {
+  expect(came_.insert(action.rank).second, "a worker of another round has come");
 }
 
 void Host::lose_store() {

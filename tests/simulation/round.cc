@@ -122,7 +122,7 @@ void Round::carry_out(const supervise::Action& action) {
 }
 
 void Round::spawn(int index) {
-  launcher_.worker_starts(number_);
+  launcher_.worker_starts(number_, index);
   worker(index).runs = true;
   const Story& its = story(index);
   if (its.fails()) {

@@ -22,7 +22,7 @@ class Launcher {
   virtual void expect(bool promise, const std::string& broken) = 0;
   /// Calls it when the launcher runs; never, when it has gone.
   virtual void after(Micros delay, std::function<void()> what) = 0;
-  virtual void worker_starts(int round) = 0;
+  virtual void worker_starts(int round, int worker) = 0;
   /// The workers of all hosts miss one that has failed.
   virtual void worker_missed() = 0;
   /// The workers stop, for a reason that lies here.

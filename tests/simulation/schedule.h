@@ -114,6 +114,10 @@ struct Schedule {
     return last == 0 ? nullptr : &later[last - 1];
   }
 
+  /// Workers come to the rendezvous store, as they do in some jobs: each takes more time to live
+  /// through.
+  bool joins() const { return seed % 8 == 3; }
+
   static Schedule of(std::uint64_t seed);
 };
 

@@ -122,7 +122,7 @@ void Server::add(sys::UniqueFd socket, const sys::Address& address) {
   if (!watched)
     return complain(Complaint::kFull, "the rendezvous store: " + watched.error().message);
   // A process may use several addresses of its own machine.
-  std::string place = is_ours || loopback ? "this machine" : address.text();
+  std::string place = is_ours || loopback ? std::string(kThisMachine) : address.text();
   connections_[index] =
       std::make_unique<Connection>(std::move(socket), client, std::move(place), context_);
   connections_[index]->serial = next_serial_++;

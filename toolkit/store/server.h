@@ -17,13 +17,17 @@
 
 namespace trainit::store {
 
+/// Where a client is that has come from any address of this machine.
+inline constexpr std::string_view kThisMachine = "this machine";
+
 /// Who is served, and who is told what happens. The functions are called from the event loop.
 struct ServerOptions {
   int world_size = 0;  ///< 0: not known (see KeySpaces)
   /// Besides this machine by its addresses in a network; others are closed at once.
   std::vector<sys::AddressRange> allowed;
-  /// See SessionContext.
-  std::function<void(std::uint32_t pid)> joined = [](std::uint32_t) {};
+  /// See SessionContext. `place` is kThisMachine, or the address of another.
+  std::function<void(std::string_view place, std::uint32_t pid)> joined =
+      [](std::string_view, std::uint32_t) {};
   std::function<void(int at_once)> joined_nameless = [](int) {};
   /// One sentence for the log, the first time that such a thing happens.
   std::function<void(std::string_view sentence)> complain = [](std::string_view) {};

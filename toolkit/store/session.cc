@@ -197,7 +197,7 @@ void Session::join() {
   enter(context_.spaces.join(process()));
   joined_ = true;
   if (pid_ != 0) {
-    context_.joined(pid_);
+    context_.joined(place_, pid_);
   } else {
     context_.joined_nameless(space_->nameless);
   }
@@ -207,7 +207,7 @@ void Session::add(const Request& request, std::string& answers) {
   if (request.key == kJoinKey && request.number > 0 && !joined_) join();
   if (request.key == kPresentKey && !present_ && pid_ != 0) {
     present_ = true;
-    context_.joined(pid_);
+    context_.joined(place_, pid_);
   }
   if (const auto sum = store().add(request.key, request.number)) {
     write_number(*sum, answers);

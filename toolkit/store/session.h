@@ -25,7 +25,7 @@ enum class Refusal {
 struct SessionContext {
   KeySpaces& spaces;
   /// Somebody has come to init_process_group, or as our own client.
-  std::function<void(std::uint32_t pid)> joined;
+  std::function<void(std::string_view place, std::uint32_t pid)> joined;
   /// Somebody has come whose torch does not tell its pid: with it so many connections of such are
   /// open in its space.
   std::function<void(int at_once)> joined_nameless;

@@ -67,6 +67,9 @@ inline constexpr char kHexAgain[] =
     "67 6F 2D 32 20 72 61 6E 6B 20 35 3A 20 62 6F 6F 00 00 00 02 00 00 00 01 61 00 00 "
     "00 01 62 00 00 00 05";
 inline constexpr char kHexReady[] = "00 00 00 05 10 00 00 00 03";
+inline constexpr char kHexJoined[] = "00 00 00 09 11 00 00 00 02 00 00 12 34";
+inline constexpr char kHexCame[] = "00 00 00 09 12 00 00 00 01 00 00 00 09";
+inline constexpr char kHexLate[] = "00 00 00 0D 13 00 00 00 01 00 00 00 00 03 93 87 00";
 
 inline std::string bytes_of(std::string_view hex) {
   std::string bytes;
@@ -198,6 +201,9 @@ inline std::vector<Golden> golden() {
       {Leave{}, bytes_of(kHexLeave)},
       {Again{2, std::chrono::milliseconds(1500), verdict()}, bytes_of(kHexAgain)},
       {Ready{3}, bytes_of(kHexReady)},
+      {Joined{2, 4660}, bytes_of(kHexJoined)},
+      {Came{1, 9}, bytes_of(kHexCame)},
+      {Late{1, std::chrono::seconds(60)}, bytes_of(kHexLate)},
   };
 }
 

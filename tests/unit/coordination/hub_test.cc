@@ -71,6 +71,8 @@ class Leader {
     ends(2, true);
     return ends(1, false);
   }
+  Told asks(int host, int process) { return testing::told(hub_.joined(host, process)); }
+  Told is_late() const { return testing::told(hub_.late(60s)); }
   Told is_ready(int host, int round = 1) { return hears(host, message::Ready{round}); }
   Leader& met() {
     for (const int host : {0, 1, 2}) joins(host);
@@ -447,4 +449,74 @@ TEST_CASE("a host that falls silent between two rounds is missed too") {
   const Told told = leader.lives(12s, 2);
   CHECK(std::find(told.begin(), told.end(),
                   "0: outcome 7 algo-2 rank 3: ended with code 7 after 0.0 s") != told.end());
+}
+
+TEST_CASE("a host is asked for a process that has come from it, and says which worker that is") {
+  Leader leader;
+  leader.joins(0);
+  leader.joins(1);
+  CHECK(leader.asks(1, 32) == Told{});
+  CHECK(leader.hub().ranks().empty());
+  leader.joins(2, 3);
+  CHECK(leader.hub().ranks() ==
+        std::vector<HostRanks>{{"algo-1", 0, 2}, {"algo-2", 2, 2}, {"algo-3", 4, 3}});
+  CHECK(leader.asks(1, 32) == Told{"1: joined by 32"});
+  CHECK(leader.asks(2, 32) == Told{"2: joined by 32"});
+  CHECK(leader.hears(2, message::Came{0, 4}) == Told{"rank 4 came"});
+  CHECK(leader.hears(2, message::Came{0, 6}) == Told{"rank 6 came"});
+  for (const int not_its_own : {3, 7, -1}) {
+    CHECK(leader.hears(2, message::Came{0, not_its_own}) == Told{});
+  }
+  leader.loses(1);
+  CHECK(leader.asks(1, 33) == Told{});
+}
+
+TEST_CASE("who has come in one round has not come in another") {
+  Leader leader(1);
+  leader.met();
+  CHECK(leader.asks(1, 32) == Told{"1: joined by 32"});
+  CHECK(leader.hears(1, message::Came{1, 2}) == Told{});
+  leader.fails();
+  CHECK(leader.asks(1, 32) == Told{});
+  CHECK(leader.hears(1, message::Came{0, 2}) == Told{});
+  for (const int host : {0, 1, 2}) leader.is_ready(host);
+  CHECK(leader.asks(1, 32) == Told{"1: joined by 32, round 1"});
+  CHECK(leader.hears(1, message::Came{0, 2}) == Told{});
+  CHECK(leader.hears(1, message::Came{1, 2}) == Told{"rank 2 came"});
+}
+
+TEST_CASE("one who has come and ended at once is heard of when the job is judged already") {
+  Leader leader;
+  leader.met();
+  for (const int host : {0, 1, 2}) leader.ends(host);
+  CHECK(leader.asks(2, 32) == Told{"2: joined by 32"});
+  CHECK(leader.hears(2, message::Came{0, 5}) == Told{"rank 5 came"});
+  for (const int host : {0, 1, 2}) leader.hears(host, message::Heard{});
+  CHECK(leader.asks(2, 33) == Told{});
+  CHECK(leader.hears(2, message::Came{0, 4}) == Told{});
+}
+
+TEST_CASE("a host is not asked for ever more processes") {
+  Leader leader(1);
+  leader.met();
+  int asked = 0;
+  while (asked < 10'000 && !leader.asks(1, 1000 + asked).empty()) ++asked;
+  CHECK(asked == 4096);
+  CHECK(leader.asks(2, 32) == Told{"2: joined by 32"});
+  leader.fails();
+  for (const int host : {0, 1, 2}) leader.is_ready(host);
+  CHECK(leader.asks(1, 32) == Told{"1: joined by 32, round 1"});
+}
+
+TEST_CASE("all other hosts that are there are to say who is late, unless all are being stopped") {
+  Leader leader(1);
+  CHECK(leader.is_late() == Told{});
+  leader.met();
+  CHECK(leader.is_late() == Told{"1: late after 1 min", "2: late after 1 min"});
+  leader.fails();
+  CHECK(leader.is_late() == Told{});
+  for (const int host : {0, 1, 2}) leader.is_ready(host);
+  CHECK(leader.is_late() == Told{"1: late after 1 min, round 1", "2: late after 1 min, round 1"});
+  leader.stops(2);
+  CHECK(leader.is_late() == Told{});
 }

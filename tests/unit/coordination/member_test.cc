@@ -32,6 +32,7 @@ class Follower {
     return testing::told(member_.ended(ended, now_));
   }
   Told is_ready() { return testing::told(member_.ready(now_)); }
+  Told comes(int rank) { return testing::told(member_.came(rank)); }
   Told stop_began() {
     return testing::told(member_.stop_began(StopReason::kWorkerFailed, 0, "rank 1 failed", now_));
   }
@@ -391,4 +392,49 @@ TEST_CASE("between two rounds trouble of this host is told, and the outcome stil
   other.between();
   CHECK(other.hears_outcome(5, "algo-3 failed") == Told{"heard"});
   CHECK(other.hears(message::Leave{}) == Told{"conclude with 5: algo-3 failed"});
+}
+
+TEST_CASE("a member looks for a process of the round that runs, and tells the hub who has come") {
+  Follower host;
+  host.connected();
+  CHECK(host.hears(message::Joined{0, 32}) == Told{});  // no worker runs
+  CHECK(host.comes(4) == Told{});
+  host.hears(message::Agreed{});
+  CHECK(host.hears(message::Joined{0, 32}) == Told{"look for 32"});
+  CHECK(host.hears(message::Joined{1, 32}) == Told{});
+  CHECK(host.comes(4) == Told{"came 4"});
+  host.ends(true);
+  CHECK(host.hears(message::Joined{0, 33}) == Told{"look for 33"});  // it was quick
+  CHECK(host.comes(5) == Told{"came 5"});
+}
+
+TEST_CASE("who has come in the last round has not come in the next") {
+  Follower host;
+  host.between();
+  CHECK(host.hears(message::Joined{0, 32}) == Told{});
+  CHECK(host.hears(message::Late{0, 60s}) == Told{});
+  CHECK(host.comes(4) == Told{});
+  environment::Agreement next;
+  next.round = 1;
+  host.hears(message::Agreed{next});
+  CHECK(host.hears(message::Joined{0, 32}) == Told{});
+  CHECK(host.hears(message::Late{0, 60s}) == Told{});
+  CHECK(host.hears(message::Joined{1, 32}) == Told{"look for 32"});
+  CHECK(host.comes(4) == Told{"came 4, round 1"});
+  CHECK(host.hears(message::Late{1, 60s}) == Told{"tell who is late after 1 min"});
+}
+
+TEST_CASE("nobody is late on a host whose workers are being stopped") {
+  Follower host;
+  host.begun();
+  CHECK(host.hears(message::Late{0, 60s}) == Told{"tell who is late after 1 min"});
+  SUBCASE("for a reason of its own") { host.stop_began(); }
+  SUBCASE("for another host's") { host.hears(message::Stop{}); }
+  CHECK(host.hears(message::Late{0, 60s}) == Told{});
+}
+
+TEST_CASE("who has come is of no interest to a host without a leader") {
+  Follower host;
+  host.begun().loses_leader();
+  CHECK(host.comes(4) == Told{});
 }

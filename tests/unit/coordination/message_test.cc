@@ -134,6 +134,9 @@ TEST_CASE("what is read is what was written") {
     check_equal<message::Outcome>(golden);
     check_equal<message::Again>(golden);
     check_equal<message::Ready>(golden);
+    check_equal<message::Joined>(golden);
+    check_equal<message::Came>(golden);
+    check_equal<message::Late>(golden);
   }
 }
 
@@ -288,7 +291,7 @@ TEST_CASE("bytes behind the fields of a message are refused") {
 
 TEST_CASE("a message of unknown kind is refused") {
   CHECK(problem_of_body("00") == "a message of unknown kind 0");
-  CHECK(problem_of_body("11") == "a message of unknown kind 17");
+  CHECK(problem_of_body("14") == "a message of unknown kind 20");
   CHECK(problem_of_body("FF") == "a message of unknown kind 255");
 }
 

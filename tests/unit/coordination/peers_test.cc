@@ -25,7 +25,7 @@ struct Fixture {
     setup.hosts = hosts;
     setup.host_rank = rank;
     setup.leader = "127.0.0.1";
-    setup.named = false;
+    setup.named = named;
     setup.report.slots = workers;
     setup.report.ranks = true;
     setup.key = key;
@@ -51,6 +51,7 @@ struct Fixture {
   }
 
   std::vector<std::string> hosts;
+  bool named = false;  ///< the names have addresses
   sys::Duration beat = 20ms, lost = 1h /* the machine may be busy */, meet_limit = 15min;
   sys::EventLoop loop = make_loop();
   sys::Listener listener = testing::listen_here();
@@ -221,4 +222,59 @@ TEST_CASE("two hosts that take themselves for the same one are told of") {
   auto leader = it.host(0), one = it.host(1), other = it.host(1);
   run_until(it.loop, [&] { return !it.warned.empty(); });
   CHECK(it.warned.find("algo-2 connects again and again") != std::string::npos);
+}
+
+TEST_CASE(
+    "a host on the leader's machine is asked for a process of it, and the leader hears who came") {
+  Fixture it;
+  auto leader = it.host(0, 3), follower = it.host(1, 2);
+  it.meet(*leader);
+  it.meet(*follower);
+  CHECK(leader->ranks() == std::vector<HostRanks>{{"algo-1", 0, 3}, {"algo-2", 3, 2}});
+  CHECK(follower->ranks().empty());
+  std::vector<pid_t> asked;
+  std::vector<int> came;
+  sys::Duration late{};
+  follower->on_arrivals({.look_for =
+                             [&](pid_t process) {
+                               asked.push_back(process);
+                               follower->came(4);
+                             },
+                         .late = [&](sys::Duration after) { late = after; },
+                         .came = [](int) { FAIL("told"); }});
+  leader->on_arrivals({.look_for = [](pid_t) { FAIL("asked itself"); },
+                       .late = [](sys::Duration) { FAIL("told itself"); },
+                       .came = [&](int rank) { came.push_back(rank); }});
+  leader->joined(sys::Address::parse("10.0.0.7").value(), 31);  // nobody's
+  leader->joined(std::nullopt, 32);
+  run_until(it.loop, [&] { return !came.empty(); });
+  leader->joined(sys::Address::parse("127.0.0.1").value(), 33);  // its very address
+  leader->late(60s);
+  run_until(it.loop, [&] { return late != sys::Duration{} && came.size() == 2; });
+  CHECK(asked == std::vector<pid_t>{32, 33});
+  CHECK(came == std::vector<int>{4, 4});
+  CHECK(late == sys::Duration(60s));
+  follower->on_arrivals({});
+  leader->joined(std::nullopt, 34);
+  leader->ended(well());
+  follower->ended(well());
+  run_until(it.loop, [&] { return follower->done(); });
+  CHECK(asked.size() == 2);
+}
+
+TEST_CASE(
+    "a host is asked for processes from where it has come itself, and from where its name is") {
+  Fixture it({"127.0.0.1", "127.0.0.9"});
+  it.named = true;
+  auto leader = it.host(0), follower = it.host(1);
+  it.meet(*leader);
+  it.meet(*follower);
+  std::vector<pid_t> asked;
+  follower->on_arrivals(
+      {.look_for = [&](pid_t process) { asked.push_back(process); }, .late = {}, .came = {}});
+  leader->joined(sys::Address::parse("127.0.0.7").value(), 31);
+  leader->joined(sys::Address::parse("127.0.0.1").value(), 32);
+  leader->joined(sys::Address::parse("127.0.0.9").value(), 33);
+  run_until(it.loop, [&] { return asked.size() == 2; });
+  CHECK(asked == std::vector<pid_t>{32, 33});
 }

@@ -14,6 +14,10 @@
 /// left out.
 namespace trainit::coordination::testing {
 
+inline std::string in_round(int round) {
+  return round == 0 ? "" : ", round " + std::to_string(round);
+}
+
 inline std::string text_of(const Message& message) {
   if (const auto* stop = std::get_if<message::Stop>(&message))
     return "stop (" + stop->host + " " + stop->text + ")";
@@ -34,11 +38,18 @@ inline std::string text_of(const Message& message) {
   }
   if (const auto* ready = std::get_if<message::Ready>(&message))
     return "ready " + std::to_string(ready->round);
+  if (const auto* joined = std::get_if<message::Joined>(&message))
+    return "joined by " + std::to_string(joined->pid) + in_round(joined->round);
+  if (const auto* came = std::get_if<message::Came>(&message))
+    return "came " + std::to_string(came->rank) + in_round(came->round);
+  if (const auto* late = std::get_if<message::Late>(&message))
+    return "late after " + human_seconds(sys::in_seconds(late->after)) + in_round(late->round);
   if (const auto* waiting = std::get_if<message::Waiting>(&message))
     return "waiting for " + waiting->text;
-  constexpr const char* kNames[] = {
-      "challenge", "answer",  "welcome", "refusal", "heartbeat", "report", "stop began", "ended",
-      "heard",     "waiting", "agreed",  "stop",    "outcome",   "leave",  "again",      "ready"};
+  constexpr const char* kNames[] = {"challenge", "answer",     "welcome", "refusal", "heartbeat",
+                                    "report",    "stop began", "ended",   "heard",   "waiting",
+                                    "agreed",    "stop",       "outcome", "leave",   "again",
+                                    "ready",     "joined",     "came",    "late"};
   return kNames[message.index()];
 }
 
@@ -63,6 +74,12 @@ struct Teller {
   std::string operator()(const member_action::BeginAgain& what) const {
     return "begin again " + std::to_string(what.what.round);
   }
+  std::string operator()(const member_action::LookFor& what) const {
+    return "look for " + std::to_string(what.pid);
+  }
+  std::string operator()(const member_action::TellLate& what) const {
+    return "tell who is late after " + human_seconds(sys::in_seconds(what.after));
+  }
   std::string operator()(const hub_action::Send& what) const {
     return std::to_string(what.host) + ": " + text_of(what.message);
   }
@@ -71,6 +88,9 @@ struct Teller {
   }
   std::string operator()(const hub_action::Tell& what) const { return "tell: " + what.text; }
   std::string operator()(const hub_action::Finish&) const { return "finish"; }
+  std::string operator()(const hub_action::Came& what) const {
+    return "rank " + std::to_string(what.rank) + " came";
+  }
 };
 
 template <class Actions>

@@ -36,7 +36,7 @@ class ServedStore {
     trainit::store::ServerOptions options;
     options.world_size = world_size;
     options.allowed = trainit::sys::AddressRange::loopback();
-    options.joined = [](std::uint32_t) {};
+    options.joined = [](std::string_view, std::uint32_t) {};
     options.joined_nameless = [](int) {};
     options.complain = [](std::string_view) {};
     const auto server = trainit::store::Server::start(*loop, listener_, std::move(options));

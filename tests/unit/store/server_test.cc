@@ -71,7 +71,7 @@ class Host {
     ServerOptions options;
     options.world_size = world_size_;
     options.allowed = allowed_;
-    options.joined = [this](std::uint32_t pid) { joined.push_back(pid); };
+    options.joined = [this](std::string_view, std::uint32_t pid) { joined.push_back(pid); };
     options.joined_nameless = [this](int at_once) { nameless.push_back(at_once); };
     options.complain = [this](std::string_view sentence) { complaints.emplace_back(sentence); };
     server_ = std::move(*Server::start(loop, listener, std::move(options)));
@@ -222,7 +222,7 @@ class FullServer {
     sys::EventLoop loop = std::move(*sys::EventLoop::create());
     ServerOptions options;
     options.allowed = sys::AddressRange::loopback();
-    options.joined = [](std::uint32_t) {};
+    options.joined = [](std::string_view, std::uint32_t) {};
     options.joined_nameless = [](int) {};
     options.complain = [complaints](std::string_view sentence) {
       const std::string line = std::string(sentence) + "\n";

@@ -85,10 +85,12 @@ struct Host {
   explicit Host(int world_size = 0) : spaces(world_size) {}
 
   KeySpaces spaces;
-  std::vector<std::uint32_t> joined;
+  std::vector<std::string> joined;
   std::vector<int> nameless;
   SessionContext context{spaces,
-                         [this](std::uint32_t pid) { joined.push_back(pid); },
+                         [this](std::string_view place, std::uint32_t pid) {
+                           joined.push_back(std::string(place) + " " + std::to_string(pid));
+                         },
                          [this](int at_once) { nameless.push_back(at_once); },
                          {}};
 };
@@ -515,7 +517,7 @@ TEST_CASE("a join is told with its process, once a connection") {
   b.say(kHello + kJoin);
   old.say(older(kJoin));
   b.say(set("init/", "7") + add("/init/", 1) + add("init", 1));
-  CHECK(host.joined == std::vector<std::uint32_t>{4660});
+  CHECK(host.joined == std::vector<std::string>{"10.0.0.1 4660"});
   CHECK(host.nameless == std::vector<int>{1, 2});
 }
 

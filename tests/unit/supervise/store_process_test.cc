@@ -94,7 +94,11 @@ class Host {
 
   void start() {
     const auto started = store.start(
-        loop, {.joined = [this](pid_t pid) { joined.push_back(pid); },
+        loop, {.joined =
+                   [this](const auto& from, pid_t pid) {
+                     joined.push_back(pid);
+                     places.push_back(from ? from->text() : "here");
+                   },
                .joined_nameless = [this](int at_once) { nameless.push_back(at_once); },
                .complain = [this](std::string_view what) { complaints.emplace_back(what); }});
     REQUIRE(started.has_value());
@@ -125,6 +129,7 @@ class Host {
   sys::EventLoop loop = std::move(*sys::EventLoop::create());
   sys::Listener listener = std::move(*sys::Listener::open({kIpv4, kIpv6}, 0));
   std::vector<pid_t> joined;
+  Texts places;  ///< from where these have joined
   std::vector<int> nameless;
   Texts complaints;
   StoreProcess store;
@@ -207,6 +212,7 @@ TEST_CASE("joins and complaints come from the store's process") {
   CHECK(stranger.is_closed());
   host.run_until([&] { return !host.nameless.empty() && !host.complaints.empty(); });
   CHECK(host.joined == std::vector<pid_t>{4660});
+  CHECK(host.places == Texts{"here"});
   CHECK(host.nameless == std::vector<int>{1});
   CHECK(host.complaints ==
         Texts{"the rendezvous store closed a connection from this machine: what it "
@@ -261,6 +267,21 @@ TEST_CASE(
   client.say(hello(9) + kJoin).hear(12);
   host.run_until([&] { return !host.joined.empty(); });
   CHECK(host.joined == std::vector<pid_t>{9});
+}
+
+TEST_CASE("processes of several machines are told apart, and what is none is not told") {
+  Host host;
+  host.start();
+  Client(host.port()).say(hello(7)).hear(4);
+  const sys::UniqueFd reports = reports_of(host.store.pid());
+  REQUIRE(reports);
+  const std::string lines =
+      "joined 32 10.0.0.7\njoined 32 here\njoined 32 fd00::7\njoined 33\njoined 33 nowhere\n"
+      "joined x here\njoined 4294967295 here\njoined 9 here\n";
+  REQUIRE(::write(reports.get(), lines.data(), lines.size()) == static_cast<ssize_t>(lines.size()));
+  host.run_until([&] { return host.joined.size() == 4; });
+  CHECK(host.joined == std::vector<pid_t>{32, 32, 32, 9});
+  CHECK(host.places == Texts{"10.0.0.7", "here", "fd00::7", "here"});
 }
 
 TEST_CASE("what the store said before its end is heard after it") {
@@ -332,8 +353,9 @@ TEST_CASE("a store's process that is dropped is not listened to any more") {
   pid_t pid = -1;
   {
     StoreProcess store({listener, 1, sys::AddressRange::loopback()});
-    REQUIRE(store.start(
-        loop, {.joined = [](pid_t) { FAIL("heard"); }, .joined_nameless = {}, .complain = {}}));
+    REQUIRE(store.start(loop, {.joined = [](const auto&, pid_t) { FAIL("heard"); },
+                               .joined_nameless = {},
+                               .complain = {}}));
     pid = store.pid();
     Client(listener.port()).say(hello(7) + kJoin).hear(12);
     store.end();

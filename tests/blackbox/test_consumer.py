@@ -32,8 +32,9 @@ def headers(prefix):
     return found
 
 
-def test_a_project_that_finds_the_package_reads_the_job(consumer, pid1, seed_job):
-    end = pid1([consumer / "print-job"], job=seed_job)
+@pytest.mark.parametrize("launcher, store", [(False, "MASTER_ADDR is not set: where is the rendezvous store?"), (True, "joined the store")])
+def test_a_project_that_finds_the_package_reads_the_job(consumer, trainit, pid1, seed_job, launcher, store):
+    end = pid1([*([trainit, "--"] if launcher else []), consumer / "print-job"], job=seed_job)
     assert end.code == 0, end
     assert end.out.splitlines()[:-1] == [
         f"channel train {seed_job.data}/train",
@@ -42,6 +43,7 @@ def test_a_project_that_finds_the_package_reads_the_job(consumer, pid1, seed_job
         "hyperparameter epochs 10",
         "hyperparameter learning-rate 0.1",
         "rank 0 of 1",
+        store,
     ]
     assert int(end.out.splitlines()[-1].removeprefix("cpus ")) >= 1
     assert seed_job.success and seed_job.failure is None

@@ -91,6 +91,7 @@ def test_it_is_a_process_of_its_own_with_a_name_that_holds_on_to_nothing(trainit
     store = store_of(running.pid)
     assert Path(f"/proc/{store}/cmdline").read_bytes().rstrip(b"\0") == b"trainit-store"
     assert os.path.samefile(f"/proc/{store}/cwd", "/")
+    assert len(os.listdir(f"/proc/{store}/task")) == len(os.listdir(f"/proc/{running.pid}/task")) == 1
     held = [os.readlink(f"/proc/{store}/fd/{fd}") for fd in os.listdir(f"/proc/{store}/fd")]
     kinds = sorted(re.sub(r":\[\d+\]", "", what) for what in held)
     assert kinds == ["/dev/null"] * 3 + ["anon_inode:[eventpoll]", "pipe"] + ["socket"] * 2
@@ -631,6 +632,14 @@ def test_the_store_alone_says_first_where_it_listens_and_ends_well_when_it_is_to
         end = running.wait()
         assert (end.code, end.out, end.err) == (0, f"listening on 127.0.0.1:{running.port}\n", "")
         assert one.socket.recv(1) == b""
+
+
+def test_the_store_alone_listens_on_pytorchs_own_port_unless_it_is_told(store_alone):
+    host = Host()
+    running = store_alone(wrapper=host.inside, pass_fds=host.pass_fds)
+    assert (running.address, running.port) == ("127.0.0.1", 29500)
+    assert host.ask("127.0.0.1", "127.0.0.1", 29500) == "served"
+    host.end()
 
 
 def test_the_store_alone_need_not_be_pid_1(store_alone):

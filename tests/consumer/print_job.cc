@@ -33,6 +33,8 @@ int main() {
   print(*job);
   const auto cluster = trainit::Cluster::of(job->resources, job->hyperparameters);
   std::printf("rank %d of %d\n", cluster.host_rank, cluster.host_count());
+  const auto store = trainit::StoreClient::join_from_environment();
+  std::printf("%s\n", store ? "joined the store" : store.error().message.c_str());
   const auto hardware = trainit::detect_hardware(trainit::Environment::of_process());
   std::printf("cpus %d\n", hardware.cpus.usable());
   if (const auto done = trainit::write_success(job->paths); !done) {

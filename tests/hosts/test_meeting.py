@@ -29,6 +29,15 @@ names = "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "G
 print("ranks", *(os.environ[name] for name in names), "at", os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"])'"""
 
 
+# Where the store listens, as rank 0 sees it.
+LISTENS = ('; if [ "$RANK" = 0 ]; then ss -Hltn "sport = :$MASTER_PORT" | '
+           'while read -r _ _ _ at _; do echo "listens at ${at%:*}"; done; fi')
+
+
+def listening(end):
+    return sorted(re.findall(r"listens at (\S+)", end.out))
+
+
 def ranks_of(end):
     """What the workers of a host showed, in order of their ranks; and where all of them meet."""
     shown = re.findall(r"ranks ([\d ]+) at (\S+) (\d+)$", end.out, re.MULTILINE)
@@ -67,8 +76,10 @@ def test_hosts_are_ranked_by_their_numbers_behind_the_one_that_leads(cluster, be
 @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
 def test_three_hosts_form_one_group(cluster, begin, ipv6):
     hosts = cluster(3, ipv6=ipv6)
-    begin(hosts, SHOW)
+    begin(hosts, SHOW + LISTENS)
     ends = assert_well(hosts, within=MET)
+    own = f"[{hosts[0].address}]" if ipv6 else hosts[0].address
+    assert listening(ends["algo-1"]) == sorted(["127.0.0.1", "[::1]", own])
     assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
     for name, end in ends.items():
         assert re.search(rf"job digits · host {name} \({name[-1]} of 3\)", end.err), end
@@ -80,8 +91,10 @@ def test_hosts_that_are_only_numbered_form_one_group_and_all_their_workers_are_s
     for index, host in enumerate(hosts):
         host.lay_out(resources=None)
         leader = "algo-1" if index == 2 else hosts[0].address
-        launch(host, "--workers", "2", "--nnodes", "3", "--node-rank", str(index), "--leader", leader, "--", "sh", "-c", SHOW)
+        launch(host, "--workers", "2", "--nnodes", "3", "--node-rank", str(index), "--leader", leader, "--",
+               "sh", "-c", SHOW + LISTENS)
     ends = assert_well(hosts, within=MET)
+    assert listening(ends["algo-1"]) == ["0.0.0.0", "[::]"]  # nobody says which interface is between them
     assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
     assert not any("does not serve" in end.err for end in ends.values())
     assert all(any(line.startswith("3 hosts, by --nnodes: ") for line in end.ours) for end in ends.values())

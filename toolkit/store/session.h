@@ -41,7 +41,8 @@ struct SessionContext {
 /// VALIDATE. Torch 2.1 has no VALIDATE and no PING, and every number is one lower. Torch 1.13 to
 /// 2.0 does as 2.1 up to 6; its 8 is DELETE_KEY, which is APPEND for 2.1; it has no way to cancel a
 /// wait, and opens a second connection that stays silent. (Its WATCH_KEY is 7, which is DELETE_KEY
-/// for 2.1; nothing in Python sends it, so 7 is taken for the latter.)
+/// for 2.1; nothing in Python sends it, so 7 is taken for the latter until the client is known to
+/// be one of 1.13 to 2.0, and is refused then.)
 class Session {
  public:
   /// `place` is where the client is, for telling processes apart: the same for the same machine.

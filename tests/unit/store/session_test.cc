@@ -253,6 +253,21 @@ TEST_CASE("a key's removal before torch 2.1 is one when nothing more comes") {
   CHECK_FALSE(client.session.is_undecided());
 }
 
+TEST_CASE("a watch before torch 2.1 is refused and removes nothing, when it is known to be one") {
+  Host host;
+  Client client(host, 1), other(host, 2);
+  const std::string watch = older(delete_key("/k"));  // which has the number of a removal of 2.1
+  client.say(older(set("/k", "v")));
+  CHECK(client.say(watch) == number(1));
+  client.say(older(set("/k", "v")) + delete_key("/l"));
+  REQUIRE(client.session.is_undecided());
+  client.session.settle();
+  CHECK(client.say("") == number(0));
+  CHECK(client.say(watch) == "");
+  CHECK(client.refusal == Refusal::kStranger);
+  CHECK(other.say(older(get("/k"))) == text("v"));
+}
+
 TEST_CASE("an append of torch 2.1 is one although it is cut behind its key") {
   Host host;
   Client client(host, 1);

@@ -29,6 +29,7 @@ TOO_LONG = "it sends a length over the protocol's limits"
 HALF = "lost a client in the middle of a request"
 NO_NUMBER = "it adds to a value that is no number"
 FULL = "has no descriptor left for more connections"
+SCAN = "by somebody who left without a word"
 
 WORKER = f"""
 import os, sys, time
@@ -95,14 +96,16 @@ class Attacked:
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
 
     def finish(self):
-        """The job ends well; gives what the log said of the store, a line each."""
+        """The job ends well; gives what the log said of the store, a line each, but not of who took long: that
+        depends on how much else the machine has to do."""
         self.serves()
         with self.client() as good:
             good.set("enough", "yes")
             good.wait("enough")
         end = self.running.wait()
         assert end.code == 0 and self.here.success, end
-        return [line for line in end.ours if "rendezvous store" in line]
+        took_long = ("connections that say nothing", "waits for the rest of a request")
+        return [line for line in end.ours if "rendezvous store" in line and not any(words in line for words in took_long)]
 
 
 @pytest.fixture
@@ -137,7 +140,14 @@ def many_open_files():
 
 # ---- strangers
 
-def test_a_port_scan_is_no_news(attacked):
+def test_a_connection_now_and_then_that_says_nothing_is_no_news(attacked):
+    store = attacked()
+    for _ in range(30):
+        store.connect().close()
+    assert store.finish() == []
+
+
+def test_a_port_scan_is_told_of_once(attacked):
     store = attacked()
     for _ in range(300):
         store.connect().close()
@@ -146,7 +156,7 @@ def test_a_port_scan_is_no_news(attacked):
         scanner = store.connect()
         scanner.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
         scanner.close()
-    assert store.finish() == []
+    one_line_each(store.finish(), SCAN)
 
 
 STRANGERS = {
@@ -313,12 +323,13 @@ def test_who_adds_to_what_is_no_number_is_closed(attacked):
 
 # ---- too many
 
-def idle(store, count):
+def idle(store, count, saying=b""):
     """That many connections, from several addresses."""
     connections = []
     for number in range(count):
         source = (f"127.0.0.{2 + number % 8}", 0)
         connections.append(socket.create_connection(("127.0.0.1", store.port), PATIENCE, source_address=source))
+        connections[-1].sendall(saying)
     return connections
 
 
@@ -332,14 +343,12 @@ def test_ten_thousand_connections_that_say_nothing_are_no_burden(attacked, many_
     for connection in connections:
         connection.close()
     store.serves()
-    assert store.finish() == []
+    one_line_each(store.finish(), SCAN)
 
 
 def test_ten_thousand_clients_that_wait_are_no_burden(attacked, many_open_files):
     store = attacked()
-    connections = idle(store, MANY)
-    for connection in connections:
-        connection.sendall(HELLO + request(WAIT, 1, "the end of time"))
+    connections = idle(store, MANY, saying=HELLO + request(WAIT, 1, "the end of time"))
     store.serves()
     with store.client() as good:
         good.set("the end of time", "now")
@@ -363,7 +372,7 @@ def test_silent_ones_make_room_when_there_are_no_descriptors_left(attacked):
         assert store.closes(connection)  # the oldest
     for connection in connections:
         connection.close()
-    one_line_each(store.finish(), FULL)
+    one_line_each([line for line in store.finish() if SCAN not in line], FULL)
 
 
 @pytest.mark.release_only
@@ -434,7 +443,7 @@ def test_thousands_of_connections_a_second_keep_nobody_waiting(attacked):
     while any(thread.is_alive() for thread in threads):
         store.serves()
     assert not failures
-    assert store.finish() == []
+    one_line_each(store.finish(), SCAN)
 
 
 # ---- who does not read

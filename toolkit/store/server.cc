@@ -29,23 +29,16 @@ constexpr std::size_t kMostUnsent = 1 << 20;
 /// what it could also be in one go.
 constexpr auto kDecideAfter = 100ms;
 
+/// So many say nothing, or leave without a word, before that is worth a line. Workers' clients
+/// speak at once.
+constexpr std::size_t kCrowd = 1000;
+constexpr int kScan = 64;
+
+/// A request of which more has come is one of somebody who sends much.
+constexpr std::size_t kSmall = 64 << 10;
+
 /// How long nobody is accepted after the kernel had no descriptor or memory for one.
 constexpr auto kRest = 100ms;
-
-std::string_view text_of(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::kStranger:
-      return "what it sends is not PyTorch's store protocol";
-    case Refusal::kTooLong:
-      return "it sends a length over the protocol's limits (8 KiB for a key, 8 MiB for a value, "
-             "131,072 keys, 256 MiB for a whole request)";
-    case Refusal::kTooMuch:
-      return "it asks for more than 256 MiB of values in one request";
-    case Refusal::kNoNumber:
-      return "it adds to a value that is no number";
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -62,6 +55,7 @@ Server::Server(sys::EventLoop& loop, const sys::Listener& listener, ServerOption
       options_(std::move(options)),
       spaces_(options_.world_size),
       context_{spaces_, options_.joined, options_.joined_nameless, {}},
+      complaints_(options_.complain),
       buffer_(std::make_unique_for_overwrite<char[]>(kReadBytes)) {}
 
 Server::~Server() {
@@ -84,10 +78,6 @@ bool Server::is_allowed(const sys::Address& address) const {
                      [&](const sys::AddressRange& range) { return range.contains(address); });
 }
 
-void Server::complain(Complaint kind, std::string_view sentence) {
-  if (complained_.insert(kind).second) options_.complain(sentence);
-}
-
 void Server::accept_from(sys::BorrowedFd listening) {
   using Result = sys::Accepted::Result;
   for (int turn = 0; turn < kAcceptsPerTurn; ++turn) {
@@ -106,12 +96,7 @@ void Server::accept_from(sys::BorrowedFd listening) {
 void Server::add(sys::UniqueFd socket, const sys::Address& address) {
   const bool loopback = address.is_loopback();
   const bool is_ours = !loopback && sys::is_from_here(socket.borrow(), address);
-  if (!is_ours && !is_allowed(address)) {
-    return complain(Complaint::kForeign,
-                    fmt::format("the rendezvous store does not serve {}, which is no host of this "
-                                "job (--store-allow lets others in)",
-                                address.text()));
-  }
+  if (!is_ours && !is_allowed(address)) return complaints_.foreign(address.text());
   const int on = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const ClientId client = socket.get();
@@ -119,23 +104,22 @@ void Server::add(sys::UniqueFd socket, const sys::Address& address) {
   if (index >= connections_.size()) connections_.resize(index + 1);
   const auto watched = loop_.watch(
       socket.borrow(), EPOLLIN, [this, client](std::uint32_t events) { on_ready(client, events); });
-  if (!watched)
-    return complain(Complaint::kFull, "the rendezvous store: " + watched.error().message);
+  if (!watched) return complaints_.full("cannot serve a connection: " + watched.error().message);
   // A process may use several addresses of its own machine.
   std::string place = is_ours || loopback ? std::string(kThisMachine) : address.text();
   connections_[index] =
       std::make_unique<Connection>(std::move(socket), client, std::move(place), context_);
   connections_[index]->serial = next_serial_++;
+  if (++open_ > kCrowd) look_later();
 }
 
 /// Strangers that say nothing must not keep a worker out.
 void Server::no_room() {
   const std::string trouble =
-      fmt::format("the rendezvous store has no descriptor left for more connections ({}): ",
-                  sys::errno_text(errno));
+      fmt::format("has no descriptor left for more connections ({}): ", sys::errno_text(errno));
   if (close_oldest_silent())
-    return complain(Complaint::kFull, trouble + "it closes those that have said nothing");
-  complain(Complaint::kFull, trouble + "whoever comes waits until somebody leaves");
+    return complaints_.full(trouble + "it closes those that have said nothing");
+  complaints_.full(trouble + "whoever comes waits until somebody leaves");
   for (const sys::UniqueFd& socket : listener_.sockets())
     [[maybe_unused]] const auto paused = loop_.change(socket.borrow(), 0);
   later(kRest, [this] { listen_again(); });
@@ -152,6 +136,50 @@ void Server::later(sys::Duration delay, std::function<void()> action) {
   loop_.after(delay, [alive = std::weak_ptr(alive_), action = std::move(action)] {
     if (alive.lock()) action();
   });
+}
+
+void Server::look_later() {
+  if (std::exchange(looks_, true)) return;
+  later(options_.look_every, [this] {
+    looks_ = false;
+    look_for_odd_ones();
+  });
+}
+
+/// Each of them costs next to nothing, and so none is closed; but somebody may want to know.
+void Server::look_for_odd_ones() {
+  std::size_t silent = 0;
+  bool half = false;
+  for (const auto& connection : connections_) {
+    if (!connection) continue;
+    const Session& session = connection->session;
+    if (session.is_silent() && connection->serial < serial_at_last_look_) ++silent;
+    if (session.pending_bytes() == 0 || session.pending_bytes() > kSmall) continue;
+    if (session.has_more() || connection->unsent() > 0) continue;  // it is the answers that wait
+    half = true;
+    if (connection->half_since < look_) complaints_.slow(session.place());
+  }
+  if (silent > kCrowd && !serves_older_) complaints_.crowded(kCrowd);
+  ++look_;
+  serial_at_last_look_ = next_serial_;
+  if (half || open_ > kCrowd) look_later();
+}
+
+void Server::note_half(Connection& connection) {
+  const std::uint64_t requests = connection.session.requests();
+  if (connection.half_since == 0 || connection.half_after != requests) {
+    connection.half_after = requests;
+    connection.half_since = look_;
+  }
+  look_later();
+}
+
+/// The second connection of a client before torch 2.1 never says anything.
+void Server::note_gone(const Connection& connection) {
+  const Session& session = connection.session;
+  if (session.pending_bytes() > 0) complaints_.lost_half();
+  if (session.pending_bytes() > 0 || !session.is_silent() || serves_older_) return;
+  if (++left_silent_ == kScan) complaints_.scanned(kScan, session.place());
 }
 
 Server::Connection* Server::oldest_silent() const {
@@ -195,10 +223,7 @@ void Server::receive(Connection& connection) {
     if (!watch_for(connection)) close(connection);
     return;
   }
-  if (connection.session.pending_bytes() > 0) {
-    complain(Complaint::kHalf,
-             "the rendezvous store lost a client in the middle of a request, which is not applied");
-  }
+  note_gone(connection);
   close(connection);
 }
 
@@ -218,6 +243,8 @@ void Server::take(Connection& connection, std::string_view bytes) {
     wake(woken);
     if (!sent || refusal) return;
   } while (connection.session.has_more() && connection.unsent() == 0);
+  serves_older_ = serves_older_ || connection.session.is_older();
+  if (connection.session.pending_bytes() > 0) note_half(connection);
   const bool is_over = connection.ended && connection.unsent() == 0;
   if (is_over || !watch_for(connection)) return close(connection);
   if (!connection.session.is_undecided()) return;
@@ -281,17 +308,14 @@ bool Server::watch_for(Connection& connection) {
 }
 
 void Server::refuse(Connection& connection, Refusal refusal) {
-  constexpr Complaint kComplaints[] = {Complaint::kStranger, Complaint::kTooLong,
-                                       Complaint::kTooMuch, Complaint::kNoNumber};
-  complain(kComplaints[static_cast<int>(refusal)],
-           fmt::format("the rendezvous store closed a connection from {}: {}",
-                       connection.session.place(), text_of(refusal)));
+  complaints_.refused(refusal, connection.session.place());
   close(connection);
 }
 
 void Server::close(Connection& connection) {
   loop_.unwatch(connection.fd.borrow());
   connections_[static_cast<std::size_t>(connection.fd.get())].reset();
+  --open_;
 }
 
 }  // namespace trainit::store

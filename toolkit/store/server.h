@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "store/complaints.h"
 #include "store/session.h"
 #include "sys/address.h"
 #include "sys/event_loop.h"
@@ -26,11 +26,14 @@ struct ServerOptions {
   /// Besides this machine by its addresses in a network; others are closed at once.
   std::vector<sys::AddressRange> allowed;
   /// See SessionContext. `place` is kThisMachine, or the address of another.
-  std::function<void(std::string_view place, std::uint32_t pid)> joined =
-      [](std::string_view, std::uint32_t) {};
+  std::function<void(std::string_view place, std::uint32_t pid)> joined = [](std::string_view,
+                                                                             std::uint32_t) {};
   std::function<void(int at_once)> joined_nameless = [](int) {};
   /// One sentence for the log, the first time that such a thing happens.
   std::function<void(std::string_view sentence)> complain = [](std::string_view) {};
+  /// Between two looks at who says nothing, or has not said all. Who does that from one to the next
+  /// but one is told of.
+  sys::Duration look_every = std::chrono::seconds(5);
 };
 
 /// Serves one round of PyTorch's TCPStore protocol from an event loop: one thread, all requests of
@@ -57,10 +60,10 @@ class Server {
     std::string out;       ///< answers that the kernel did not take at once …
     std::size_t sent = 0;  ///< … and how many bytes of them it has taken since
     std::uint64_t serial = 0;
-    bool ended = false;  ///< the client says nothing any more, but reads
+    std::uint64_t half_after = 0;  ///< how many requests were whole before the one that is not …
+    std::uint32_t half_since = 0;  ///< … and the look before it began; 0: none has been seen
+    bool ended = false;            ///< the client says nothing any more, but reads
   };
-  /// What is said once.
-  enum class Complaint { kForeign, kStranger, kTooLong, kTooMuch, kNoNumber, kHalf, kFull };
 
   Server(sys::EventLoop& loop, const sys::Listener& listener, ServerOptions options);
 
@@ -72,6 +75,10 @@ class Server {
   bool close_oldest_silent();
   Connection* oldest_silent() const;
   void later(sys::Duration delay, std::function<void()> action);
+  void look_later();
+  void look_for_odd_ones();
+  void note_half(Connection& connection);
+  void note_gone(const Connection& connection);
 
   void on_ready(ClientId client, std::uint32_t events);
   void receive(Connection& connection);
@@ -83,7 +90,6 @@ class Server {
   bool watch_for(Connection& connection);
   void refuse(Connection& connection, Refusal refusal);
   void close(Connection& connection);
-  void complain(Complaint kind, std::string_view sentence);
   bool is_allowed(const sys::Address& address) const;
 
   sys::EventLoop& loop_;
@@ -93,9 +99,15 @@ class Server {
   SessionContext context_;
   std::vector<std::unique_ptr<Connection>> connections_;  ///< by descriptor, which is the ClientId
   std::uint64_t next_serial_ = 0;
-  std::set<Complaint> complained_;
-  std::unique_ptr<char[]> buffer_;                          ///< what is read, of whomever
-  std::string answers_;                                     ///< what is sent next
+  Complaints complaints_;
+  std::size_t open_ = 0;                   ///< connections
+  int left_silent_ = 0;                    ///< who have come and gone without a word
+  bool serves_older_ = false;              ///< whose second connections are silent
+  bool looks_ = false;                     ///< is about to look for odd ones
+  std::uint32_t look_ = 1;                 ///< this is the next
+  std::uint64_t serial_at_last_look_ = 0;  ///< who was there then is older
+  std::unique_ptr<char[]> buffer_;         ///< what is read, of whomever
+  std::string answers_;                    ///< what is sent next
   std::shared_ptr<char> alive_ = std::make_shared<char>();  ///< timers look whether we are there
 };
 

@@ -16,6 +16,7 @@ constexpr std::string_view kJoinKey = "init/";
 constexpr std::string_view kGreeting("\x00\xCE\xF7\x85\x3C", 5);
 
 // The numbers of the older generations.
+constexpr unsigned char kOlderWatch = 7;   ///< before 2.1; there it is DELETE_KEY
 constexpr unsigned char kOlderDelete = 8;  ///< before 2.1; there it is APPEND
 constexpr unsigned char kOlderLast = 11;
 
@@ -65,7 +66,7 @@ std::size_t Session::consume(std::string_view bytes, std::string& answers) {
     const std::size_t size = read(*operation, rest);
     if (size == 0) break;
     used += size;
-    silent_ = false;
+    ++requests_;
     perform(context_.request, answers);
   }
   return used;
@@ -102,7 +103,8 @@ bool Session::find_generation(std::string_view bytes) {
 std::optional<Operation> Session::operation_of(unsigned char number) {
   if (generation_ == Generation::kBefore21 && number == kOlderDelete) return Operation::kDeleteKey;
   const bool current = generation_ == Generation::kCurrent;
-  if (number > (current ? kOperations - 1 : kOlderLast)) {
+  const bool watches = generation_ == Generation::kBefore21 && number == kOlderWatch;
+  if (watches || number > (current ? kOperations - 1 : kOlderLast)) {
     refusal_ = Refusal::kStranger;
     return std::nullopt;
   }

@@ -65,7 +65,13 @@ class Session {
 
   const std::string& place() const { return place_; }
   /// Has never sent a whole request: a scanner, or the silent connection of generation A.
-  bool is_silent() const { return silent_; }
+  bool is_silent() const { return requests_ == 0; }
+  /// How many whole requests it has sent.
+  std::uint64_t requests() const { return requests_; }
+  /// It is a client of torch 2.1, or of one before that.
+  bool is_older() const {
+    return generation_ != Generation::kUnknown && generation_ != Generation::kCurrent;
+  }
   /// Bytes of a request that has not come in whole.
   std::size_t pending_bytes() const { return pending_.size(); }
 
@@ -103,7 +109,8 @@ class Session {
   SessionContext& context_;
   ClientId client_;
   Generation generation_ = Generation::kUnknown;
-  bool silent_ = true, undecided_ = false, has_more_ = false, joined_ = false, present_ = false;
+  bool undecided_ = false, has_more_ = false, joined_ = false, present_ = false;
+  std::uint64_t requests_ = 0;
   std::optional<Refusal> refusal_;
   std::uint32_t pid_ = 0;
   std::string place_;

@@ -6,6 +6,8 @@ the case says why not.
 """
 
 import random
+import resource
+import socket
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -792,6 +794,20 @@ def who_waits_learns_at_once_that_the_server_is_gone(here):
     here.server.end()
     with fails_at_once():
         waiting.result(AT_ONCE)
+
+
+@case(not_theirs={release: "has its own descriptors in this process" for release in RELEASES})
+def a_client_goes_on_when_silent_connections_make_room(here):
+    """Before torch 2.1 its own second connection is the first of them."""
+    store = here.connect(world_size=1)
+    store.set("key", "value")
+    arrive(store)
+    resource.prlimit(here.server.process.pid, resource.RLIMIT_NOFILE, (40, 40))
+    strangers = [socket.create_connection(("127.0.0.1", here.server.port), AT_ONCE) for _ in range(100)]
+    assert strangers[0].recv(1) == b""  # and whoever was silent before it
+    is_good(here.connect())
+    assert store.get("key") == b"value"
+    is_good(store)
 
 
 # ---- who joins again

@@ -12,11 +12,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <utility>
 
 #include "golden.h"
 #include "sys/files.h"
 #include "sys/inheritance.h"
+#include "sys/process.h"
 
 using namespace trainit;
 using namespace trainit::store;
@@ -61,8 +63,8 @@ std::string older(std::string request) {
 class Host {
  public:
   explicit Host(std::vector<sys::AddressRange> allowed = sys::AddressRange::loopback(),
-                int world_size = 0)
-      : allowed_(std::move(allowed)), world_size_(world_size) {
+                int world_size = 0, sys::Duration looks = 1h)
+      : look_every(looks), allowed_(std::move(allowed)), world_size_(world_size) {
     start();
   }
 
@@ -74,6 +76,7 @@ class Host {
     options.joined = [this](std::string_view, std::uint32_t pid) { joined.push_back(pid); };
     options.joined_nameless = [this](int at_once) { nameless.push_back(at_once); };
     options.complain = [this](std::string_view sentence) { complaints.emplace_back(sentence); };
+    options.look_every = look_every;
     server_ = std::move(*Server::start(loop, listener, std::move(options)));
   }
   void stop() { server_.reset(); }
@@ -91,6 +94,7 @@ class Host {
 
   sys::EventLoop loop = std::move(*sys::EventLoop::create());
   sys::Listener listener = std::move(*sys::Listener::open({kIpv4, kIpv6}, 0));
+  sys::Duration look_every;  ///< for who takes long
   Texts complaints;
   std::vector<std::uint32_t> joined;
   std::vector<int> nameless;
@@ -520,6 +524,100 @@ TEST_CASE("one that stops in the middle of a request stops nobody else") {
   half.say(set("/k", std::string(1 << 20, 'v')).substr(500'000));
   CHECK(half.is_at_peace());
   CHECK(other.say(get("/k")).hear(8 + (1 << 20)).ends_with("v"));
+}
+
+TEST_CASE(
+    "one who does not end a request that it has begun is told once, and served all the same") {
+  Host host(sys::AddressRange::loopback(), 0, 30ms);
+  Client slow(host), slow_too(host), other(host), silent(host);
+  silent.connect();
+  const std::string request = set("/k", "value");
+  slow.hello().say(request.substr(0, 20));
+  slow_too.hello().say(request.substr(0, 20));
+  host.run_until([&] { return !host.complaints.empty(); });
+  for (Client* client : {&slow, &slow_too}) {
+    client->say(request.substr(20));
+    CHECK(client->is_at_peace());
+  }
+  CHECK(host.complaints == Texts{"the rendezvous store waits for the rest of a request that a "
+                                 "client on this machine has begun long ago, and serves the "
+                                 "others meanwhile"});
+  CHECK(other.hello().say(get("/k")).hear(8 + 5) == text("value"));
+}
+
+TEST_CASE("one who sends much is not told of, however long that takes") {
+  Host host(sys::AddressRange::loopback(), 0, 10ms);
+  Client large(host), other(host);
+  large.hello().say(set("/k", std::string(1 << 20, 'v')).substr(0, 100'000));
+  other.hello();
+  for (const auto end = sys::Clock::now() + 100ms; sys::Clock::now() < end;)
+    CHECK(other.is_at_peace());
+  CHECK(host.complaints == Texts{});
+}
+
+TEST_CASE("one who ends each request and has always begun another is not told of") {
+  constexpr auto kLooks = 500ms;  // no machine is so busy
+  Host host(sys::AddressRange::loopback(), 0, kLooks);
+  Client busy(host);
+  const std::string request = set("/k", "value");
+  busy.hello().say(request.substr(0, 10));
+  for (const auto end = sys::Clock::now() + 2 * kLooks + kLooks / 2; sys::Clock::now() < end;) {
+    busy.say(request.substr(10) + request.substr(0, 10));
+    const auto tick = host.loop.after(5ms, [] {});
+    host.loop.run_once();
+    host.loop.cancel(tick);
+  }
+  CHECK(host.complaints == Texts{});
+}
+
+TEST_CASE("who has left without a word is told of when that was often, unless older clients do") {
+  Host host;
+  Client other(host);
+  std::string said =
+      "the rendezvous store was connected to 64 times by somebody who left without "
+      "a word, as a port scan does: the last time from this machine";
+  other.hello();
+  SUBCASE("there are current ones") {}
+  SUBCASE("there is one whose second connection is silent") {
+    said.clear();
+    Client(host).connect().say(older(get("/k"))).hear(8);
+  }
+  for (int round = 0; round < 130; ++round) {
+    if (round == 63) CHECK(host.complaints == Texts{});
+    Client scanner(host);
+    scanner.connect();
+    other.let_others_be_heard();
+    if (round % 2 == 0) scanner.break_off();
+    if (round % 2 == 1) scanner.close();
+    other.let_others_be_heard();
+  }
+  CHECK(host.complaints == (said.empty() ? Texts{} : Texts{said}));
+}
+
+TEST_CASE("a crowd that says nothing is told of once, unless older clients may be in it") {
+  sys::raise_open_files();
+  Host host(sys::AddressRange::loopback(), 0, 30ms);
+  Client other(host);
+  other.hello();
+  std::deque<Client> crowd;
+  for (int count = 0; count < 1000; ++count) crowd.emplace_back(host).connect();
+  bool told = true;
+  SUBCASE("there are current ones") {}
+  SUBCASE("there is one whose second connection is silent") {
+    told = false;
+    Client(host).connect().say(older(get("/k"))).hear(8);
+  }
+  const auto wait = [&](int looks) {
+    for (const auto end = sys::Clock::now() + looks * 30ms; sys::Clock::now() < end;)
+      CHECK(other.is_at_peace());
+  };
+  wait(4);
+  CHECK(host.complaints == Texts{});
+  crowd.emplace_back(host).connect();
+  wait(4);
+  CHECK(host.complaints == (told ? Texts{"the rendezvous store has more than 1000 connections that "
+                                         "say nothing: they are kept as long as there is room"}
+                                 : Texts{}));
 }
 
 TEST_CASE("whoever is at no host of the job is closed at once, and one of them is told") {

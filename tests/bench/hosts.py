@@ -15,6 +15,7 @@ from pathlib import Path
 
 import common
 from trainit_testing import cache, host_crowd, hosts, processes
+from trainit_testing.ports import free_port
 
 COUNTS = (100, 1000, 5000)
 AIMED = 1000  # hosts that the targets are for
@@ -31,7 +32,7 @@ PROGRAM = ["sleep", "1000"]
 
 def lead(count):
     """One job of so many hosts; what it took of its leader."""
-    port = host_crowd.free_port()
+    port = free_port()
     argv = [common.BINARY, *host_crowd.leader_options(count, port), "--record", "none", "--", *PROGRAM]
     with tempfile.TemporaryDirectory() as directory:
         env = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": directory, "TRAINING_JOB_NAME": host_crowd.JOB,

@@ -4,7 +4,6 @@ Every figure is the median of whole runs, from exec to exit, of commands that ta
 run /bin/true, so that what is left is the launcher's own. Peers that are not installed fail the run.
 """
 
-import json
 import os
 import re
 import shutil

@@ -5,10 +5,10 @@ import os
 import re
 import shutil
 import signal
-import socket
 from pathlib import Path
 
 import pytest
+from trainit_testing.ports import free_port
 from trainit_testing.processes import store_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -348,12 +348,6 @@ def test_nothing_in_a_record_is_obeyed_by_a_terminal(trainit, pid1, ask, job):
 
 
 # --------------------------------------------------------------------------------- docs/run-record.md
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
 
 def documented():
     """event → its members, by the table."""

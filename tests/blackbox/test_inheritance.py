@@ -4,7 +4,6 @@ import os
 import re
 import select
 import signal
-from pathlib import Path
 
 import pytest
 

@@ -1,6 +1,7 @@
 """A leader of more hosts than tests can start: tests/programs/hosts_load plays their launchers."""
 
 from trainit_testing import host_crowd
+from trainit_testing.ports import free_port
 
 HOSTS = 150
 OPEN_FILES = (40, 4000)  # soft, and as far as it may be raised
@@ -14,7 +15,7 @@ signal.pause()
 
 def test_a_leader_has_a_descriptor_for_every_host_and_its_workers_keep_their_limit(trainit, program, start, tmp_path):
     (tmp_path / "worker.py").write_text(WORKER)
-    worker, port = ["/usr/bin/python3", "worker.py"], host_crowd.free_port()
+    worker, port = ["/usr/bin/python3", "worker.py"], free_port()
     limited = ["prlimit", f"--nofile={OPEN_FILES[0]}:{OPEN_FILES[1]}"]
     leader = start([*limited, trainit, *host_crowd.leader_options(HOSTS, port), "--", *worker],
                    env={"TRAINING_JOB_NAME": host_crowd.JOB, "SAGEMAKER_BASE_DIR": str(tmp_path)}, cwd=tmp_path)

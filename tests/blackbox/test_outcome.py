@@ -83,7 +83,7 @@ SECRET = "hunter2-swordfish"
 
 def test_a_secret_is_masked_in_all_that_we_say_and_never_in_what_workers_get(trainit, pid1, job):
     here = job(hyperparameters={"api_key": SECRET, "nested": {"password": SECRET}, "epochs": 3})
-    script = f'import os, sys\nprint(os.environ["SM_HP_API_KEY"])\nraise ValueError("no access with " + os.environ["SM_HP_API_KEY"])'
+    script = 'import os, sys\nprint(os.environ["SM_HP_API_KEY"])\nraise ValueError("no access with " + os.environ["SM_HP_API_KEY"])'
     end = pid1([trainit, "--args", "toolkit", *python(script)], job=here, env={"DB_PASSWORD": SECRET})
     assert end.out == SECRET + "\n"
     ours = "\n".join(line for line in end.err.splitlines() if line.startswith("trainit:"))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from trainit_testing import store_client
+from trainit_testing.ports import free_port
 from trainit_testing.processes import name_of, state_of, store_of, workers_of
 from trainit_testing.store_client import Client
 from trainit_testing.waiting import wait_until
@@ -56,11 +57,6 @@ store.join()
 store.set(f"rank {RANK}", str(RANK))
 store.wait(*[f"rank {rank}" for rank in range(WORLD_SIZE)])
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def listening(port):

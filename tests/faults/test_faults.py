@@ -9,13 +9,11 @@ The launcher's first fork is mostly the rendezvous store, which counts its own c
 a client its connection or the store its life, and both of them the job; then that is what the job says.
 """
 
-import contextlib
 import errno
 import itertools
 import os
 import re
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -25,6 +23,7 @@ from pathlib import Path
 
 import pytest
 from trainit_testing import jobs, small_jobs
+from trainit_testing.ports import free_port
 from trainit_testing.processes import pid_namespace
 from trainit_testing.small_jobs import BEGIN, BLOCK
 from trainit_testing.waiting import wait_until
@@ -365,19 +364,13 @@ class HostsRun(Run):
     cases = {"hosts": small_jobs.CASES["success"], "hosts failure": small_jobs.CASES["failure"]}
     command = ("--workers", "1")
     node_rank = 0
-    ports = itertools.count(21_000)  # from below those that the kernel gives to who asks for none
 
     def run(self, launcher, *options, **more):
         self.other = jobs.lay_out(self.directory / "other")
-        words = [*options, "--nnodes", "2", "--leader", "127.0.0.1", "--control-port", str(self.free_port()),
+        words = [*options, "--nnodes", "2", "--leader", "127.0.0.1", "--control-port", str(free_port()),
                  "--meet-timeout", "20s", "--node-rank"]
         self.other_argv = [launcher, *self.command, *words, str(1 - self.node_rank), "--", "sh", "-c", self.script]
         return super().run(launcher, *words, str(self.node_rank), **more)
-
-    def free_port(self):
-        for port in self.ports:
-            with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-                return port
 
     def end_of(self, argv, *, env, **options):
         untouched = {name: value for name, value in env.items() if not name.startswith("TRAINIT_FAULT")} | self.other.env

@@ -182,7 +182,7 @@ def test_a_full_disk_is_that_of_one_host(cluster):
     write = "touch /opt/ml/output/empty; echo x > /opt/ml/output/text"
     assert output(hosts[0], f"{write}; rm /opt/ml/output/empty /opt/ml/output/text") == ""
     hosts[0].fill_output()
-    end = hosts[0].start(["sh", "-c", f"! touch /opt/ml/output/empty; ! echo x > /opt/ml/output/failure"],
+    end = hosts[0].start(["sh", "-c", "! touch /opt/ml/output/empty; ! echo x > /opt/ml/output/failure"],
                          env={**os.environ, "LC_ALL": "C"}).wait()
     assert end.err.count("No space left on device") == 2 or end.err.count("cannot create") == 1, end
     assert sorted(os.listdir(hosts[0].job.output)) == ["data"]

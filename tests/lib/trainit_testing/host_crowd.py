@@ -7,15 +7,9 @@ What the result has: see the head of tests/programs/hosts_load/main.cc.
 """
 
 import json
-import socket
 import subprocess
 
 JOB = "crowd"
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
 
 
 def leader_options(hosts, port):

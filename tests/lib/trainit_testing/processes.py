@@ -92,8 +92,9 @@ class Running:
         self.readers = [_Reader(stream.fileno(), self.changed)
                         for stream in (self.process.stdout, self.process.stderr)]
         if isinstance(stdin, bytes):
-            self.process.stdin.write(stdin)
-            self.process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it has ended, and read nothing
+                self.process.stdin.write(stdin)
+                self.process.stdin.close()
 
     def _start_on_terminal(self, options):
         self.terminal, ours = pty.openpty()

@@ -41,6 +41,7 @@ bool is_not_there(int error) {
 
 std::string text_of(const std::vector<Address>& addresses) {
   std::vector<std::string> texts;
+  texts.reserve(addresses.size());
   for (const Address& address : addresses) texts.push_back(address.text());
   return join(texts, " and ");
 }

@@ -153,7 +153,7 @@ void name_process(const std::string& name) {
   if (!shown || shown->empty() || *shown->c_str() == '\0') return;
   char* const begin = program_invocation_name;
   std::memset(begin, 0, shown->size());
-  std::memcpy(begin, name.data(), std::min(name.size(), shown->size() - 1));
+  std::copy_n(name.data(), std::min(name.size(), shown->size() - 1), begin);
 }
 
 void raise_open_files() {

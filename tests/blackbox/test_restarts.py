@@ -7,7 +7,8 @@ import signal
 import time
 
 import pytest
-from trainit_testing import host_crowd, jobs, processes, store_client
+from trainit_testing import jobs, processes, store_client
+from trainit_testing.ports import free_port
 from trainit_testing.waiting import wait_until
 
 SOON = ["--restart-delay", "0"]
@@ -154,7 +155,7 @@ def test_a_stop_between_two_rounds_ends_the_job_at_once_with_what_had_failed(tra
 
 def test_a_stop_that_comes_to_a_host_when_all_others_know_of_a_restart_ends_the_job(trainit, start, tmp_path):
     """The host does not run while it is told of the restart, and is stopped before it can know of it."""
-    port = host_crowd.free_port()
+    port = free_port()
     common = ["--workers", "1", "--nnodes", "2", "--leader", "127.0.0.1", "--control-port", str(port), "--max-restarts", "5",
               "--restart-delay", "5m"]
     # The leader's worker takes its time to end.

@@ -135,6 +135,10 @@ int fsync(int fd) { return fails("fsync", fd) ? -1 : ::fsync(fd); }
 
 pid_t getpgid(pid_t pid) { return fails("getpgid", pid) ? -1 : ::getpgid(pid); }
 
+int getpeername(int fd, sockaddr* address, socklen_t* size) {
+  return fails("getpeername", fd) ? -1 : ::getpeername(fd, address, size);
+}
+
 int getsockopt(int fd, int level, int option, void* value, socklen_t* size) {
   return fails("getsockopt", fd) ? -1 : ::getsockopt(fd, level, option, value, size);
 }

@@ -46,6 +46,7 @@ pid_t fork();
 int fstat(int fd, struct stat* status);
 int fsync(int fd);
 pid_t getpgid(pid_t pid);
+int getpeername(int fd, sockaddr* address, socklen_t* size);
 int getsockopt(int fd, int level, int option, void* value, socklen_t* size);
 int ioctl(int fd, unsigned long request, void* argument);
 int isatty(int fd);

@@ -46,6 +46,7 @@ ERRORS = {
     "fstat": ["ENOMEM", "EIO"],
     "fsync": ["EIO", "ENOSPC", "EINVAL"],
     "getpgid": ["ESRCH", "EPERM"],
+    "getpeername": ["ENOTCONN"],
     "getsockopt": ["ENOBUFS"],
     "ioctl": ["ENOTTY"],
     "isatty": ["ENOTTY"],
@@ -522,7 +523,7 @@ def faults_between_hosts(calls):
     """Those of what the hosts say to each other, from the launcher's event loop on."""
     begin = next(index for index, call in enumerate(calls) if call.startswith("epoll_create1"))
     places = [(call, number) for call, number, _ in list(places_of(calls))[begin + 1:]
-              if call in (*DIALLING, "accept4", "recv", "send", "epoll_ctl", "epoll_wait")]
+              if call in (*DIALLING, "accept4", "getpeername", "recv", "send", "epoll_ctl", "epoll_wait")]
     numbers = Counter()
     for call, number in places:
         numbers[call] += 1

@@ -40,6 +40,7 @@ using ::fdopendir;
 using ::fork;
 using ::fstat;
 using ::fsync;
+using ::getpeername;
 using ::getpgid;
 using ::getsockopt;
 using ::ioctl;

@@ -110,7 +110,8 @@ void Connection::write() {
 bool Connection::is_local() const {
   sockaddr_storage other = {};
   socklen_t size = sizeof other;
-  if (posix::getpeername(socket_.get(), reinterpret_cast<sockaddr*>(&other), &size) != 0) return false;
+  if (posix::getpeername(socket_.get(), reinterpret_cast<sockaddr*>(&other), &size) != 0)
+    return false;
   const sys::Address address = sys::Address::of(other);
   return address.is_loopback() || sys::is_from_here(socket_.borrow(), address);
 }

@@ -163,6 +163,12 @@ void Relay::watch_again() {
   }
 }
 
+void Relay::catch_up() {
+  for (const auto& stream : streams_) {
+    if (stream->open() && !stream->held_up()) read(*stream);
+  }
+}
+
 void Relay::read(WorkerStream& stream) {
   for (int i = 0; i < kReadsPerTurn && !stream.held_up(); ++i) {
     const WorkerStream::Pumped pumped = stream.pump({buffer_.get(), kReadBytes});

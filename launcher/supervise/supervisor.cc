@@ -549,7 +549,11 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
   report::add_status(reaped.status, fields);
   fields.push_back({"max_memory_kib", Json(static_cast<std::int64_t>(reaped.max_memory_kib))});
   parts_.record.write("ended", fields);
-  if (!reaped.status.success() && !leaders_signalled_) gpu_guard_.worker_failed(spec.rank);
+  if (!reaped.status.success() && !leaders_signalled_) {
+    gpu_guard_.worker_failed(spec.rank);
+    // Others are stopped in a moment, and what they have said by now is no consequence of that.
+    parts_.relay.catch_up();
+  }
   post(event::Exited{index, reaped.status, leaders_signalled_});
 }
 

@@ -223,7 +223,7 @@ def fuzz():
     report = RESULTS / "fuzz.xml"
     log = report.with_suffix(".log")
     report.unlink(missing_ok=True)
-    code = run(["nice", "-n", "19", sys.executable, REPOSITORY / "scripts/lib/fuzz.py", "--jobs", "1",
+    code = run(["nice", "-n", "5", sys.executable, REPOSITORY / "scripts/lib/fuzz.py", "--jobs", "1",
                 "--seconds", seconds, "--report", report], log)
     count = junit_count(report, code, passing_codes=(0, 1))
     if count.failed:

@@ -4,8 +4,11 @@ import json
 import os
 import re
 import shutil
+import signal
 
 import pytest
+from trainit_testing.processes import state_of, workers_of
+from trainit_testing.waiting import wait_until
 
 
 def python(text):
@@ -42,6 +45,25 @@ if not peer.recv(1): raise ConnectionResetError("Connection closed by peer")
     end = pid1([trainit, "--workers", "2", "--worker-store", "--failure-grace", "30", *python("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + text)], job=here)
     assert end.code == 1
     assert here.failure.startswith("algo-1 rank 0: RuntimeError: the data is broken"), here.failure
+
+
+def test_what_a_worker_said_before_another_one_failed_counts_also_when_all_is_read_later(trainit, start, job, tmp_path):
+    said = r"""printf 'Traceback (most recent call last):\n  File "/app/train.py", line 5, in step\nValueError: loss is nan\n' >&2"""
+    wait = "while [ ! -e {} ]; do sleep 0.01; done; "
+    script = (f'echo up; if [ "$RANK" = 1 ]; then {wait.format("go")} {said}; : > said; exec sleep 600; fi; '
+              f'{wait.format("said")} {said}; exit 3')
+    running = start([trainit, "--workers", "2", "--", "sh", "-c", script], job=job(), cwd=tmp_path)
+    running.wait_for("^up", count=1)
+    running.wait_for(r"^\[rank 1\] up")
+    first = min(workers_of(running.pid))
+    os.kill(running.pid, signal.SIGSTOP)
+    os.kill(running.pid, signal.SIGWINCH)  # what tells it of signals is ready before their words are
+    (tmp_path / "go").touch()
+    wait_until(lambda: state_of(first) == "Z", "rank 0 has ended")
+    os.kill(running.pid, signal.SIGCONT)
+    end = running.wait()
+    assert end.code == 3
+    assert "trainit: rank 1 had the same error" in end.err, end
 
 
 def test_a_failure_after_a_stop_signal_tells_of_the_stop(trainit, start, job):

@@ -323,9 +323,12 @@ class Sleeper:
 
 
 def working_directory(init):
+    begun = os.path.realpath(init.directory)
     with Sleeper(init) as sleeper:
+        # An init that has just started the command may not have come to it yet.
+        came(lambda: os.readlink(f"/proc/{sleeper.init}/cwd") != begun, 2)
         found = os.readlink(f"/proc/{sleeper.init}/cwd")
-        return "where it was started" if found == os.path.realpath(init.directory) else found
+        return "where it was started" if found == begun else found
 
 
 def inherited_descriptors(init):

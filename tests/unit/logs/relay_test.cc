@@ -542,6 +542,23 @@ TEST_CASE("a pipe that somebody holds open is read to where it is and closed") {
   CHECK(errno == EPIPE);
 }
 
+TEST_CASE("what the pipes hold can be taken at once, and they stay open") {
+  TestRelay test(2);
+  Worker zero = test.add(0), one = test.add(1);
+  write_all(one.err.get(), "ValueError: loss is nan\n");
+  const sys::TimePoint before = sys::Clock::now();
+  test.relay.catch_up();
+  CHECK(test.relay.tail(1, Stream::kStderr) == "ValueError: loss is nan\n");
+  CHECK(test.relay.arrived_at(1, Stream::kStderr, 0) >= before);
+  zero.end();
+  test.relay.catch_up();
+  CHECK_FALSE(test.relay.drained());
+  write_all(one.err.get(), "more\n");
+  one.end();
+  test.relay.catch_up();
+  CHECK(test.relay.tail(1, Stream::kStderr) == "ValueError: loss is nan\nmore\n");
+}
+
 TEST_CASE("a pipe that was only not read in time is at its end when it is cut, held by nobody") {
   TestRelay test(1);
   Worker worker = test.add(0);

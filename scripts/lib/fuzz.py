@@ -6,6 +6,7 @@ in code that counts its coverage. A report for machines, one test case a target,
 
 import argparse
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -26,6 +27,8 @@ WORK = REPOSITORY / "build/fuzz"
 # One input may take this long on a busy machine, and a run this much longer than it was told to.
 INPUT_SECONDS = 30
 EXTRA_SECONDS = 300
+# Of the finds of earlier runs, so that a run's beginning takes no longer the more there were.
+MOST_FINDS = 200
 LINES_OF_A_FAILURE = 40
 
 
@@ -118,15 +121,22 @@ def fuzz(target, seconds):
     finds, broken = WORK / "finds" / target, WORK / "broken" / target
     finds.mkdir(parents=True, exist_ok=True)
     broken.mkdir(parents=True, exist_ok=True)
-    before = len(files_in(finds))
     begin = time.monotonic()
     options = [f"-max_total_time={seconds}", f"-timeout={INPUT_SECONDS}", f"-report_slow_units={INPUT_SECONDS}",
                "-print_final_stats=1", f"-artifact_prefix={broken}/"]
-    code, output = run([PROGRAMS / f"fuzz_{target}", *options, finds, *given(target)], seconds + EXTRA_SECONDS)
+    with tempfile.TemporaryDirectory(dir=WORK) as directory:
+        here, earlier = Path(directory), files_in(finds)
+        for file in random.sample(earlier, min(len(earlier), MOST_FINDS)):
+            shutil.copy(file, here)
+        kept += len(files_in(here))
+        code, output = run([PROGRAMS / f"fuzz_{target}", *options, here, *given(target)], seconds + EXTRA_SECONDS)
+        new = [file for file in files_in(here) if not (finds / file.name).exists()]
+        for file in new:
+            shutil.move(file, finds)
     (WORK / f"{target}.log").write_text(output)
     problem = problem_of(code, output, kept)
     executed, coverage = what_ran(output)
-    said = f"{executed} inputs, coverage {coverage}, {len(files_in(finds)) - before} new finds"
+    said = f"{executed} inputs, coverage {coverage}, {len(new)} new finds"
     say(f"{target}: {problem or 'passed'} ({said})")
     tail = [*output.splitlines()[-LINES_OF_A_FAILURE:], how_to_replay(target, output)] if problem else []
     return Outcome(target, problem, "\n".join([said, *tail]), time.monotonic() - begin)

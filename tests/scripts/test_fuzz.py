@@ -45,6 +45,20 @@ def test_a_target_that_made_inputs_up_and_broke_nothing_passes(fuzz, monkeypatch
     assert capsys.readouterr().out == "fuzz: a: passed (90 inputs, coverage 12, 1 new finds)\n"
 
 
+def test_a_run_begins_with_some_of_the_finds_of_earlier_ones_and_loses_none(fuzz, monkeypatch, tmp_path):
+    monkeypatch.setattr(fuzz, "MOST_FINDS", 3)
+    finds = fuzz.WORK / "finds/a"
+    finds.mkdir(parents=True)
+    for number in range(10):
+        (finds / f"find-{number}").touch()
+    here = '"${@: -2:1}"'
+    target(fuzz, "a", f'{RAN}; ls {here} > "{tmp_path}/begun"; rm {here}/*; touch {here}/new')
+    assert run(fuzz, monkeypatch) == 0
+    begun = (tmp_path / "begun").read_text().split()
+    assert len(begun) == 3 and set(begun) < {file.name for file in finds.iterdir()}
+    assert len(list(finds.iterdir())) == 11
+
+
 @pytest.mark.parametrize("script, problem", [
     (RAN.replace("90'", "2'"), "made none up"),
     (RAN.replace("cov: 12", "cov: 0"), "covered nothing"),

@@ -204,6 +204,7 @@ def binary(preset):
 DOCKER = "images/test_docker.py"
 SDK = "conformance/test_sagemaker_sdk.py"
 HOSTS_THEMSELVES = "hosts/test_hosts_themselves.py"
+HOSTS_TRAIN = "hosts/test_training.py"
 
 
 def without(path):
@@ -260,8 +261,8 @@ SUITES = {
     "scripts": Suite([], "set-up and this sum themselves", lambda: pytest("scripts", ["scripts"], binary("release"))),
     "hosts": Suite(["release"], "jobs over several hosts, each in namespaces of its own, and what can befall them",
                    lambda: pytest("hosts", ["hosts"], binary("release"), ["-n", "6"], OWN_PIDS)),
-    "hosts-dev": Suite(["dev"], "the same with sanitizers, without what proves the hosts themselves",
-                       lambda: pytest("hosts-dev", ["hosts"], binary("dev"), ["-n", "6", without(HOSTS_THEMSELVES)], OWN_PIDS)),
+    "hosts-dev": Suite(["dev"], "the same with sanitizers, without what proves the hosts themselves, and without PyTorch",
+                       lambda: pytest("hosts-dev", ["hosts"], binary("dev"), ["-n", "6", without(HOSTS_THEMSELVES), without(HOSTS_TRAIN)], OWN_PIDS)),
     "faults-dev": Suite(["dev"], "each system call of a job that succeeds and of one that fails fails, with sanitizers",
                         lambda: pytest("faults-dev", ["faults"], binary("dev"), ["-k", "(success or failure) and not hosts and not follower"],
                                        OWN_PIDS)),

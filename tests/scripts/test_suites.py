@@ -72,8 +72,8 @@ def test_a_runner_that_ends_badly_without_a_failure_in_its_report_is_a_failure(s
     assert suites.junit_count(tmp_path / "nothing.xml", 0, passing_codes=(0, 1)).failed == 1
 
 
-@pytest.mark.parametrize("quick, seconds", [(False, "60"), (True, "5")])
-def test_each_fuzz_target_counts_and_has_less_time_when_it_is_quick(suites, tmp_path, monkeypatch, quick, seconds):
+@pytest.mark.parametrize("quick, ci, seconds", [("", "true", "60"), ("", "", "20"), ("1", "", "5"), ("1", "true", "5")])
+def test_each_fuzz_target_counts_and_has_most_time_in_ci(suites, tmp_path, monkeypatch, quick, ci, seconds):
     runner = tmp_path / "scripts/lib/fuzz.py"
     runner.parent.mkdir(parents=True)
     runner.write_text("import sys\n"
@@ -81,7 +81,8 @@ def test_each_fuzz_target_counts_and_has_less_time_when_it_is_quick(suites, tmp_
                       "open('seconds', 'w').write(sys.argv[sys.argv.index('--seconds') + 1])\n"
                       "sys.exit(1)\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TRAINIT_QUICK", "1" if quick else "")
+    monkeypatch.setenv("TRAINIT_QUICK", quick)
+    monkeypatch.setenv("CI", ci)
     count = suites.fuzz()
     assert (count.passed, count.failed) == (1, 2)
     assert (tmp_path / "seconds").read_text() == seconds

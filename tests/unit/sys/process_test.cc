@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include "sys/capture.h"
 #include "sys/files.h"
@@ -234,6 +235,7 @@ TEST_CASE("what a helper has said is known also when it comes to no good end") {
   CHECK_FALSE(hangs.in_time);
   SpawnRequest nowhere = shell("");
   nowhere.executable = "/nowhere";
+  std::fflush(stdout);  // else ThreadSanitizer's _exit writes it for the child
   const Heard silent = run_and_hear(nowhere, 10'000);
   CHECK(silent.text == "");
   CHECK(silent.end.error().message.starts_with("cannot run "));

@@ -13,6 +13,7 @@
 #include <trainit/nccl.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -110,25 +111,39 @@ Result<double> start_plain(StoreClient& store, ncclComm_t& comm) {
 
 void end_plain(ncclComm_t comm) { nccl<decltype(ncclCommDestroy)>("ncclCommDestroy")(comm); }
 
+Result<double> time_plain(StoreClient& store) {
+  ncclComm_t comm = nullptr;
+  const double time = TRAINIT_TRY(start_plain(store, comm));
+  end_plain(comm);
+  return time;
+}
+
+Result<double> time_ours(StoreClient& store) {
+  std::optional<Communicator> communicator;
+  const double time = TRAINIT_TRY(time_of(store, [&]() -> Result<void> {
+    communicator.emplace(TRAINIT_TRY(Communicator::create(store, rank, size)));
+    return {};
+  }));
+  TRAINIT_TRY(communicator->close());
+  return time;
+}
+
+/// They take turns in being first: what a communicator's end leaves to the driver may slow down
+/// the start of the next one.
 Result<void> measure_starts(StoreClient& store, int times) {
-  std::vector<double> plain, ours;
-  for (int i = -1; i < times; ++i) {  // the first one of each also starts CUDA
-    ncclComm_t comm = nullptr;
-    const double plain_time = TRAINIT_TRY(start_plain(store, comm));
-    end_plain(comm);
-    std::optional<Communicator> communicator;
-    const double our_time = TRAINIT_TRY(time_of(store, [&]() -> Result<void> {
-      communicator.emplace(TRAINIT_TRY(Communicator::create(store, rank, size)));
-      return {};
-    }));
-    TRAINIT_TRY(communicator->close());
-    if (i < 0) continue;
-    plain.push_back(plain_time);
-    ours.push_back(our_time);
+  struct Way {
+    Result<double> (*time)(StoreClient&);
+    std::vector<double> times = {};
+  } plain{time_plain}, ours{time_ours};
+  TRAINIT_TRY(plain.time(store));  // the first one of each also starts CUDA
+  TRAINIT_TRY(ours.time(store));
+  for (int i = 0; i < times; ++i) {
+    for (Way* way : i % 2 == 0 ? std::array{&plain, &ours} : std::array{&ours, &plain})
+      way->times.push_back(TRAINIT_TRY(way->time(store)));
   }
   if (rank == 0) {
     std::printf("{\"what\": \"start\", \"ranks\": %d, \"nccl_ms\": %.3f, \"ours_ms\": %.3f}\n",
-                size, median(plain) * 1000, median(ours) * 1000);
+                size, median(plain.times) * 1000, median(ours.times) * 1000);
   }
   return {};
 }

@@ -133,11 +133,9 @@ void Dialer::hear(const Message& message) {
       stop_trying();
       return setup_.refused(refusal->why);
     }
-    const std::string why = refusal->why;
-    turned_away_.clear();
-    failed(fmt::format("the leader {} turns this host away: {}", setup_.leader, why));
-    turned_away_ = why;
-    return;
+    turned_away_ = refusal->why;
+    return try_on(
+        fmt::format("the leader {} turns this host away: {}", setup_.leader, turned_away_));
   }
   const auto* welcome = std::get_if<message::Welcome>(&message);
   if (welcome == nullptr || !handshake_->accepts(*welcome)) {
@@ -155,19 +153,18 @@ void Dialer::hear(const Message& message) {
 void Dialer::too_late() { failed(doing_); }
 
 void Dialer::failed(const std::string& why) {
-  // Another address of the leader may do; that this one does not is no news then.
-  if (!addresses_.empty()) {
-    stop_trying();
-    return try_next_address();
-  }
-  stop_trying();
-  dial_again();
   // When the leader has given up, this says more than that it is gone.
-  const std::string all =
-      turned_away_.empty() ? why : why + ", and had turned this host away: " + turned_away_;
-  if (told_ == all) return;
-  told_ = all;
-  setup_.waiting(all);
+  try_on(turned_away_.empty() ? why : why + ", and had turned this host away: " + turned_away_);
+}
+
+void Dialer::try_on(const std::string& why) {
+  stop_trying();
+  // Another address of the leader may do; that this one does not is no news then.
+  if (!addresses_.empty()) return try_next_address();
+  dial_again();
+  if (told_ == why) return;
+  told_ = why;
+  setup_.waiting(why);
 }
 
 }  // namespace trainit::coordination

@@ -57,7 +57,10 @@ class Dialer {
   void connect_to(const sys::Address& address);
   void on_connected();
   void hear(const Message& message);
+  /// This try, for that reason.
   void failed(const std::string& why);
+  /// With the next address, or after a pause with all of them.
+  void try_on(const std::string& why);
   void set_timer(sys::Duration delay, void (Dialer::*then)());
   void too_late();
   void stop_trying();

@@ -19,6 +19,8 @@
 namespace trainit::sys {
 namespace {
 
+constexpr mode_t kMode = 0644;
+
 Result<void> fill(const UniqueFd& file, std::string_view content) {
   if (!file) return fail(errno_text(errno));
   TRAINIT_TRY(write_all(file.borrow(), content));
@@ -27,19 +29,19 @@ Result<void> fill(const UniqueFd& file, std::string_view content) {
   return {};
 }
 
-Result<void> write_new_file(const std::string& path, std::string_view content, mode_t mode) {
+Result<void> write_new_file(const std::string& path, std::string_view content) {
   posix::unlink(path.c_str());  // of an earlier process with our pid
   return fill(UniqueFd(posix::open(path.c_str(),
-                                   O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)),
+                                   O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kMode)),
               content);
 }
 
 /// A file that has no name until it is whole, so that a crash leaves nothing. Tells whether it has
 /// got it, or whether the name was taken; nothing: not every file system can, nor can anybody
 /// without /proc, and what else went wrong the usual way will tell.
-std::optional<bool> write_nameless(const std::string& path, std::string_view content, mode_t mode) {
+std::optional<bool> write_nameless(const std::string& path, std::string_view content) {
   const UniqueFd file(
-      posix::open(parent_directory(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, mode));
+      posix::open(parent_directory(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, kMode));
   if (!fill(file, content)) return std::nullopt;
   const std::string itself = fmt::format("/proc/self/fd/{}", file.get());
   if (posix::linkat(AT_FDCWD, itself.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0)
@@ -88,10 +90,6 @@ int rename_new(const char* from, const char* to) {
   if (posix::link(from, to) == 0) return posix::unlink(from) == 0 ? 0 : errno;
   if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return errno;
   return posix::rename(from, to) == 0 ? 0 : errno;
-}
-
-std::string temporary_beside(const std::string& path) {
-  return fmt::format("{}.{}.tmp", path, ::getpid());
 }
 
 /// 0 when it is there now, or what errno said.
@@ -204,24 +202,12 @@ std::string read_line(const std::string& path) {
   return content ? std::string(trim(*content)) : std::string();
 }
 
-Result<void> write_file(const std::string& path, std::string_view content, mode_t mode) {
-  const std::string temporary = temporary_beside(path);
-  Result<void> written = write_new_file(temporary, content, mode);
-  if (written && posix::rename(temporary.c_str(), path.c_str()) != 0)
-    written = fail(errno_text(errno));
-  if (!written) {
-    posix::unlink(temporary.c_str());
-    return fail("writing " + path, written.error());
-  }
-  return {};
-}
-
-Result<bool> write_file_once(const std::string& path, std::string_view content, mode_t mode) {
+Result<bool> write_file_once(const std::string& path, std::string_view content) {
   struct stat status = {};
   if (posix::lstat(path.c_str(), &status) == 0) return false;
-  if (const auto wrote = write_nameless(path, content, mode)) return *wrote;
-  const std::string temporary = temporary_beside(path);
-  const Result<void> written = write_new_file(temporary, content, mode);
+  if (const auto wrote = write_nameless(path, content)) return *wrote;
+  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
+  const Result<void> written = write_new_file(temporary, content);
   const int placed = written ? rename_new(temporary.c_str(), path.c_str()) : 0;
   if (!written || placed != 0) posix::unlink(temporary.c_str());
   if (placed == EEXIST) return false;

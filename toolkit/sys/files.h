@@ -50,14 +50,11 @@ ssize_t write_some(BorrowedFd fd, std::string_view bytes);
 /// Writes all of it, however many calls that takes. Error: errno's text alone.
 Result<void> write_all(BorrowedFd fd, std::string_view content);
 
-/// Puts `content` at `path` so that a reader, or a crash, never finds half of it: a new file beside
-/// it, fsync, rename.
-Result<void> write_file(const std::string& path, std::string_view content, mode_t mode = 0644);
-
-/// As `write_file`, but what is at `path` already stays, also when it appears at the last moment.
-/// Where the file system knows files without a name (O_TMPFILE), a crash leaves nothing; elsewhere
-/// "PATH.PID.tmp" at most. Tells whether it wrote.
-Result<bool> write_file_once(const std::string& path, std::string_view content, mode_t mode = 0644);
+/// Puts `content` at `path` so that a reader never finds half of it, and only where nothing is,
+/// also when something appears at the last moment. Tells whether it wrote. Where the file system
+/// knows files without a name (O_TMPFILE), a crash leaves nothing; elsewhere "PATH.PID.tmp" at
+/// most.
+Result<bool> write_file_once(const std::string& path, std::string_view content);
 
 /// `mkdir -p`; fine when it is there.
 Result<void> make_directories(const std::string& path, mode_t mode = 0755);

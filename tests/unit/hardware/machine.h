@@ -26,9 +26,9 @@ class Machine {
 
   /// A program on its PATH, as a shell script.
   void install(std::string_view name, std::string_view script) const {
-    const std::string path = directory_ / "bin/" + std::string(name);
     make("bin");
-    REQUIRE(trainit::sys::write_file(path, "#!/bin/sh\n" + std::string(script) + "\n", 0755));
+    write_file(directory_ / "bin/" + std::string(name), "#!/bin/sh\n" + std::string(script) + "\n",
+               0755);
   }
   /// PATH is what was installed, and what scripts need.
   trainit::Environment environment() const {

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "hardware/numa.h"
-#include "sys/files.h"
+#include "temporary_directory.h"
 
 using namespace trainit;
 using namespace std::chrono_literals;
@@ -141,8 +141,9 @@ TEST_CASE("one worker per GPU is refused where there is no GPU") {
 }
 
 TEST_CASE("a command is told its rank always, a script when it has company") {
-  Options options;
-  Command command, script;
+  const Options options;
+  const Command command;
+  Command script;
   script.script_mode = true;
   CHECK(wants_ranks(options, command, 1));
   CHECK_FALSE(wants_ranks(options, script, 1));
@@ -448,17 +449,14 @@ TEST_CASE(
   CHECK(plan.error().exit_code == 127);
   CHECK(plan.error().message == "cannot run no-such-program: there is no such program in /bin");
 
-  const std::string directory = "/tmp/trainit-plan-" + std::to_string(::getpid());
-  REQUIRE(sys::make_directories(directory));
-  REQUIRE(sys::write_file(directory + "/plain", "x", 0644));
-  given.inherit("PATH", directory);
+  const TemporaryDirectory directory;
+  directory.write("plain", "x");
+  given.inherit("PATH", directory.path);
   given.command.argv = {"plain"};
   plan = make_plan(given.input());
   REQUIRE_FALSE(plan);
   CHECK(plan.error().exit_code == 126);
   CHECK(plan.error().message.find("execut") != std::string::npos);
-  ::unlink((directory + "/plain").c_str());
-  ::rmdir(directory.c_str());
 }
 
 TEST_CASE("the plan carries the times and the user that were chosen") {

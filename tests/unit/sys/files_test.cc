@@ -13,17 +13,13 @@
 #include <cerrno>
 #include <cstddef>
 
+#include "temporary_directory.h"
+
 using namespace trainit;
 using namespace trainit::sys;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct TemporaryDirectory {
-  std::string path = "/tmp/trainit-files-XXXXXX";
-  TemporaryDirectory() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~TemporaryDirectory() { [[maybe_unused]] const int ended = ::system(("rm -rf " + path).c_str()); }
-};
 
 /// From now on the kernel does as if a disk were broken.
 void refuse_listings() {
@@ -38,11 +34,10 @@ void refuse_listings() {
 
 }  // namespace
 
-TEST_CASE("what was written is read back, and replaces what was there") {
+TEST_CASE("what was written is read back") {
   const TemporaryDirectory directory;
   const std::string path = directory.path + "/file";
-  REQUIRE(write_file(path, "first, which is longer"));
-  REQUIRE(write_file(path, std::string("a\0b", 3)));
+  REQUIRE(write_file_once(path, std::string("a\0b", 3)));
   CHECK(*read_file(path) == std::string("a\0b", 3));
   CHECK(list_directory(directory.path)->size() == 1);
 }
@@ -62,7 +57,7 @@ TEST_CASE(
 
 TEST_CASE("a file that cannot be written names its path and leaves nothing behind") {
   const TemporaryDirectory directory;
-  const Result<void> written = write_file(directory.path + "/none/file", "x");
+  const Result<bool> written = write_file_once(directory.path + "/none/file", "x");
   REQUIRE_FALSE(written);
   CHECK(written.error().message.find(directory.path + "/none/file") != std::string::npos);
   CHECK(written.error().message.find("ENOENT") != std::string::npos);
@@ -87,7 +82,7 @@ TEST_CASE("files of /proc and /sys are read like others") {
 
 TEST_CASE("a file of an open directory is read there, and a link in its place is refused") {
   const TemporaryDirectory directory;
-  REQUIRE(write_file(directory.path + "/file", "content"));
+  write_file(directory.path + "/file", "content");
   REQUIRE(::symlink((directory.path + "/file").c_str(), (directory.path + "/link").c_str()) == 0);
   const UniqueFd opened(::open(directory.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   CHECK(read_file_in(opened.borrow(), "file")->text == "content");
@@ -102,7 +97,7 @@ TEST_CASE("a file of an open directory tells when it was written, at the latest"
   const std::string path = directory.path + "/file";
   const UniqueFd opened(::open(directory.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const TimePoint before = Clock::now();
-  REQUIRE(write_file(path, "content"));
+  write_file(path, "content");
   const TimePoint after = Clock::now();
   CHECK(read_file_in(opened.borrow(), "file")->written_at >= before);
   CHECK(read_file_in(opened.borrow(), "file")->written_at <= after + 1s);
@@ -132,8 +127,8 @@ TEST_CASE("a listing that breaks off is an error, and no shorter list") {
 
 TEST_CASE("a name is found in a directory, and none in one that cannot be read") {
   TemporaryDirectory root;
-  REQUIRE(write_file(root.path + "/a", ""));
-  REQUIRE(write_file(root.path + "/b", ""));
+  write_file(root.path + "/a", "");
+  write_file(root.path + "/b", "");
   const auto is = [](std::string_view wanted) {
     return [wanted](std::string_view name) { return name == wanted; };
   };
@@ -181,7 +176,7 @@ TEST_CASE("of several writers at one moment exactly one writes") {
 
 TEST_CASE("a file that is too long is refused") {
   const TemporaryDirectory directory;
-  REQUIRE(write_file(directory.path + "/file", "12345"));
+  write_file(directory.path + "/file", "12345");
   CHECK_FALSE(read_file(directory.path + "/file", 4));
   CHECK(read_file(directory.path + "/file", 5));
 }
@@ -191,7 +186,7 @@ TEST_CASE("directories are made with their parents, and it is fine when they are
   CHECK(make_directories(directory.path + "/a/b/c"));
   CHECK(make_directories(directory.path + "/a/b/c"));
   CHECK(is_directory(directory.path + "/a/b/c"));
-  REQUIRE(write_file(directory.path + "/file", ""));
+  write_file(directory.path + "/file", "");
   CHECK_FALSE(make_directories(directory.path + "/file"));
   CHECK_FALSE(make_directories(directory.path + "/file/below"));
 }

@@ -15,7 +15,7 @@
 #include <cstdio>
 
 #include "sys/capture.h"
-#include "sys/files.h"
+#include "temporary_directory.h"
 #include "trainit/environment.h"
 
 using namespace trainit;
@@ -57,8 +57,7 @@ Ended run(const SpawnRequest& request) {
 
 std::string write_script(const std::string& name, std::string_view content, mode_t mode) {
   std::string path = "/tmp/trainit-process-" + std::to_string(::getpid()) + "-" + name;
-  REQUIRE(write_file(path, content, mode));
-  ::chmod(path.c_str(), mode);
+  write_file(path, content, mode);
   return path;
 }
 

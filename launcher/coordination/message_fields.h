@@ -51,7 +51,7 @@ void fields(Wire& wire, Part<Wire, hardware::GpuFault>& fault) {
 /// `offset` is of no use elsewhere.
 template <class Wire>
 void fields(Wire& wire, Part<Wire, diagnose::ErrorText>& error) {
-  auto& [summary, location, frame, detail, communication, only_last_lines, last_words, offset] =
+  auto& [summary, location, frame, detail, communication, only_last_lines, last_line, offset] =
       error;
   wire.text(summary, kMostLine);
   wire.text(location, kMostLine);
@@ -59,7 +59,7 @@ void fields(Wire& wire, Part<Wire, diagnose::ErrorText>& error) {
   wire.detail(detail);
   wire.flag(communication);
   wire.flag(only_last_lines);
-  wire.flag(last_words);
+  wire.text(last_line, kMostLine);
 }
 
 /// `host` is the connection's.

@@ -109,6 +109,23 @@ bool are_last_words(const Lines& lines, const Candidate& candidate) {
   return remarks <= kRemarks;
 }
 
+/// How many lines there are but for empty ones at the end.
+std::size_t end_of_text(const Lines& lines) {
+  std::size_t end = lines.size();
+  while (end > 0 && trim(lines[end - 1]).empty()) --end;
+  return end;
+}
+
+/// What a program printed at last, long after an error that it had perhaps survived, belongs to the
+/// account of its end.
+void add_end(const Lines& lines, ErrorText& error) {
+  constexpr std::size_t kLastLines = 5;
+  const std::size_t end = end_of_text(lines);
+  error.last_line = utf8::truncate(trim(lines[end - 1]), kLongestSummary);
+  error.detail += "\n…\n" + block(lines, end - kLastLines, end - 1, "");
+  error.communication = error.communication || speaks_of_communication(error.last_line);
+}
+
 std::size_t offset_of_line(std::string_view tail, std::size_t line) {
   std::size_t offset = 0;
   while (line-- > 0) offset = tail.find('\n', offset) + 1;
@@ -147,7 +164,7 @@ std::optional<ErrorText> find_error(std::string_view tail) {
   // An indentation belongs to the block; what a program puts in front of it does not.
   const bool indentation = trim(best->prefix).empty();
   best->error.detail = block(lines, best->first, best->last, indentation ? "" : best->prefix);
-  best->error.last_words = are_last_words(lines, *best);
+  if (!are_last_words(lines, *best)) add_end(lines, best->error);
   best->error.offset = offset_of_line(tail, best->first);
   return std::move(best->error);
 }
@@ -155,8 +172,7 @@ std::optional<ErrorText> find_error(std::string_view tail) {
 std::optional<ErrorText> last_lines(std::string_view tail) {
   constexpr std::size_t kLastLines = 20;
   const Lines lines(tail);
-  std::size_t last = lines.size();
-  while (last > 0 && trim(lines[last - 1]).empty()) --last;
+  const std::size_t last = end_of_text(lines);
   if (last == 0) return std::nullopt;
   ErrorText error;
   error.summary = utf8::truncate(trim(lines[last - 1]), kLongestSummary);

@@ -58,10 +58,13 @@ struct FirstCause {
   const Evidence* rival = nullptr;
 };
 
+/// When its error came, or its end, if it has none or went on after it.
+sys::TimePoint failed_at(const Evidence& evidence);
+
 /// Ranks what was gathered: exec failure, OOM, a GPU that failed, foreign signal, exception, then
 /// errors of communication; of GPUs those last that only had an error on a link; within a class the
-/// earliest error line, then the earliest exit, then the lowest rank. The evidence must outlive the
-/// result, which points at it.
+/// earliest failure (`failed_at`), then the earliest exit, then the lowest rank. The evidence must
+/// outlive the result, which points at it.
 ///
 /// What we stopped is no cause, with two exceptions, because a victim may die before the worker
 /// that failed: its last words were an error, and came before we told it to stop; or the kernel had

@@ -123,6 +123,13 @@ std::string said(const Evidence& evidence) {
                                          : "; it had printed: " + summary;
 }
 
+/// What it said after that error, which it may have survived.
+std::string said_at_last(const ErrorText& error) {
+  constexpr std::size_t kLineBytes = 80;
+  if (error.last_words()) return {};
+  return fmt::format("; its last line: \"{}\"", shorten(plain(error.last_line), kLineBytes));
+}
+
 /// "out of memory: the kernel killed a process of this worker; the container has 16.0 GB"
 std::string out_of_memory(const Evidence& evidence) {
   const bool itself = signal_behind(evidence.status) == SIGKILL;
@@ -135,7 +142,7 @@ bool leads_with_error(const Evidence& evidence) {
   if (!evidence.error || evidence.error->only_last_lines || evidence.error->summary.empty())
     return false;
   if (signal_behind(evidence.status) == 0) return true;
-  return evidence.stopped_by_us && evidence.error->last_words;
+  return evidence.stopped_by_us && evidence.error->last_words();
 }
 
 /// "train.py:42, exit code 1 after 48 s"
@@ -227,15 +234,14 @@ std::string summarize(const Evidence& evidence) {
   if (!leads_with_error(evidence))
     return fit(head + sentence_without_error(evidence), said(evidence), "");
   return fit(head, plain(evidence.error->summary),
-             " (" + place_and_end(evidence) + shared_memory_note(evidence) + ")");
+             " (" + place_and_end(evidence) + shared_memory_note(evidence) + ")" +
+                 said_at_last(*evidence.error));
 }
 
 std::string describe_consequence(const Evidence& cause, const Evidence& consequence) {
   constexpr std::size_t kWordsBytes = 120;
   const auto moment = [](const Evidence& evidence) {
-    if (evidence.gpu_fault) return evidence.gpu_fault->at;
-    return evidence.first_error_at != sys::TimePoint{} ? evidence.first_error_at
-                                                       : evidence.exited_at;
+    return evidence.gpu_fault ? evidence.gpu_fault->at : failed_at(evidence);
   };
   const double later = sys::in_seconds(moment(consequence) - moment(cause));
   const std::string time = distance(later);
@@ -245,8 +251,10 @@ std::string describe_consequence(const Evidence& cause, const Evidence& conseque
   if (consequence.error && !consequence.error->only_last_lines) {
     const bool same = cause.error && cause.error->summary == consequence.error->summary;
     if (same) return fmt::format("{} had the same error {}", who, time);
-    return fmt::format("{} had \"{}\" {}: a consequence", who,
-                       shorten(plain(consequence.error->summary), kWordsBytes), time);
+    const ErrorText& error = *consequence.error;
+    return fmt::format(
+        "{} had \"{}\" {}: a consequence", who,
+        shorten(plain(error.last_words() ? error.summary : error.last_line), kWordsBytes), time);
   }
   return fmt::format("{} {} {}: a consequence", who, sys::describe(consequence.status), time);
 }

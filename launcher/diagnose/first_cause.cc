@@ -18,7 +18,7 @@ bool failed(const Evidence& evidence) {
 /// True when an error was the end of what the worker had to say. One that it survived, and only
 /// logged, explains nothing of its end when we stopped it.
 bool ended_with_error(const Evidence& evidence) {
-  return evidence.error && !evidence.error->only_last_lines && evidence.error->last_words;
+  return evidence.error && !evidence.error->only_last_lines && evidence.error->last_words();
 }
 
 bool raised_before_the_stop(const Evidence& evidence) {
@@ -65,9 +65,7 @@ struct Ranked {
   const Evidence* evidence;
 
   sys::TimePoint moment() const {
-    if (kind == CauseClass::kGpuFault) return evidence->gpu_fault->at;
-    const bool spoke = evidence->first_error_at != kUnknown;
-    return spoke ? evidence->first_error_at : evidence->exited_at;
+    return kind == CauseClass::kGpuFault ? evidence->gpu_fault->at : failed_at(*evidence);
   }
   bool by_link() const {
     return kind == CauseClass::kGpuFault && hardware::may_be_anothers(*evidence->gpu_fault);
@@ -114,6 +112,12 @@ const Evidence* rival_of_first(std::span<const Ranked> ranked, sys::Duration clo
 }
 
 }  // namespace
+
+sys::TimePoint failed_at(const Evidence& evidence) {
+  const bool went_on = evidence.error && !evidence.error->last_words();
+  return evidence.first_error_at == kUnknown || went_on ? evidence.exited_at
+                                                        : evidence.first_error_at;
+}
 
 const Evidence* worst_after_stop(std::span<const Evidence* const> gathered, int stop_signal) {
   const auto ended_by = [](const Evidence& evidence, int signal) {

@@ -213,9 +213,9 @@ TEST_CASE("a worker's own words are read as they were written") {
   CHECK(error->location == "train.py:42");
   CHECK(error->frame == "File \"t.py\", line 42");
   CHECK(error->detail == "Traceback\nValueError: é");
+  CHECK(error->last_line == "bye");
   for (bool diagnose::ErrorText::*flag :
-       {&diagnose::ErrorText::communication, &diagnose::ErrorText::only_last_lines,
-        &diagnose::ErrorText::last_words}) {
+       {&diagnose::ErrorText::communication, &diagnose::ErrorText::only_last_lines}) {
     for (const bool value : {false, true}) {
       (*written.end.evidence[0].error).*flag = value;
       CHECK((*there_and_back(written).end.evidence[0].error).*flag == value);

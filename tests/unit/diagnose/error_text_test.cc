@@ -186,10 +186,20 @@ TEST_CASE("an error knows where in the tail it begins") {
 }
 
 TEST_CASE("an error after which the program went on is not its last words") {
-  CHECK(find_error(kTraceback)->last_words);
+  CHECK(find_error(kTraceback)->last_words());
   CHECK(find_error(kTraceback + repeat("\nwarning\n", 9 * 5) + repeat("frame #1: f()\n", 1000))
-            ->last_words);
-  CHECK_FALSE(find_error(kTraceback + std::string("\n") + repeat("epoch\n", 6 * 11))->last_words);
+            ->last_words());
+  CHECK_FALSE(find_error(kTraceback + std::string("\n") + repeat("epoch\n", 6 * 11))->last_words());
+}
+
+TEST_CASE("what a program said long after an error belongs to the account of its end") {
+  const std::string survived = kTraceback + std::string("\n") + repeat("epoch\n", 6 * 20);
+  const auto error = find_error(survived + "cannot go on\n\n");
+  REQUIRE(error);
+  CHECK(error->last_line == "cannot go on");
+  CHECK(error->detail.ends_with("\n…\nepoch\nepoch\nepoch\nepoch\ncannot go on"));
+  CHECK_FALSE(error->communication);
+  CHECK(find_error(survived + "Connection closed by peer")->communication);
 }
 
 TEST_CASE("libc++ names its exceptions in one line") {

@@ -67,12 +67,24 @@ TEST_CASE("a worker that had raised before we stopped it is not said to have die
   Evidence stopped = value_error();
   stopped.status = ExitStatus::killed(SIGTERM);
   stopped.stopped_by_us = true;
-  stopped.error->last_words = true;
+  stopped.error->last_line.clear();
   CHECK(summarize(stopped) ==
         "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, stopped after 48 "
         "s)");
-  stopped.error->last_words = false;
+  stopped.error->last_line = "epoch 7";
   CHECK(summarize(stopped).find("SIGTERM") != std::string::npos);
+}
+
+TEST_CASE("the last line of a worker that went on after its error goes with it") {
+  Evidence went_on = value_error();
+  went_on.error->last_line = "no training data";
+  CHECK(summarize(went_on) ==
+        "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
+        "48 s); its last line: \"no training data\"");
+  CHECK(describe_consequence(evidence_of(ExitStatus::exited(2)), went_on) ==
+        "rank 5 had \"no training data\" at the same time: a consequence");
+  went_on.error->last_line = std::string(500, 'x');
+  CHECK(summarize(went_on).size() <= 200);
 }
 
 TEST_CASE("the same error on another rank is called the same, not a consequence") {

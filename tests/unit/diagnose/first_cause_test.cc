@@ -112,10 +112,19 @@ TEST_CASE("an error that a stopped worker had survived explains nothing") {
   went_on.error = exception();
   went_on.first_error_at = at(10ms);
   CHECK(cause_of({raised(0, true, 20ms), went_on}) == 5);
-  went_on.error->last_words = false;
+  went_on.error->last_line = "epoch 7";
   CHECK(cause_of({raised(0, true, 20ms), went_on}) == 0);
   went_on.status = ExitStatus::exited(1);
   CHECK(cause_of({raised(0, true, 20ms), went_on}) == 0);
+}
+
+TEST_CASE("an error that a worker had survived is not when it failed") {
+  Evidence went_on = raised(0, false, 1ms);
+  went_on.exited_at = at(30ms);
+  CHECK(cause_of({went_on, raised(1, false, 20ms)}) == 0);
+  went_on.error->last_line = "no training data";
+  CHECK(cause_of({went_on, raised(1, false, 20ms)}) == 1);
+  CHECK(failed_at(went_on) == at(30ms));
 }
 
 TEST_CASE("a worker that raised while it was stopped explains errors of communication only") {

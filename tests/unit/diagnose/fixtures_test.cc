@@ -270,7 +270,7 @@ TEST_CASE("what real programs print with their error is no sign that they went o
     // The bytes around the fault, and torchrun's report about its workers, are long.
     const std::string name = expected.name;
     const bool much = name == "address_sanitizer" || name == "torch2_torchrun";
-    CHECK(find_error(read(expected.name))->last_words == !much);
+    CHECK(find_error(read(expected.name))->last_words() == !much);
   }
 }
 

@@ -30,7 +30,7 @@ Evidence failed(int rank, std::chrono::milliseconds end, std::string error,
   if (error.empty()) return evidence;
   evidence.error.emplace();
   evidence.error->summary = evidence.error->detail = std::move(error);
-  evidence.error->last_words = true;
+  evidence.error->last_line.clear();
   evidence.first_error_at = at(end - 10ms);
   return evidence;
 }

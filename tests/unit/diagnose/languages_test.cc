@@ -98,7 +98,7 @@ TEST_CASE("lines of a log that only look like errors of other languages are none
     CHECK(summary_of(log) == "nothing");
     CHECK(summary_of(log + kPython) == kPythonSummary);
     CHECK(summary_of(kPython + log) == kPythonSummary);
-    CHECK(find_error(kPython + log)->last_words);
+    CHECK(find_error(kPython + log)->last_words());
   }
 }
 
@@ -265,10 +265,10 @@ TEST_CASE("the stacks of all goroutines are no sign that a program went on, nor 
               " [chan receive]:\nmain.work()\n\t/opt/ml/code/work.go:7 +0x1d\n";
   const auto error = find_error(output + "exit status 2\n");
   REQUIRE(error);
-  CHECK(error->last_words);
+  CHECK(error->last_words());
   CHECK(error->location == "main.go:3");
   CHECK(error->detail.find("work.go") == std::string::npos);
-  CHECK_FALSE(find_error(output + lines(12, "epoch"))->last_words);
+  CHECK_FALSE(find_error(output + lines(12, "epoch"))->last_words());
 }
 
 TEST_CASE("a crash in C code that Go has called is found") {

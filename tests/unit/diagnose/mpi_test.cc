@@ -66,7 +66,7 @@ TEST_CASE("what MPI says of the end is a consequence of the error that was print
       REQUIRE(found);
       CHECK(found->summary.find("loss is nan") != std::string::npos);
       CHECK(found->detail.find(kRule) == std::string::npos);
-      CHECK(found->last_words);
+      CHECK(found->last_words());
       CHECK(find_error(report + error)->summary == found->summary);
     }
   }
@@ -176,7 +176,7 @@ TEST_CASE("the long stack under a crash report of UCX belongs to it") {
   REQUIRE(error);
   CHECK(error->summary ==
         "Caught signal 11 (Segmentation fault: address not mapped to object at address (nil))");
-  CHECK(error->last_words);
+  CHECK(error->last_words());
 }
 
 TEST_CASE("a report of a signal that was cut off is read as far as it goes") {

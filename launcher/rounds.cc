@@ -91,6 +91,7 @@ Result<int> Rounds::run_all(std::unique_ptr<Round>& round) {
       if (parts_.preparation.agreement.round == 0) return tl::unexpected(ran.error());
       return leave_unstarted(ran.error(), *round);
     }
+    ++begun_;
     ConclusionInput input = round->conclusion_input(*relay_);
     input.zero = ledger_.started_at;
     own_ = host_end(input);
@@ -289,7 +290,7 @@ int Rounds::leave(Conclusion conclusion, const Round& round) {
     ledger_.count_round(own_);
     record_ledger(ledger_, own_, parts_.preparation.hardware.gpus.count(), record_);
   }
-  conclusion.restarts = parts_.preparation.agreement.round;
+  conclusion.restarts = begun_ - 1;
   for (const std::string& text : conclusion.lines) parts_.log.info("{}", text);
   if (parts_.markers && conclusion.failure.empty()) warn_of_empty_model(paths, parts_.log);
   const Verdict verdict = leave_marker(conclusion, paths, parts_.markers, parts_.log);

@@ -66,6 +66,7 @@ class Rounds {
   std::optional<logs::Relay> relay_;
   std::optional<RelayedLog> relayed_;
   Ledger ledger_;
+  int begun_ = 0;  ///< rounds whose workers were started
   diagnose::HostEnd own_;  ///< how this host's part of the last round ended
   std::optional<coordination::message::Again> again_;  ///< the round is over, and another follows
 };

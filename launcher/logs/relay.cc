@@ -163,9 +163,14 @@ void Relay::watch_again() {
   }
 }
 
-void Relay::catch_up() {
-  for (const auto& stream : streams_) {
-    if (stream->open() && !stream->held_up()) read(*stream);
+void Relay::catch_up(sys::Duration patience) {
+  const sys::TimePoint latest = sys::Clock::now() + patience;
+  for (const Stream which : {Stream::kStderr, Stream::kStdout}) {
+    for (const auto& stream : streams_) {
+      if (stream->stream() != which || !stream->open() || stream->held_up()) continue;
+      if (sys::Clock::now() >= latest) return;
+      read(*stream);
+    }
   }
 }
 

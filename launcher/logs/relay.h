@@ -38,9 +38,9 @@ class Relay {
 
   /// True when every pipe has reached its end.
   bool drained() const;
-  /// Takes what the pipes hold now, as far as our readers keep up, so that what was said before
-  /// this moment has arrived before it.
-  void catch_up();
+  /// Takes what the pipes hold now, those of stderr first, as far as our readers and `patience`
+  /// keep up, so that what was said before this moment has arrived before it.
+  void catch_up(sys::Duration patience);
   /// Takes what the pipes hold now and closes them, although somebody still has their other ends.
   void cut();
   /// How many bytes our readers have not taken yet.

@@ -32,7 +32,6 @@ class GpuGuard {
   GpuGuard& operator=(const GpuGuard&) = delete;
   ~GpuGuard() { cancel_timers(); }
 
-  /// Once what our caller left for the workers is closed, or the watch would keep it.
   void start();
   /// Whether this is its process, which runs or is to be reaped.
   bool is(pid_t process) const { return parts_.watch != nullptr && parts_.watch->pid() == process; }

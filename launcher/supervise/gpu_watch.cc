@@ -37,6 +37,7 @@ Result<void> GpuWatch::start(sys::EventLoop& loop) {
   request.environment = environment_;
   request.stdin_fd = request.stderr_fd = nothing.get();
   request.stdout_fd = writer.get();
+  request.pass_on = false;
   request.death_signal = SIGKILL;
   auto child = sys::spawn(request, no_signals());
   if (!child) return fail(sys::describe(child.error(), request));

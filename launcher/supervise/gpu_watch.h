@@ -35,7 +35,7 @@ class GpuWatch {
         interval_(setup.interval),
         health_(std::move(setup.gpus), std::move(setup.sinks)) {}
 
-  /// Starts it; whatever we would leave a child is closed by now. `loop` outlives this, or
+  /// Starts it, with nothing of what our caller left for the workers. `loop` outlives this, or
   /// `forget`. Error: the kernel has no memory, process or pipe for it.
   Result<void> start(sys::EventLoop& loop);
   /// -1: it does not run, or was reaped.

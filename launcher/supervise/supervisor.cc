@@ -28,6 +28,9 @@ constexpr int kLooks = 25;
 /// all the same.
 constexpr auto kStoreGoes = 500ms;
 
+/// The others are to be stopped within 5 ms.
+constexpr sys::Duration kCatchUp = 2ms;
+
 Limits limits_of(const LaunchPlan& plan) {
   Limits limits;
   limits.stop_leaders = plan.stop.leaders;
@@ -552,7 +555,7 @@ void Supervisor::on_reaped(const sys::Reaped& reaped) {
   if (!reaped.status.success() && !leaders_signalled_) {
     gpu_guard_.worker_failed(spec.rank);
     // Others are stopped in a moment, and what they have said by now is no consequence of that.
-    parts_.relay.catch_up();
+    parts_.relay.catch_up(kCatchUp);
   }
   post(event::Exited{index, reaped.status, leaders_signalled_});
 }

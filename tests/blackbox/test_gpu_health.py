@@ -339,9 +339,11 @@ def test_the_watch_does_not_outlive_a_launcher_that_is_killed(trainit, start, jo
     waiting.wait_until(lambda: not processes.is_gpu_watch(watch), "the end of the watch")
 
 
-def test_the_watch_holds_nothing_of_the_callers_nor_of_the_workers(trainit, start, job, gpus):
+@pytest.mark.parametrize("restarts", ["0", "1"])
+def test_the_watch_holds_nothing_of_the_callers_nor_of_the_workers(trainit, start, job, gpus, restarts):
     script = 'exec 7</etc/passwd; exec "$0" "$@"'
-    running = start(["sh", "-c", script, trainit, *sh("echo started; exec sleep 1000")], job=job(), env=gpus.env)
+    running = start(["sh", "-c", script, trainit, "--max-restarts", restarts, *sh("echo started; exec sleep 1000")],
+                    job=job(), env=gpus.env)
     running.wait_for("started")
     watch = Path(f"/proc/{watch_of(running)}")
 

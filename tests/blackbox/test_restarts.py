@@ -121,6 +121,7 @@ def test_a_program_that_cannot_be_found_again_ends_the_job_with_what_had_failed(
                env={"PATH": f"{vanishing.parent}:{clean_env['PATH']}"})
     assert end.code == 4 and "ended with code 4" in here.failure and not here.success, end
     assert re.search("not restarted: .*vanishing", end.err), end
+    assert "restarts" not in events(here, "outcome")[0]
 
 
 def test_a_program_that_cannot_be_run_again_is_the_failure_of_the_last_round(trainit, pid1, job, vanishing):

@@ -30,10 +30,19 @@ Result<void> set_aside(const std::string& path) {
   return fail(fmt::format("moving {} to {}: {}", path, previous, sys::errno_text(error)));
 }
 
+/// A file without a word is no reason that anybody gave.
+void discard_empty(const std::string& path) {
+  struct stat status = {};
+  const bool empty =
+      posix::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
+  if (empty) posix::unlink(path.c_str());
+}
+
 }  // namespace
 
 Result<bool> write_failure(const Paths& paths, std::string_view text) {
   TRAINIT_TRY(sys::make_directories(paths.output));
+  discard_empty(paths.failure);
   const bool wrote = TRAINIT_TRY(sys::write_file_once(paths.failure, fit_failure_text(text)));
   if (!wrote && !sys::is_regular_file(paths.failure))
     return fail("writing " + paths.failure + ": what is there is not a regular file");

@@ -110,6 +110,7 @@ Heard run_and_hear(SpawnRequest request, const Patience& patience) {
   Result<Channel> channel = open_channel(patience);
   if (!channel) return {{}, tl::unexpected(channel.error())};
   request.stdout_fd = channel->input.get();
+  request.pass_on = false;
   const auto child = spawn(request, no_signals());
   if (!child) return {{}, fail(describe(child.error(), request))};
   Heard heard = hear_out(child->pid, *channel);

@@ -26,7 +26,8 @@ struct Patience {
   StopSignals stops;
 };
 
-/// Runs a program and returns its stdout. `stdout_fd` is not used.
+/// Runs a program and returns its stdout. `stdout_fd` is not used, and nothing is passed on: one
+/// that is left behind must not hold what our caller waits for.
 Result<std::string> run_and_capture(SpawnRequest request, const Patience& patience);
 
 /// What a helper said, also of one that came to no good end.

@@ -57,6 +57,8 @@ class ChildSetup {
     if (request_.foreground && ::tcsetpgrp(request_.stdin_fd, ::getpid()) != 0)
       return SpawnStage::kTerminal;
     if (!place_stdio()) return SpawnStage::kStdio;
+    // By a kernel older than 5.11 it is refused, and the child gets them after all.
+    if (!request_.pass_on) ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     if (request_.cpus && ::sched_setaffinity(0, sizeof *request_.cpus, &*request_.cpus) != 0) {
       return SpawnStage::kAffinity;
     }

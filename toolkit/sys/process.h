@@ -23,7 +23,7 @@ struct Credentials {
 };
 
 /// A program to start. Descriptors are borrowed; every other descriptor of ours is close-on-exec,
-/// so the child gets these three and whatever our own caller left open for it.
+/// so the child gets these three and, with `pass_on`, whatever our own caller left open for it.
 struct SpawnRequest {
   std::string executable;  ///< a path, already found
   int executable_fd = -1;  ///< a program without a path (see sys/memfd.h); wins over `executable`
@@ -31,6 +31,7 @@ struct SpawnRequest {
   std::vector<std::string> environment;            ///< "NAME=value"
   std::string directory;                           ///< working directory; empty: ours
   int stdin_fd = 0, stdout_fd = 1, stderr_fd = 2;  ///< -1: closed in the child
+  bool pass_on = true;
   bool lead_process_group = true;
   bool foreground = false;  ///< its group becomes the terminal's (stdin_fd) foreground group
   int death_signal = 0;     ///< sent to it when we die (PR_SET_PDEATHSIG); 0: none

@@ -31,6 +31,14 @@ TEST_CASE("a failure that user code wrote is kept") {
   CHECK(*sys::list_directory(paths.output) == std::vector<std::string>{"failure"});
 }
 
+TEST_CASE("an empty failure that user code left says nothing, and makes way") {
+  const TemporaryDirectory base;
+  const Paths paths = Paths::below(base.path);
+  base.write("output/failure", "");
+  CHECK(write_failure(paths, "ours").value());
+  CHECK(content(paths.failure) == "ours");
+}
+
 TEST_CASE("a failure text is valid UTF-8 of at most 1,024 bytes, cut at a character") {
   const TemporaryDirectory base;
   const Paths paths = Paths::below(base.path);

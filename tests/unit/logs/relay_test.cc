@@ -547,15 +547,15 @@ TEST_CASE("what the pipes hold can be taken at once, and they stay open") {
   Worker zero = test.add(0), one = test.add(1);
   write_all(one.err.get(), "ValueError: loss is nan\n");
   const sys::TimePoint before = sys::Clock::now();
-  test.relay.catch_up();
+  test.relay.catch_up(std::chrono::seconds(1));
   CHECK(test.relay.tail(1, Stream::kStderr) == "ValueError: loss is nan\n");
   CHECK(test.relay.arrived_at(1, Stream::kStderr, 0) >= before);
   zero.end();
-  test.relay.catch_up();
+  test.relay.catch_up(std::chrono::seconds(1));
   CHECK_FALSE(test.relay.drained());
   write_all(one.err.get(), "more\n");
   one.end();
-  test.relay.catch_up();
+  test.relay.catch_up(std::chrono::seconds(1));
   CHECK(test.relay.tail(1, Stream::kStderr) == "ValueError: loss is nan\nmore\n");
 }
 

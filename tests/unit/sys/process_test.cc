@@ -114,6 +114,14 @@ TEST_CASE("no descriptor of ours reaches a child") {
   CHECK(run(shell("test ! -e /proc/$$/fd/" + number)).status.success());
 }
 
+TEST_CASE("what our caller left open is passed on, or not") {
+  const UniqueFd callers(::open("/dev/null", O_RDONLY));
+  SpawnRequest request = shell("test -e /proc/$$/fd/" + std::to_string(callers.get()));
+  CHECK(run(request).status.success());
+  request.pass_on = false;
+  CHECK(run(request).status == ExitStatus::exited(1));
+}
+
 TEST_CASE("each failure to run a program is one sentence that says what to do") {
   SpawnRequest request;
   const auto sentence = [&](const std::string& path, int errno_value) {

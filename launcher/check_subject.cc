@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "check/job.h"
-#include "conclusion.h"
+#include "markers.h"
 #include "sys/host_name.h"
 
 namespace trainit {

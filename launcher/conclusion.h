@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +13,7 @@
 #include "report/record.h"
 #include "supervise/supervisor.h"
 
-/// From what happened to what is left behind: the cause, the markers, the summary, the exit code.
+/// From what happened to what is said of it: the evidence, the last lines of the log, the summary.
 namespace trainit {
 
 /// How a job ended, as everybody outside is told.
@@ -52,31 +51,5 @@ diagnose::HostEnd host_end(const ConclusionInput& input);
 /// into `end` where it lies here.
 Conclusion conclude(const ConclusionInput& input, const diagnose::HostEnd& end,
                     const diagnose::Judgement& judgement);
-
-/// What was left for the platform.
-struct Verdict {
-  int exit_code = 0;
-  std::string failure;         ///< for the failure file; empty: success
-  bool wrote_failure = false;  ///< the failure file is ours; else it is the program's, or not there
-};
-
-/// Puts the marker there. Exit 0 needs the success marker: a platform that looks for it must not be
-/// left to guess. `markers` is false where there is no platform and no place for them.
-Verdict leave_marker(const Conclusion& conclusion, const Paths& paths, bool markers,
-                     const Logger& log);
-
-/// What we exit with for a job that ended with `code`, by `--exit-map`; says when it is another
-/// one.
-int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logger& log);
-
-/// Whether there is a platform, for who cannot read the job (see TrainingJob::on_platform).
-bool on_platform(const Paths& paths);
-
-/// A failure before the first worker: the sentence in the log and, where there is a platform or an
-/// output directory, in the failure file.
-Verdict leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log);
-/// The same, before an earlier job's markers were moved away: they are now, so that the failure
-/// file is this job's own. But not while the job runs: then somebody has made a mistake beside it.
-Verdict leave_early_failure(const Error& error, const Paths& paths, const Logger& log);
 
 }  // namespace trainit

@@ -140,10 +140,10 @@ class EvidenceWriter {
 };
 
 /// What the failure file is now, after both we and the program had a chance to write it.
-void add_failure_file(const Verdict& verdict, const Paths& paths, Json::Object& fields) {
+void add_failure_file(const Outcome& outcome, const Paths& paths, Json::Object& fields) {
   const auto text = sys::read_file(paths.failure);
   if (!text) return;
-  const char* by = verdict.wrote_failure ? "trainit" : "program";
+  const char* by = outcome.wrote_failure ? "trainit" : "program";
   fields.push_back(
       {"failure_file", Json(Json::Object{{"by", Json(by)}, {"bytes", Json(text->size())}})});
 }
@@ -279,28 +279,28 @@ std::vector<Json::Object> evidence_events(std::span<const diagnose::Evidence> ga
   return events;
 }
 
-void record_outcome(const Conclusion& conclusion, const Verdict& verdict, int stop_signal,
+void record_outcome(const Conclusion& conclusion, const Outcome& outcome, int stop_signal,
                     const Paths* paths, report::RunRecord& record) {
   for (const Json::Object& fields : conclusion.evidence) record.write("evidence", fields);
-  Json::Object fields{{"success", Json(verdict.exit_code == 0)},
-                      {"exit_code", Json(verdict.exit_code)}};
+  Json::Object fields{{"success", Json(outcome.exit_code == 0)},
+                      {"exit_code", Json(outcome.exit_code)}};
   if (stop_signal != 0) fields.push_back({"stop_signal", Json(sys::signal_name(stop_signal))});
-  fields.push_back({"failure", Json(verdict.failure)});
+  fields.push_back({"failure", Json(outcome.failure)});
   if (conclusion.restarts > 0) fields.push_back({"restarts", Json(conclusion.restarts)});
   if (!conclusion.gpus.empty()) fields.push_back({"gpus", Json(conclusion.gpus)});
-  if (paths != nullptr) add_failure_file(verdict, *paths, fields);
+  if (paths != nullptr) add_failure_file(outcome, *paths, fields);
   record.write("outcome", fields);
 }
 
 void record_set_up_failure(const JobContext& context, const std::optional<check::Report>& preflight,
-                           const Verdict& verdict) {
+                           const Outcome& outcome) {
   const Paths& paths = context.job.paths;
   if (context.options.record.empty() && !sys::is_directory(paths.output)) return;
   auto record = open_record(context, {});
   if (!record) return;
   record_start(context, *record);
   if (preflight) record_check(*preflight, *record);
-  record_outcome({}, verdict, 0, &paths, *record);
+  record_outcome({}, outcome, 0, &paths, *record);
 }
 
 }  // namespace trainit

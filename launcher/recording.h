@@ -8,6 +8,7 @@
 #include "conclusion.h"
 #include "coordination/message.h"
 #include "diagnose/evidence.h"
+#include "markers.h"
 #include "plan/launch_plan.h"
 #include "preparation.h"
 #include "report/record.h"
@@ -64,12 +65,12 @@ std::vector<Json::Object> evidence_events(std::span<const diagnose::Evidence> ga
 
 /// The events "evidence" and "outcome", once the markers are there. `stop_signal` is what the
 /// platform asked to stop with, 0: it did not; `paths` is null where there are no markers.
-void record_outcome(const Conclusion& conclusion, const Verdict& verdict, int stop_signal,
+void record_outcome(const Conclusion& conclusion, const Outcome& outcome, int stop_signal,
                     const Paths* paths, report::RunRecord& record);
 
 /// The story of a job that failed before its first worker: "start", "check" where there was one,
 /// and "outcome". It never fails, and makes no output directory where there is none.
 void record_set_up_failure(const JobContext& context, const std::optional<check::Report>& preflight,
-                           const Verdict& verdict);
+                           const Outcome& outcome);
 
 }  // namespace trainit

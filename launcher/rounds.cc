@@ -6,6 +6,7 @@
 #include "between_rounds.h"
 #include "conclusion.h"
 #include "diagnose/restart.h"
+#include "markers.h"
 #include "sys/files.h"
 #include "together.h"
 
@@ -293,13 +294,14 @@ int Rounds::leave(Conclusion conclusion, const Round& round) {
   conclusion.restarts = begun_ - 1;
   for (const std::string& text : conclusion.lines) parts_.log.info("{}", text);
   if (parts_.markers && conclusion.failure.empty()) warn_of_empty_model(paths, parts_.log);
-  const Verdict verdict = leave_marker(conclusion, paths, parts_.markers, parts_.log);
+  const Outcome outcome =
+      leave_marker({conclusion.exit_code, conclusion.failure}, paths, parts_.markers, parts_.log);
   if (const auto took = end.checkpoint_time()) {
     record_.write("checkpoint", {{"seconds", Json(sys::in_seconds(*took))},
                                  {"of", Json(sys::in_seconds(round.plan().stop.leaders))}});
   }
-  record_outcome(conclusion, verdict, end.stop_signal, parts_.markers ? &paths : nullptr, record_);
-  return verdict.exit_code;
+  record_outcome(conclusion, outcome, end.stop_signal, parts_.markers ? &paths : nullptr, record_);
+  return outcome.exit_code;
 }
 
 }  // namespace trainit

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "commands/commands.h"
-#include "conclusion.h"
 #include "logs/relay.h"
+#include "markers.h"
 #include "output.h"
 #include "plan/launch_plan.h"
 #include "report/record.h"

@@ -8,8 +8,8 @@
 #include "check/checks.h"
 #include "check_subject.h"
 #include "commands/commands.h"
-#include "conclusion.h"
 #include "job/directories.h"
+#include "markers.h"
 #include "output.h"
 #include "preparation.h"
 #include "recording.h"
@@ -53,9 +53,9 @@ Result<std::optional<sys::Credentials>> find_worker_user(const JobContext& conte
 int fail_early(const Error& error, const JobContext& context,
                const std::optional<check::Report>& preflight, const Logger& log) {
   const Error cause = stopped_early(context.options).value_or(error);
-  const Verdict verdict = leave_set_up_failure(cause, context.job.paths, log);
-  record_set_up_failure(context, preflight, verdict);
-  return verdict.exit_code;
+  const Outcome outcome = leave_set_up_failure(cause, context.job.paths, log);
+  record_set_up_failure(context, preflight, outcome);
+  return outcome.exit_code;
 }
 
 /// Says what is wrong, but for the first error, which is the job's failure.

@@ -115,7 +115,8 @@ def test_the_architecture_page_shows_the_same_layers():
 AFTER_THE_FIRST_WORKER = ["toolkit/sys/cgroup.cc", "toolkit/sys/event_loop.cc", "toolkit/sys/files.cc",
                           "toolkit/sys/process_tree.cc", "toolkit/sys/unique_fd.cc", "toolkit/job/outcome.cc",
                           "launcher/between_rounds.cc", "launcher/conclusion.cc", "launcher/error_directory.cc",
-                          "launcher/output.cc", "launcher/recording.cc", "launcher/round.cc", "launcher/rounds.cc",
+                          "launcher/markers.cc", "launcher/output.cc", "launcher/recording.cc", "launcher/round.cc",
+                          "launcher/rounds.cc",
                           "launcher/coordination/*.cc", "launcher/logs/*.cc", "launcher/report/*.cc",
                           "launcher/supervise/*.cc"]
 # What cannot fail; what the store's process alone does before it serves; what the kernel never refuses for so few bytes; and

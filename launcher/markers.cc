@@ -1,0 +1,101 @@
+#include "markers.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/text.h"
+#include "record_places.h"
+#include "sys/files.h"
+#include "sys/posix.h"
+#include "trainit/outcome.h"
+
+namespace trainit {
+namespace {
+
+/// What is left here is all that the platform learns of the job, and what fails for want of a
+/// descriptor or of memory may succeed a moment later.
+template <class Attempt>
+auto insistently(Attempt attempt) {
+  constexpr int kTries = 3;
+  constexpr int kPauseMilliseconds = 20;
+  auto result = attempt();
+  for (int tries = 1; !result && tries < kTries; ++tries) {
+    posix::poll(nullptr, 0, kPauseMilliseconds);
+    result = attempt();
+  }
+  return result;
+}
+
+Result<void> remove_success(const Paths& paths) {
+  if (posix::unlink(paths.success.c_str()) == 0 || errno == ENOENT) return {};
+  return fail(fmt::format("{} does not go away: {}", paths.success, sys::errno_text(errno)));
+}
+
+Outcome leave_failure(Outcome outcome, const Paths& paths, bool markers, const Logger& log) {
+  if (!markers) {
+    log.info("exit {}", outcome.exit_code);
+    return outcome;
+  }
+  // A worker may have left the marker of success before it failed.
+  const Result<void> removed = insistently([&] { return remove_success(paths); });
+  if (!removed) log.error("{}", removed.error().message);
+  const Result<bool> written = insistently([&] { return write_failure(paths, outcome.failure); });
+  outcome.wrote_failure = written.value_or(false);
+  if (!written) {
+    log.error("the failure file could not be written: {}; its text:", written.error().message);
+    for (const std::string_view text : split(outcome.failure, '\n')) log.error("{}", text);
+  } else if (*written) {
+    log.info("failure written to {}; exit {}", paths.failure, outcome.exit_code);
+  } else {
+    log.info("{} is kept as the job wrote it; exit {}", paths.failure, outcome.exit_code);
+  }
+  return outcome;
+}
+
+}  // namespace
+
+int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logger& log) {
+  const auto mapped = exit_codes.find(code);
+  if (mapped == exit_codes.end()) return code;
+  log.info("exit {} instead of {} (--exit-map)", mapped->second, code);
+  return mapped->second;
+}
+
+bool on_platform(const Paths& paths) {
+  return Environment::of_process().has("TRAINING_JOB_NAME") || sys::exists(paths.input_config);
+}
+
+Outcome leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log) {
+  log.error("{}", error.message);
+  return leave_failure({error.exit_code, log.masked(error.message)}, paths,
+                       on_platform(paths) || sys::is_directory(paths.output), log);
+}
+
+Outcome leave_early_failure(const Error& error, const Paths& paths, const Logger& log) {
+  if (job_runs(Environment::of_process())) {
+    log.error("{}", error.message);
+    return {error.exit_code, {}, false};
+  }
+  if (const auto moved = set_aside_markers(paths); !moved) log.warning("{}", moved.error().message);
+  return leave_set_up_failure(error, paths, log);
+}
+
+Outcome leave_marker(Outcome outcome, const Paths& paths, bool markers, const Logger& log) {
+  const bool success = outcome.failure.empty() && outcome.exit_code == 0;
+  if (!success) return leave_failure(std::move(outcome), paths, markers, log);
+  const Result<void> written =
+      markers ? insistently([&] { return write_success(paths); }) : Result<void>();
+  if (!written) {
+    const std::string failure =
+        "every worker ended well, but the success marker could not be written: " +
+        written.error().message;
+    log.error("{}; exit {}", failure, kSetUpFailed);
+    return leave_failure({kSetUpFailed, failure}, paths, markers, log);
+  }
+  log.info("success");
+  return {};
+}
+
+}  // namespace trainit

@@ -4,22 +4,9 @@
 
 #include "base/text.h"
 #include "check/job.h"
-#include "markers.h"
-#include "sys/host_name.h"
 
 namespace trainit {
 namespace {
-
-/// Of a job whose files cannot be read: where it lies is known all the same.
-TrainingJob unread_job(const Environment& environment) {
-  TrainingJob job;
-  job.paths = Paths::from(environment);
-  job.name = environment.get_or("TRAINING_JOB_NAME", "");
-  job.arn = environment.get_or("TRAINING_JOB_ARN", "");
-  job.resources = Resources::single(sys::host_name());
-  job.on_platform = on_platform(job.paths);
-  return job;
-}
 
 /// The value, or `otherwise`, with the sentence among the errors.
 template <class Value>
@@ -63,7 +50,8 @@ Result<CheckedJob> read_for_check(const CommandLine& line, Logger& log) {
   check::JobFacts facts;
   JobContext context;
   context.inherited = Environment::of_process();
-  context.job = take_or(TrainingJob::load(context.inherited), unread_job(context.inherited), facts);
+  context.job =
+      take_or(TrainingJob::load(context.inherited), TrainingJob::unread(context.inherited), facts);
   context.secrets = environment::Secrets::collect(context.inherited, context.job.hyperparameters,
                                                   line.worker_command);
   log.set_mask(mask_of(context.secrets));

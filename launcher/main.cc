@@ -9,7 +9,6 @@
 #include "logs/direct_log.h"
 #include "markers.h"
 #include "preparation.h"
-#include "sys/files.h"
 #include "sys/inheritance.h"
 
 using namespace trainit;
@@ -18,8 +17,8 @@ namespace {
 
 /// A mistake on the command line. On a platform it is the job's failure, and the platform shows it.
 int refuse(const Error& error, bool is_job, const Logger& log) {
-  const Paths paths = Paths::from(Environment::of_process());
-  if (is_job && on_platform(paths)) return leave_early_failure(error, paths, log).exit_code;
+  const TrainingJob job = TrainingJob::unread(Environment::of_process());
+  if (is_job && job.on_platform) return leave_early_failure(error, job, log).exit_code;
   log.error("{}", error.message);
   return error.exit_code;
 }

@@ -63,23 +63,20 @@ int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logge
   return mapped->second;
 }
 
-bool on_platform(const Paths& paths) {
-  return Environment::of_process().has("TRAINING_JOB_NAME") || sys::exists(paths.input_config);
-}
-
-Outcome leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log) {
+Outcome leave_set_up_failure(const Error& error, const TrainingJob& job, const Logger& log) {
   log.error("{}", error.message);
-  return leave_failure({error.exit_code, log.masked(error.message)}, paths,
-                       on_platform(paths) || sys::is_directory(paths.output), log);
+  return leave_failure({error.exit_code, log.masked(error.message)}, job.paths,
+                       job.on_platform || sys::is_directory(job.paths.output), log);
 }
 
-Outcome leave_early_failure(const Error& error, const Paths& paths, const Logger& log) {
+Outcome leave_early_failure(const Error& error, const TrainingJob& job, const Logger& log) {
   if (job_runs(Environment::of_process())) {
     log.error("{}", error.message);
     return {error.exit_code, {}, false};
   }
-  if (const auto moved = set_aside_markers(paths); !moved) log.warning("{}", moved.error().message);
-  return leave_set_up_failure(error, paths, log);
+  if (const auto moved = set_aside_markers(job.paths); !moved)
+    log.warning("{}", moved.error().message);
+  return leave_set_up_failure(error, job, log);
 }
 
 Outcome leave_marker(Outcome outcome, const Paths& paths, bool markers, const Logger& log) {

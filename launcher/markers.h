@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "trainit/paths.h"
 #include "trainit/result.h"
+#include "trainit/training_job.h"
 
 /// What is left for the platform: the markers and the exit code.
 namespace trainit {
@@ -25,14 +26,11 @@ Outcome leave_marker(Outcome outcome, const Paths& paths, bool markers, const Lo
 /// one.
 int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logger& log);
 
-/// Whether there is a platform, for who cannot read the job (see TrainingJob::on_platform).
-bool on_platform(const Paths& paths);
-
 /// A failure before the first worker: the sentence in the log and, where there is a platform or an
 /// output directory, in the failure file.
-Outcome leave_set_up_failure(const Error& error, const Paths& paths, const Logger& log);
+Outcome leave_set_up_failure(const Error& error, const TrainingJob& job, const Logger& log);
 /// The same, before an earlier job's markers were moved away: they are now, so that the failure
 /// file is this job's own. But not while the job runs: then somebody has made a mistake beside it.
-Outcome leave_early_failure(const Error& error, const Paths& paths, const Logger& log);
+Outcome leave_early_failure(const Error& error, const TrainingJob& job, const Logger& log);
 
 }  // namespace trainit

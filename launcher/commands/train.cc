@@ -53,7 +53,7 @@ Result<std::optional<sys::Credentials>> find_worker_user(const JobContext& conte
 int fail_early(const Error& error, const JobContext& context,
                const std::optional<check::Report>& preflight, const Logger& log) {
   const Error cause = stopped_early(context.options).value_or(error);
-  const Outcome outcome = leave_set_up_failure(cause, context.job.paths, log);
+  const Outcome outcome = leave_set_up_failure(cause, context.job, log);
   record_set_up_failure(context, preflight, outcome);
   return outcome.exit_code;
 }
@@ -161,7 +161,7 @@ int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   const Environment environment = Environment::of_process();
   const Result<JobContext> context = read_context(line, environment, log);
   if (!context)
-    return leave_early_failure(context.error(), Paths::from(environment), log).exit_code;
+    return leave_early_failure(context.error(), TrainingJob::unread(environment), log).exit_code;
   configure(log, *context);
   for (const int signal : signal_rules(context->options).dropped())
     sys::drop_signal(inheritance.signals, signal);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "job/config_directory.h"
 #include "job/other_files.h"
+#include "sys/files.h"
 #include "sys/host_name.h"
 
 namespace trainit {
@@ -42,7 +43,6 @@ Result<void> load_resources(const ConfigDirectory& config, TrainingJob& job) {
   constexpr std::string_view kName = "resourceconfig.json";
   const std::optional<Json> file = TRAINIT_TRY(config.read(kName));
   if (!file) {
-    job.resources = Resources::single(sys::host_name());
     warn_missing(config, kName, "one host, " + job.resources.current_host, job);
     return {};
   }
@@ -92,13 +92,19 @@ const Channel* TrainingJob::channel(std::string_view wanted) const {
   return found == channels.end() ? nullptr : &*found;
 }
 
-Result<TrainingJob> TrainingJob::load(const Environment& environment) {
+TrainingJob TrainingJob::unread(const Environment& environment) {
   TrainingJob job;
   job.paths = Paths::from(environment);
   job.name = environment.get_or("TRAINING_JOB_NAME", "");
   job.arn = environment.get_or("TRAINING_JOB_ARN", "");
+  job.resources = Resources::single(sys::host_name());
+  job.on_platform = !job.name.empty() || sys::exists(job.paths.input_config);
+  return job;
+}
+
+Result<TrainingJob> TrainingJob::load(const Environment& environment) {
+  TrainingJob job = unread(environment);
   const ConfigDirectory config = TRAINIT_TRY(ConfigDirectory::open(job.paths.input_config));
-  job.on_platform = !job.name.empty() || config.present();
   TRAINIT_TRY(load_resources(config, job));
   TRAINIT_TRY(load_hyperparameters(config, job));
   TRAINIT_TRY(load_channels(config, job));

@@ -110,6 +110,24 @@ TEST_CASE("a named job without its directory is told that the platform should ha
   CHECK(contains(job->warnings[0], "the platform should have written"));
 }
 
+TEST_CASE("who has not read the job says the same of the platform as who has") {
+  for (const char* name : {"", "digits"}) {
+    for (const bool configured : {false, true}) {
+      CAPTURE(name);
+      CAPTURE(configured);
+      const TemporaryDirectory base;
+      if (configured) base.write("input/config/other.json", "{}");
+      Environment environment = below(base.path);
+      environment.set("TRAINING_JOB_NAME", name, "test");
+      const bool on_platform = configured || *name != '\0';
+      CHECK(TrainingJob::unread(environment).on_platform == on_platform);
+      const auto job = TrainingJob::load(environment);
+      REQUIRE(job);
+      CHECK(job->on_platform == on_platform);
+    }
+  }
+}
+
 TEST_CASE("each file that is missing is a warning of its own") {
   const TemporaryDirectory base;
   base.write("input/config/other.json", "{}");

@@ -48,6 +48,10 @@ struct TrainingJob {
   /// The channel of this name; null when there is none.
   const Channel* channel(std::string_view name) const;
 
+  /// What is known without opening any of these files: the paths, the name, whether there is a
+  /// platform, and as the only host this machine.
+  static TrainingJob unread(const Environment& environment);
+
   /// Reads the job of this process: base directory and job name from `environment`. It writes and
   /// makes nothing.
   ///

@@ -63,12 +63,14 @@ struct CommandLine {
 /// "did you mean --workers?" for "--wrokers"; where to look when no name is near.
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& names);
 
-/// True when argv begins with a command about a job that is another's: a mistake in typing it is
-/// not that job's failure.
-bool looks_back(std::span<char* const> argv);
+/// What was typed wrongly: an unknown command or option, a missing value.
+struct Slip {
+  Error error;
+  bool asks_for_job = false;  ///< the words before it ask to train, or for nothing else
+};
 
-/// Reads argv. Error: an unknown command or option, a missing value.
-Result<CommandLine> parse_command_line(std::span<char* const> argv);
+/// Reads argv.
+tl::expected<CommandLine, Slip> parse_command_line(std::span<char* const> argv);
 
 /// Options by flag, else hyperparameter, else variable, else as in `defaults`. Errors name the
 /// place, the value and what was expected; an unknown `trainit_*` hyperparameter is one too.

@@ -10,7 +10,7 @@ constexpr std::string_view kShortHelp = R"(trainit: the entrypoint of a training
 usage: trainit [train] [options] [-- command arguments…]
        trainit exec [options] -- command arguments…
        trainit check [options] [-- command arguments…]
-       trainit env | gpus | store | failure [DIR] | explain [rank N] [DIR]
+       trainit env | gpus | store | failure [DIR] | explain [rank N] [DIR] | help [COMMAND] | version
 
 It reads what the training platform wrote under /opt/ml/input/config, finds the GPUs, sets SM_*, RANK,
 MASTER_ADDR and the other variables that scripts rely on, starts one worker per GPU, looks after

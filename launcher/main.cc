@@ -15,12 +15,14 @@ using namespace trainit;
 
 namespace {
 
-/// A mistake on the command line. On a platform it is the job's failure, and the platform shows it.
-int refuse(const Error& error, bool is_job, const Logger& log) {
+/// A mistake on the command line of a job is that job's failure, and a platform shows it. Other
+/// commands leave no marker, as they would have left none.
+int refuse(const Slip& slip, const Logger& log) {
   const TrainingJob job = TrainingJob::unread(Environment::of_process());
-  if (is_job && job.on_platform) return leave_early_failure(error, job, log).exit_code;
-  log.error("{}", error.message);
-  return error.exit_code;
+  if (slip.asks_for_job && job.on_platform)
+    return leave_early_failure(slip.error, job, log).exit_code;
+  log.error("{}", slip.error.message);
+  return slip.error.exit_code;
 }
 
 }  // namespace
@@ -32,8 +34,8 @@ int main(int argc, char** argv) {
   const std::span words(argv, static_cast<std::size_t>(argc));
   log.set_mask(mask_of(
       environment::Secrets::collect(Environment::of_process(), {}, {words.begin(), words.end()})));
-  const Result<CommandLine> line = parse_command_line(words);
-  if (!line) return refuse(line.error(), !looks_back(words), log);
+  const auto line = parse_command_line(words);
+  if (!line) return refuse(line.error(), log);
   if (line->command == "help") return commands::print(help_text(line->help_topic), log);
   if (line->command == "version")
     return commands::print(fmt::format("trainit {}\n", TRAINIT_VERSION), log);

@@ -99,6 +99,8 @@ class WordReader {
         TRAINIT_TRY(read_option(word));
       } else if (command_.empty() && is_command(word)) {
         command_ = word;
+      } else if (command_.empty() && (word == "help" || word == "version")) {
+        TRAINIT_TRY(read_option("--" + word));
       } else if (command_ == "failure" || command_ == "explain") {
         subject_.push_back(word);
       } else if (word == kTrain && next_ == words_.size()) {
@@ -108,6 +110,11 @@ class WordReader {
       }
     }
     return finish();
+  }
+
+  /// By the words that were read.
+  bool asks_for_job() const {
+    return (command_.empty() || command_ == kTrain) && !help_ && !version_;
   }
 
  private:
@@ -236,13 +243,7 @@ class WordReader {
 
 }  // namespace
 
-bool looks_back(std::span<char* const> argv) {
-  constexpr std::string_view kLookBack[] = {"failure", "explain", "check"};
-  return argv.size() > 1 &&
-         std::find(std::begin(kLookBack), std::end(kLookBack), argv[1]) != std::end(kLookBack);
-}
-
-Result<CommandLine> parse_command_line(std::span<char* const> argv) {
+tl::expected<CommandLine, Slip> parse_command_line(std::span<char* const> argv) {
   CommandLine line;
   std::vector<std::string> ours;
   std::size_t index = 1;
@@ -250,7 +251,9 @@ Result<CommandLine> parse_command_line(std::span<char* const> argv) {
     ours.emplace_back(argv[index]);
   for (++index; index < argv.size(); ++index) line.worker_command.emplace_back(argv[index]);
   const bool called_train = !argv.empty() && base_name(argv[0]) == kTrain;
-  TRAINIT_TRY(WordReader(called_train ? kTrain : "", ours, line).read());
+  WordReader reader(called_train ? kTrain : "", ours, line);
+  if (const Result<void> read = reader.read(); !read)
+    return tl::unexpected(Slip{read.error(), reader.asks_for_job()});
   return line;
 }
 

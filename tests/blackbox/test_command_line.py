@@ -66,13 +66,13 @@ FORGOTTEN = '"python" is none of trainit\'s commands; write -- before the comman
 
 
 @pytest.mark.parametrize("words, call", [([], "trainit"), (["--workers", "2"], "trainit"), (["train"], "trainit train"),
-                                         (["exec"], "trainit exec")])
+                                         (["exec"], "trainit exec"), (["env"], "trainit env")])
 def test_forgotten_dashes_are_named_and_no_word_of_the_command_is_told(trainit, pid1, job, words, call):
     here = job()
     end = pid1([trainit, *words, "python", "train.py", f"--api-key={KEY}", "train"], job=here)
     assert end.code == 125 and end.out == ""
-    assert end.ours[0] == here.failure_reason == f"{FORGOTTEN}{call} -- python …"
-    assert KEY not in end.err + here.failure
+    assert end.ours[0] == f"{FORGOTTEN}{call} -- python …"
+    assert KEY not in end.err + (here.failure or "")
 
 
 @pytest.mark.parametrize("typed, meant", [
@@ -91,12 +91,57 @@ def test_a_slip_is_answered_with_what_was_meant(trainit, pid1, job, typed, meant
     here = job()
     end = pid1([trainit, *typed, "--", "echo", "started"], job=here)
     assert end.code == 125 and end.out == ""
-    assert meant in end.err and meant in here.failure
-    assert KEY not in end.err + here.failure
+    assert meant in end.err
+    assert KEY not in end.err + (here.failure or "")
 
 
-@pytest.mark.parametrize("typed", [["explian"], ["--wrokers", "2"], ["env", "--formt", "json"],
-                                   ["--workers", "none", "--", "true"]])
+NO_JOBS = [["env", "--fromat", "json"], ["gpus", "--format", "x"], ["store", "--prot", "1"], ["check", "--bogus"],
+           ["exec", "--workers", "2", "--", "true"], ["exec", "true"], ["--log-level", "info", "explain", "--bogus"],
+           ["explain", "rank", "x"], ["failure", "a", "b"], ["--help", "--bogus"], ["version", "--bogus"], ["help", "trian"]]
+
+
+@pytest.mark.parametrize("typed", NO_JOBS)
+def test_a_slip_in_a_command_that_runs_no_job_leaves_the_markers_alone(trainit, pid1, job, typed):
+    here = job()
+    assert pid1([trainit, "--", "true"], job=here).code == 0
+    end = pid1([trainit, *typed], job=here)
+    assert end.code == 125 and len(end.ours) == 1
+    assert here.success and here.failure is None
+
+
+@pytest.mark.parametrize("typed", [["--wrokers", "2"], ["train", "--wrokers", "2"], ["--log-level", "info", "train", "python"],
+                                   ["trian"], ["serve"]])
+def test_a_slip_in_what_would_run_a_job_is_its_failure(trainit, pid1, job, typed):
+    here = job()
+    end = pid1([trainit, *typed], job=here)
+    assert end.code == 125 and end.ours[0] == here.failure_reason
+
+
+@pytest.mark.parametrize("named, configured, failure", [(None, False, False), ("", False, False), ("digits", False, True),
+                                                        ("", True, True)])
+def test_a_slip_leaves_a_failure_only_where_a_job_would_see_a_platform(trainit, pid1, tmp_path, named, configured, failure):
+    if configured:
+        (tmp_path / "ml/input/config").mkdir(parents=True)
+    name = {} if named is None else {"TRAINING_JOB_NAME": named}
+    assert pid1([trainit, "--bogus"], env={"SAGEMAKER_BASE_DIR": str(tmp_path / "ml"), **name}).code == 125
+    assert (tmp_path / "ml/output/failure").exists() == failure
+
+
+@pytest.mark.parametrize("record", ["none", "elsewhere"])
+def test_a_slip_in_a_command_that_runs_no_job_leaves_one_alone_that_nobody_can_see(trainit, start, pid1, job, tmp_path, record):
+    here = job()
+    place = record if record == "none" else str(tmp_path / record)
+    argv = ["--record", place, "--", "sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done"]
+    running = start([trainit, *argv], job=here)
+    running.wait_for("ready")
+    assert pid1([trainit, "gpus", "--fromat", "x"], job=here, namespace=False).code == 125
+    assert here.failure is None
+    running.signal(signal.SIGTERM)
+    assert running.wait().code == 0
+    assert here.success and here.failure is None
+
+
+@pytest.mark.parametrize("typed", [["explian"], ["--wrokers", "2"], ["--workers", "none", "--", "true"]])
 def test_a_slip_beside_a_job_that_runs_is_not_its_failure(trainit, start, pid1, job, typed):
     here = job()
     running = start([trainit, "--", "sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done"], job=here)
@@ -222,6 +267,14 @@ def test_help_fits_one_screen_and_the_long_one_lists_every_name(trainit, pid1):
         assert name in long.out
 
 
-def test_the_version_is_printed(trainit, pid1):
-    end = pid1([trainit, "--version"])
+@pytest.mark.parametrize("word", ["--version", "version"])
+def test_the_version_is_printed(trainit, pid1, word):
+    end = pid1([trainit, word])
     assert end.code == 0 and end.out.startswith("trainit 0.")
+
+
+@pytest.mark.parametrize("word, flag", [(["help"], ["--help"]), (["help", "train"], ["train", "--help"]),
+                                        (["help", "exec"], ["exec", "--help"]), (["--log-level", "info", "help"], ["--help"])])
+def test_help_can_be_asked_for_by_a_word(trainit, pid1, word, flag):
+    asked, expected = pid1([trainit, *word]), pid1([trainit, *flag])
+    assert (asked.code, asked.out) == (0, expected.out) and "usage: trainit" in asked.out

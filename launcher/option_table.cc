@@ -212,6 +212,13 @@ Result<void> set_logs_full(Options& options, std::string_view text) {
   return fail("expected block, drop or spill=DIR");
 }
 
+/// An empty one is a variable of the caller's that is not set, and workers that stay root.
+Result<void> set_user(std::string& field, std::string_view text) {
+  if (text.empty()) return fail("expected a user, by name or number");
+  field = text;
+  return {};
+}
+
 Result<void> set_text(std::string& field, std::string_view text) {
   field = text;
   return {};
@@ -271,7 +278,7 @@ constexpr OptionRow kTable[] = {
      [](Options& o, Text text) { return choose(o.binding, text, kBindings); }},
     {"user", "NAME|UID[:GROUP|GID]", "Workers", "",
      "Run the workers as this user; the directories of a job become theirs",
-     [](Options& o, Text text) { return set_text(o.user, text); }, kForExecToo},
+     [](Options& o, Text text) { return set_user(o.user, text); }, kForExecToo},
     {"python", "PROGRAM", "Code", "",
      "The interpreter of a script; default: SAGEMAKER_PYTHON, a venv or conda environment, python3",
      [](Options& o, Text text) { return set_text(o.python, text); }},

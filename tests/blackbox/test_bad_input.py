@@ -121,6 +121,15 @@ def test_a_config_directory_that_this_user_cannot_enter_is_explained(trainit, st
     refused(end, here, "uid 1234", "0644", str(here.config), "--user")
 
 
+@pytest.mark.parametrize("argv, env, place", [(["--user", ""], {}, "--user"), (["--user="], {}, "--user"),
+                                              ([], {"TRAINIT_USER": ""}, "TRAINIT_USER")])
+def test_a_user_that_is_nobody_is_not_root(trainit, pid1, job, argv, env, place):
+    here = job()
+    end = pid1([trainit, *argv, "--", "id", "-u"], job=here, env=env)
+    refused(end, here, f'{place} is "": expected a user, by name or number')
+    assert end.out == ""
+
+
 def test_an_unknown_user_is_named_with_the_file_that_was_read(trainit, pid1, job):
     here = job()
     refused(pid1([trainit, "--user", "nobody-of-that-name", "--", "echo", "x"], job=here), here, "nobody-of-that-name", "/etc/passwd")

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "sys/files.h"
 
@@ -101,8 +103,10 @@ std::string record_path(const JobContext& context) {
   const std::string& chosen = context.options.record;
   if (chosen == "none") return {};
   if (!chosen.empty()) return chosen;
-  return fmt::format("{}/trainit/{}.jsonl", context.job.paths.output_data,
-                     context.job.resources.current_host);
+  // A host's name is what a file says.
+  std::string name = context.job.resources.current_host;
+  std::replace(name.begin(), name.end(), '/', '_');
+  return fmt::format("{}/trainit/{}.jsonl", context.job.paths.output_data, name);
 }
 
 bool job_runs(const Environment& environment) {

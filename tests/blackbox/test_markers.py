@@ -240,3 +240,11 @@ def test_the_record_tells_the_same_story_as_the_markers(trainit, pid1, job):
     assert outcome["event"] == "outcome" and outcome["success"] is True and outcome["exit_code"] == 0
     outcome = record_of(bad)[-1]
     assert outcome["success"] is False and outcome["exit_code"] == 8 and "code 8" in outcome["failure"]
+
+
+@pytest.mark.parametrize("host", ["../../algo-1", "/algo-1", "a/b"])
+def test_a_record_lies_in_its_directory_whatever_the_host_is_called(trainit, pid1, job, host):
+    here = job(resources={"current_host": host, "hosts": [host]})
+    assert pid1([trainit, "--", "true"], job=here).code == 0
+    records = list(here.base.rglob("*.jsonl"))
+    assert [record.parent for record in records] == [here.output / "data/trainit"]

@@ -7,6 +7,7 @@
 
 #include "base/python_text.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "hardware/describe.h"
 #include "store_access.h"
 #include "sys/interface.h"
@@ -29,10 +30,12 @@ std::string describe_job(const JobContext& context) {
 }
 
 std::string describe_inputs(const JobContext& context) {
+  constexpr std::size_t kShownValueBytes = 200;
   std::vector<std::string> channels, hyperparameters;
   for (const Channel& channel : context.job.channels) channels.push_back(channel.name);
   for (const auto& [name, value] : context.job.hyperparameters.user()) {
-    hyperparameters.push_back(name + "=" + python::str(context.secrets.mask_json(name, value)));
+    const std::string text = python::str(context.secrets.mask_json(name, value));
+    hyperparameters.push_back(name + "=" + utf8::shorten(text, kShownValueBytes));
   }
   return fmt::format("channels: {} · hyperparameters: {}",
                      channels.empty() ? "none" : join(channels, ", "),

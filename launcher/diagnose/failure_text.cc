@@ -13,17 +13,12 @@
 namespace trainit::diagnose {
 namespace {
 
+using utf8::shorten;
+
 // The platform shows 1,024 bytes; of these a list of jobs shows the first line, if that is short.
 constexpr std::size_t kTextBytes = 1024;
 constexpr std::size_t kSummaryBytes = 200;
 constexpr std::string_view kCut = "…";
-
-/// At most `bytes` of `text`; what is cut is marked at its end.
-std::string shorten(std::string_view text, std::size_t bytes) {
-  if (text.size() <= bytes) return std::string(text);
-  if (bytes < kCut.size()) return {};
-  return std::string(trim(utf8::truncate(text, bytes - kCut.size()))) + std::string(kCut);
-}
 
 /// As `shorten`, but the end stays: the longest suffix that begins at a character.
 std::string_view last_bytes(std::string_view text, std::size_t bytes) {

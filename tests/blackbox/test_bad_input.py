@@ -216,6 +216,13 @@ def test_what_is_too_long_for_one_variable_is_left_out_and_the_job_starts(traini
         assert any(line.startswith(f"warning: {name} is left out: ") and "128 KiB" in line for line in end.ours)
 
 
+def test_a_long_hyperparameter_is_shortened_where_the_log_names_it(trainit, pid1, job):
+    here = job(hyperparameters={"prompt": "x" * 200_000, "epochs": 3})
+    end = pid1([trainit, "--", "true"], job=here)
+    line = next(line for line in end.ours if "hyperparameters: " in line)
+    assert "epochs=3" in line and "prompt=xxx" in line and "x…" in line and len(line) < 400
+
+
 def test_what_is_too_long_in_all_is_126_with_the_limit(trainit, pid1, job):
     here = job(hyperparameters={f"text{number}": "x" * 120_000 for number in range(60)})
     refused(pid1([trainit, "--", "echo", "x"], job=here), here, "7 MB of arguments and variables", "128 KiB in one string",

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/text.h"
+
 namespace trainit::utf8 {
 namespace {
 
@@ -101,6 +103,13 @@ std::string_view truncate(std::string_view text, std::size_t bytes) {
     if (decode(text.substr(bytes - back)).length > back) return text.substr(0, bytes - back);
   }
   return text.substr(0, bytes);
+}
+
+std::string shorten(std::string_view text, std::size_t bytes) {
+  constexpr std::string_view kCut = "…";
+  if (text.size() <= bytes) return std::string(text);
+  if (bytes < kCut.size()) return {};
+  return std::string(trim(truncate(text, bytes - kCut.size()))) + std::string(kCut);
 }
 
 std::size_t cut_off(std::string_view text) {

@@ -37,6 +37,9 @@ std::string one_line(std::string_view text);
 /// The longest prefix of at most `bytes` bytes that does not end inside a character.
 std::string_view truncate(std::string_view text, std::size_t bytes);
 
+/// At most `bytes` bytes of `text`; what is cut is marked with "…" at its end.
+std::string shorten(std::string_view text, std::size_t bytes);
+
 /// How many bytes at the end of `text` begin a character whose other bytes are missing: 0 to 3.
 std::size_t cut_off(std::string_view text);
 

@@ -56,6 +56,12 @@ TEST_CASE("truncated text never ends inside a character") {
   }
 }
 
+TEST_CASE("shortened text is no longer than asked, and what is cut is marked") {
+  CHECK(utf8::shorten("aé中", 6) == "aé中");
+  CHECK(utf8::shorten("aé中", 5) == "a…");
+  CHECK(utf8::shorten("a  bcdef", 6) == "a…");
+  CHECK(utf8::shorten("aé中", 2) == "");
+}
 TEST_CASE("truncated bytes that are no UTF-8 are as long as asked") {
   CHECK(utf8::truncate("a\x80\x80\x80\x80\x80", 3) == "a\x80\x80");
   CHECK(utf8::truncate("a\x80z", 1) == "a");

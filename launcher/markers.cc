@@ -35,7 +35,7 @@ Result<void> remove_success(const Paths& paths) {
 
 Outcome leave_failure(Outcome outcome, const Paths& paths, bool markers, const Logger& log) {
   if (!markers) {
-    log.info("exit {}", outcome.exit_code);
+    log.error("exit {}", outcome.exit_code);
     return outcome;
   }
   // A worker may have left the marker of success before it failed.
@@ -47,9 +47,9 @@ Outcome leave_failure(Outcome outcome, const Paths& paths, bool markers, const L
     log.error("the failure file could not be written: {}; its text:", written.error().message);
     for (const std::string_view text : split(outcome.failure, '\n')) log.error("{}", text);
   } else if (*written) {
-    log.info("failure written to {}; exit {}", paths.failure, outcome.exit_code);
+    log.error("failure written to {}; exit {}", paths.failure, outcome.exit_code);
   } else {
-    log.info("{} is kept as the job wrote it; exit {}", paths.failure, outcome.exit_code);
+    log.error("{} is kept as the job wrote it; exit {}", paths.failure, outcome.exit_code);
   }
   return outcome;
 }
@@ -80,8 +80,7 @@ Outcome leave_early_failure(const Error& error, const TrainingJob& job, const Lo
 }
 
 Outcome leave_marker(Outcome outcome, const Paths& paths, bool markers, const Logger& log) {
-  const bool success = outcome.failure.empty() && outcome.exit_code == 0;
-  if (!success) return leave_failure(std::move(outcome), paths, markers, log);
+  if (!outcome.success()) return leave_failure(std::move(outcome), paths, markers, log);
   const Result<void> written =
       markers ? insistently([&] { return write_success(paths); }) : Result<void>();
   if (!written) {

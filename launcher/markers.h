@@ -16,6 +16,8 @@ struct Outcome {
   int exit_code = 0;
   std::string failure;         ///< for the failure file; empty: success
   bool wrote_failure = false;  ///< the failure file is ours; else it is the program's, or not there
+
+  bool success() const { return failure.empty() && exit_code == 0; }
 };
 
 /// Puts the marker there. Exit 0 needs the success marker: a platform that looks for it must not be

@@ -46,6 +46,17 @@ report::RunRecord open_record(const JobContext& context, const Logger& log) {
   return {};
 }
 
+/// The end of a job that failed is what `--log-level error` asks for.
+void log_end(const Conclusion& conclusion, bool success, const Logger& log) {
+  for (const std::string& text : conclusion.lines) {
+    if (success) {
+      log.info("{}", text);
+    } else {
+      log.error("{}", text);
+    }
+  }
+}
+
 void warn_of_empty_model(const Paths& paths, const Logger& log) {
   const auto names = sys::list_directory(paths.model);
   if (names && names->empty())
@@ -292,10 +303,10 @@ int Rounds::leave(Conclusion conclusion, const Round& round) {
     record_ledger(ledger_, own_, parts_.preparation.hardware.gpus.count(), record_);
   }
   conclusion.restarts = begun_ - 1;
-  for (const std::string& text : conclusion.lines) parts_.log.info("{}", text);
+  Outcome outcome{conclusion.exit_code, conclusion.failure};
+  log_end(conclusion, outcome.success(), parts_.log);
   if (parts_.markers && conclusion.failure.empty()) warn_of_empty_model(paths, parts_.log);
-  const Outcome outcome =
-      leave_marker({conclusion.exit_code, conclusion.failure}, paths, parts_.markers, parts_.log);
+  outcome = leave_marker(std::move(outcome), paths, parts_.markers, parts_.log);
   if (const auto took = end.checkpoint_time()) {
     record_.write("checkpoint", {{"seconds", Json(sys::in_seconds(*took))},
                                  {"of", Json(sys::in_seconds(round.plan().stop.leaders))}});

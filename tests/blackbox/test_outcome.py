@@ -26,6 +26,18 @@ def test_the_worker_that_raised_is_the_cause_with_its_error_place_and_code(train
     assert "first cause: " + first in end.err
 
 
+@pytest.mark.parametrize("level", ["info", "error", "off"])
+def test_a_log_of_errors_has_the_failure_of_the_job(trainit, pid1, job, level):
+    good, bad = job(), job()
+    assert not pid1([trainit, "--log-level", "error", "--", "true"], job=good).ours
+    end = pid1([trainit, "--log-level", level, "--workers", "2", "--", "sh", "-c", "exit 7"], job=bad)
+    assert end.code == 7
+    told = [line for line in end.ours if line.startswith("first cause: ") or "; exit 7" in line]
+    expected = [f"first cause: {bad.failure_reason}", f"failure written to {bad.output}/failure; exit 7"]
+    assert told == ([] if level == "off" else expected), end
+    assert level == "info" or not any("2 workers, ranks" in line for line in end.ours)
+
+
 def test_a_victim_that_dies_first_of_a_closed_connection_is_not_the_cause(trainit, pid1, job):
     text = """
 import os, socket, sys, time

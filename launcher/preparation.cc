@@ -207,7 +207,7 @@ Hardware look_at_hardware(const Environment& inherited, const Options& options) 
 }
 
 Result<Command> job_command(const CommandLine& line, const JobContext& context, const Logger& log,
-                            bool need_command) {
+                            bool for_workers) {
   std::vector<std::string> typed = line.worker_command;
   if (drop_platform_argument(typed, context.job, context.options.platform_argument)) {
     log.info(
@@ -216,7 +216,7 @@ Result<Command> job_command(const CommandLine& line, const JobContext& context, 
   }
   const bool script_named = !context.inherited.get_or("SAGEMAKER_PROGRAM", "").empty() ||
                             context.job.hyperparameters.platform("sagemaker_program") != nullptr;
-  if (typed.empty() && !script_named && !need_command) {
+  if (typed.empty() && !script_named && !for_workers) {
     Command none;
     none.script_mode = true;
     none.arguments = TRAINIT_TRY(environment::script_arguments(
@@ -228,7 +228,7 @@ Result<Command> job_command(const CommandLine& line, const JobContext& context, 
 }
 
 Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,
-                            bool need_command) {
+                            bool for_workers) {
   const TrainingJob& job = context.job;
   log.info("{}", describe_job(context));
   for (const std::string& warning : job.warnings) log.warning("{}", warning);
@@ -236,11 +236,11 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
   preparation.hardware = look_at_hardware(context.inherited, context.options);
   log.info("{}", hardware::describe(preparation.hardware));
   // A preflight says the same, and more.
-  if (!need_command || context.options.preflight == Preflight::kOff)
+  if (!for_workers || context.options.preflight == Preflight::kOff)
     warn_of_hardware(preparation.hardware, job.resources.instance_type, log);
   TRAINIT_TRY(check_gpus(context, preparation.hardware));
   log.info("{}", describe_inputs(context));
-  preparation.command = TRAINIT_TRY(job_command(line, context, log, need_command));
+  preparation.command = TRAINIT_TRY(job_command(line, context, log, for_workers));
   for (const std::string& warning : preparation.command.warnings) log.warning("{}", warning);
   const cluster::Found found =
       TRAINIT_TRY(cluster::find_cluster({.job = job, .choice = context.options.cluster}));
@@ -250,7 +250,7 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
   preparation.workers =
       TRAINIT_TRY(worker_count(context.options, preparation.hardware, preparation.command));
   preparation.ranks = wants_ranks(context.options, preparation.command, preparation.workers);
-  TRAINIT_TRY(make_agreement(context, need_command, preparation));
+  TRAINIT_TRY(make_agreement(context, for_workers, preparation));
   preparation.host = TRAINIT_TRY(environment::host_environment(
       job, preparation.hardware, preparation.cluster, preparation.command.program,
       context.inherited, context.options.contract));

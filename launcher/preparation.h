@@ -58,15 +58,15 @@ struct Preparation {
   std::optional<sys::Listener> control;  ///< where the leader listens for the others
 };
 
-/// `need_command`: workers are to be started, so it is an error when there is nothing to run, and
+/// `for_workers`: workers are to be started, so it is an error when there is nothing to run, and
 /// ports are kept for them; otherwise the command stays empty then.
 Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,
-                            bool need_command);
+                            bool for_workers);
 
-/// What the workers run. Where nothing is given or named, an error with `need_command`, else a
+/// What the workers run. Where nothing is given or named, an error with `for_workers`, else a
 /// command without words.
 Result<Command> job_command(const CommandLine& line, const JobContext& context, const Logger& log,
-                            bool need_command);
+                            bool for_workers);
 
 /// The stop that was asked for before the first worker; nothing: none was.
 std::optional<Error> stopped_early(const Options& options);

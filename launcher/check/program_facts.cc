@@ -68,17 +68,17 @@ int binary_errno(const std::string& path) {
   return loader.empty() || sys::exists(loader) ? 0 : ENOENT;
 }
 
-/// What exec's errno would be; 0: it would run.
-int exec_errno(const std::string& path, int depth = 0) {
+/// What exec's errno would be; 0: it would run. `made_executable`: it is before it is started.
+int exec_errno(const std::string& path, bool made_executable, int depth = 0) {
   constexpr int kDeepest = 4;  // as many scripts the kernel runs by scripts
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) return errno;
   if (!S_ISREG(status.st_mode)) return EACCES;
-  if (::access(path.c_str(), X_OK) != 0) return errno;
+  if (!made_executable && ::access(path.c_str(), X_OK) != 0) return errno;
   const sys::FirstLine line = sys::read_first_line(path);
   if (!line.script) return binary_errno(path);
   if (line.windows_line_end) return ENOENT;
-  return depth >= kDeepest ? ELOOP : exec_errno(line.interpreter(), depth + 1);
+  return depth >= kDeepest ? ELOOP : exec_errno(line.interpreter(), false, depth + 1);
 }
 
 /// The program that "/usr/bin/env -S NAME" looks for in PATH; empty: it is no such line.
@@ -93,9 +93,9 @@ std::string wanted_of_env(const sys::FirstLine& line) {
 }
 
 /// The sentence; empty: it can be run.
-std::string why_not(const std::string& path, const sys::SpawnRequest& request,
+std::string why_not(const std::string& path, bool made_executable, const sys::SpawnRequest& request,
                     const Environment& environment) {
-  if (const int error = exec_errno(path); error != 0)
+  if (const int error = exec_errno(path, made_executable); error != 0)
     return sys::describe({sys::SpawnStage::kExec, error}, request);
   const sys::FirstLine line = sys::read_first_line(path);
   const std::string wanted = wanted_of_env(line);
@@ -131,7 +131,8 @@ ProgramFacts program_facts(const Subject& subject) {
   request.executable = *found;
   request.argv = command.argv;
   request.directory = command.directory;
-  facts.error = why_not(facts.path, request, subject.environment);
+  const bool made_executable = !command.not_yet_executable.empty();
+  facts.error = why_not(facts.path, made_executable, request, subject.environment);
   facts.interpreter = sys::read_first_line(facts.path).interpreter();
   return facts;
 }

@@ -4,6 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <utility>
+
 #include "base/text.h"
 #include "cluster/distribution.h"
 #include "sys/files.h"
@@ -19,7 +25,11 @@ namespace {
 constexpr std::string_view kUsualPythons[] = {"/opt/venv/bin/python", "/venv/bin/python",
                                               "/opt/conda/bin/python"};
 
+constexpr mode_t kExecutableBits = 0111;
+
 bool is_executable(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
+
+bool is_in_s3(std::string_view address) { return address.starts_with("s3://"); }
 
 std::string first_names(const std::string& directory) {
   const auto names = sys::list_directory(directory);
@@ -91,7 +101,10 @@ Result<std::string> code_directory(const TrainingJob& job) {
   std::string directory = submitted;
   if (directory.starts_with("file://")) directory.erase(0, 7);
   if (directory.starts_with("localhost/")) directory.erase(0, std::string_view("localhost").size());
-  if (directory.starts_with("s3://")) {
+  if (is_in_s3(directory)) {
+    // The platform's own toolkit does not fetch into a directory that has something in it either.
+    if (sys::any_name_in(job.paths.code, [](std::string_view) { return true; }))
+      return sys::absolute_path(job.paths.code);
     return fail(fmt::format(
         "sagemaker_submit_directory is {}, and this trainit does not fetch code from S3: put the "
         "code into the image at {}, or pass it as an input channel and name its directory",
@@ -118,16 +131,36 @@ Result<std::string> code_directory(const TrainingJob& job) {
 
 namespace {
 
-/// Code that travels through archives and object stores loses its executable bit.
-void make_executable(const std::string& path) {
+/// Whether a file, wherever links lead to, is below a directory.
+bool lies_below(const std::string& directory, const std::string& file) {
+  char real_directory[PATH_MAX], real_file[PATH_MAX];
+  if (::realpath(directory.c_str(), real_directory) == nullptr) return false;
+  if (::realpath(file.c_str(), real_file) == nullptr) return false;
+  return std::string_view(real_file).starts_with(std::string(real_directory) + "/");
+}
+
+/// Whether a file of the code directory lacks an executable bit that we could give it.
+bool wants_executable_bit(const std::string& directory, const std::string& file) {
   struct stat status = {};
-  if (::stat(path.c_str(), &status) != 0 || (status.st_mode & 0111) == 0111) return;
-  ::chmod(path.c_str(), (status.st_mode & 07777) | 0111);
+  if (::stat(file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  if ((status.st_mode & kExecutableBits) == kExecutableBits) return false;
+  const bool ours = ::geteuid() == 0 || ::geteuid() == status.st_uid;
+  const bool read_only = ::access(file.c_str(), W_OK) != 0 && errno == EROFS;
+  return ours && !read_only && lies_below(directory, file);
+}
+
+/// With setup.py the name may be that of a module: "pkg.main" for pkg/main.py or a package.
+bool is_module(const std::string& directory, const std::string& program) {
+  if (entry_point_kind(directory, program) != EntryPoint::kModule) return false;
+  std::string path = module_name(program);
+  std::replace(path.begin(), path.end(), '.', '/');
+  path = sys::join_path(directory, path);
+  return sys::is_regular_file(path + ".py") || sys::is_directory(path);
 }
 
 Result<void> check_program(const std::string& directory, const std::string& program) {
   const std::string path = sys::join_path(directory, program);
-  if (sys::exists(path) || sys::exists(path + ".py")) return {};
+  if (sys::exists(path) || sys::exists(path + ".py") || is_module(directory, program)) return {};
   return fail(fmt::format("{} (sagemaker_program) does not exist in {}: {}", program, directory,
                           first_names(directory)),
               127);
@@ -143,17 +176,13 @@ Result<void> check_line_ends(const std::string& path, EntryPoint kind) {
 }
 
 Result<std::vector<std::string>> script_argv(const std::string& directory,
-                                             const std::string& program, const Options& options,
-                                             const Environment& inherited) {
+                                             const std::string& program, EntryPoint kind,
+                                             const Options& options, const Environment& inherited) {
   const std::string local = program.starts_with('/') ? program : "./" + program;
-  const EntryPoint kind = entry_point_kind(directory, program);
   const bool by_itself = kind == EntryPoint::kShell || kind == EntryPoint::kExecutable;
   if (by_itself) TRAINIT_TRY(check_line_ends(sys::join_path(directory, program), kind));
   if (kind == EntryPoint::kShell) return std::vector<std::string>{"/bin/sh", local};
-  if (kind == EntryPoint::kExecutable) {
-    make_executable(sys::join_path(directory, program));
-    return std::vector{local};
-  }
+  if (kind == EntryPoint::kExecutable) return std::vector{local};
   const Result<std::string> python = find_python(options, inherited, directory);
   if (!python) {
     const bool named = !options.python.empty() || !inherited.get_or("SAGEMAKER_PYTHON", "").empty();
@@ -193,13 +222,22 @@ Result<Command> find_script(const std::string& program, const TrainingJob& job,
   command.distributed = asks_for_distribution(job);
   command.directory = TRAINIT_TRY(code_directory(job));
   TRAINIT_TRY(check_program(command.directory, program));
-  command.argv = TRAINIT_TRY(script_argv(command.directory, program, options, inherited));
+  const EntryPoint kind = entry_point_kind(command.directory, program);
+  command.argv = TRAINIT_TRY(script_argv(command.directory, program, kind, options, inherited));
+  const std::string file = sys::join_path(command.directory, program);
+  if (kind == EntryPoint::kExecutable && wants_executable_bit(command.directory, file))
+    command.not_yet_executable = file;
   const std::string inherited_path = inherited.get_or("PYTHONPATH", "");
   command.python_path = command.directory + (inherited_path.empty() ? "" : ":" + inherited_path);
-  command.program = {
-      program,
-      job.hyperparameters.platform_text("sagemaker_submit_directory").value_or(command.directory),
-      command.directory};
+  const std::string submitted =
+      job.hyperparameters.platform_text("sagemaker_submit_directory").value_or(command.directory);
+  command.program = {program, submitted, command.directory};
+  if (is_in_s3(submitted)) {
+    command.warnings.push_back(
+        fmt::format("sagemaker_submit_directory is {}, which this trainit does not fetch: running "
+                    "what is in {}",
+                    submitted, command.directory));
+  }
   if (sys::exists(sys::join_path(command.directory, "requirements.txt"))) {
     command.warnings.push_back(
         fmt::format("{}/requirements.txt is not installed: this trainit installs nothing; install "
@@ -210,6 +248,14 @@ Result<Command> find_script(const std::string& program, const TrainingJob& job,
 }
 
 }  // namespace
+
+void make_executable(Command& command) {
+  struct stat status = {};
+  const std::string file = std::exchange(command.not_yet_executable, {});
+  if (file.empty() || ::stat(file.c_str(), &status) != 0) return;
+  ::chmod(file.c_str(), (status.st_mode & 07777) | kExecutableBits);
+}
+
 }  // namespace code
 
 environment::ArgumentStyle argument_style(const Options& options, bool script_mode) {

@@ -16,6 +16,8 @@ struct Command {
   std::vector<std::string> argv;       ///< whole, `arguments` included
   std::vector<std::string> arguments;  ///< what the hyperparameters added to it
   std::string directory;               ///< working directory of the workers; empty: ours
+  std::string
+      not_yet_executable;   ///< a file of the code directory, for `make_executable`; or empty
   std::string python_path;  ///< PYTHONPATH for a script: its directory and what was inherited
   environment::Program program;
   bool script_mode = false;
@@ -25,7 +27,8 @@ struct Command {
 
 /// `command_line` when it is not empty, as it is; else script mode: SAGEMAKER_PROGRAM, or the
 /// hyperparameter sagemaker_program, in <base>/code or in the local directory that
-/// sagemaker_submit_directory names. Errors are sentences about what is not there.
+/// sagemaker_submit_directory names. Nothing is written. Errors are sentences about what is not
+/// there.
 Result<Command> find_command(const std::vector<std::string>& command_line, const TrainingJob& job,
                              const Options& options, const Environment& inherited);
 
@@ -50,9 +53,14 @@ std::string module_name(std::string_view program);
 Result<std::string> find_python(const Options& options, const Environment& environment,
                                 const std::string& code_directory);
 
-/// The directory of the script, from sagemaker_submit_directory. Addresses and archives that would
-/// have to be fetched first are refused with a sentence.
+/// The directory of the script, from sagemaker_submit_directory; for an address in S3 <base>/code,
+/// when that has something in it. Addresses and archives that would have to be fetched first are
+/// refused with a sentence.
 Result<std::string> code_directory(const TrainingJob& job);
+
+/// Code that travels through archives and object stores loses its executable bits: gives them to
+/// the command's program, for whoever is about to start it. Where that fails the start does, too.
+void make_executable(Command& command);
 
 }  // namespace code
 }  // namespace trainit

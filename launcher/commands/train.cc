@@ -90,6 +90,7 @@ class Train {
     TRAINIT_TRY(prepare_log_directories(context_.options));
     preparation_ = TRAINIT_TRY(prepare(line_, context_, log_, true));
     Preparation& preparation = preparation_;
+    code::make_executable(preparation.command);
     user_ = TRAINIT_TRY(find_worker_user(context_));
     TRAINIT_TRY(look_first(preparation));
     if (const auto stopped = stopped_early(context_.options)) return tl::unexpected(*stopped);

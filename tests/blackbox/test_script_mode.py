@@ -98,6 +98,22 @@ def test_a_package_runs_as_a_module_with_its_slashes_as_dots(trainit, pid1, job)
     assert what["name"] == "__main__" and what["argv"][0].endswith("/code/src/pkg/train.py")
 
 
+@pytest.mark.parametrize("program, file", [("pkg.main", "pkg/main.py"), ("pkg.main", "pkg/main/__main__.py")])
+def test_beside_a_setup_file_the_script_may_be_named_as_a_module(trainit, pid1, job, program, file):
+    code = {"setup.py": "", "pkg/__init__.py": "", "pkg/main/__init__.py": "", file: SHOW}
+    if file == "pkg/main.py":
+        del code["pkg/main/__init__.py"]
+    what = seen(pid1([trainit], job=script_job(job, program=program, code=code, epochs=3)))
+    assert what["name"] == "__main__" and what["argv"][0].endswith(f"/code/{file}")
+    assert what["argv"][1:] == ["--epochs", "3"]
+
+
+@pytest.mark.parametrize("code", [{"setup.py": ""}, {"pkg/main.py": SHOW}])
+def test_a_module_that_is_not_there_or_not_beside_a_setup_file_is_refused(trainit, pid1, job, code):
+    here = script_job(job, program="pkg.main", code=code)
+    fails(pid1([trainit], job=here), here, 127, "pkg.main (sagemaker_program) does not exist")
+
+
 def test_a_shell_script_runs_with_its_own_interpreter_and_intact_arguments(trainit, pid1, job):
     code = {"train.sh": '#!/bin/bash\nprintf "%s|" "$@"; echo "${BASH_VERSION:+bash}"\n'}
     end = pid1([trainit], job=script_job(job, program="train.sh", code=code, text="two words $(id) 'q'"))
@@ -123,6 +139,31 @@ def test_any_other_file_is_made_executable_and_run(trainit, pid1, job):
     end = pid1([trainit], job=here)
     assert end.code == 0 and end.out == "launched\n"
     assert stat.S_IMODE(os.stat(f"{here.base}/code/launch").st_mode) & 0o111 == 0o111
+
+
+def test_what_starts_no_worker_leaves_the_script_as_it_is_and_judges_it_as_it_will_be(trainit, pid1, job):
+    here = script_job(job, program="launch", code={"launch": "#!/bin/sh\n"})
+    os.chmod(here.code / "launch", 0o644)
+    shown = pid1([trainit, "env"], job=here, namespace=False)
+    assert shown.code == 0, shown
+    checked = pid1([trainit, "check"], job=here, namespace=False)
+    assert f"program: {here.code}/launch can be run" in checked.out, checked
+    assert stat.S_IMODE((here.code / "launch").stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("how", ["absolute", "above", "link"])
+def test_a_file_outside_the_code_directory_is_not_made_executable(trainit, pid1, job, tmp_path, how):
+    outside = tmp_path / "outside"
+    outside.write_text("#!/bin/sh\n")
+    outside.chmod(0o644)
+    here = script_job(job, code={"train.py": ""})
+    (here.code / "link").symlink_to(outside)
+    program = {"absolute": str(outside), "above": os.path.relpath(outside, here.code), "link": "link"}[how]
+    env = {"SAGEMAKER_PROGRAM": program}
+    checked = pid1([trainit, "check"], job=here, env=env, namespace=False)
+    assert "it is not executable" in checked.out, checked
+    fails(pid1([trainit], job=here, env=env), here, 126, "it is not executable")
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o644
 
 
 def test_a_name_that_looks_like_an_option_is_a_name(trainit, pid1, job):
@@ -153,9 +194,21 @@ def test_a_command_wins_over_the_named_script_and_says_so(trainit, pid1, job):
     assert "not sagemaker_program train.py" in end.err
 
 
-def test_code_in_s3_gets_a_clear_sentence(trainit, pid1, job):
-    here = script_job(job, sagemaker_submit_directory="s3://bucket/sourcedir.tar.gz")
+IN_S3 = {"sagemaker_submit_directory": "s3://bucket/sourcedir.tar.gz"}
+
+
+def test_code_that_is_in_s3_alone_gets_a_clear_sentence(trainit, pid1, job):
+    here = job(hyperparameters={"sagemaker_program": "train.py", **IN_S3})
     fails(pid1([trainit], job=here), here, 125, "s3://bucket/sourcedir.tar.gz", "does not fetch code from S3")
+
+
+def test_code_that_is_in_s3_and_in_the_image_runs_from_the_image_with_a_warning(trainit, pid1, job):
+    code = {"train.py": "import os; print(os.getcwd(), os.environ['SM_MODULE_DIR'])"}
+    here = script_job(job, code=code, **IN_S3)
+    end = pid1([trainit], job=here)
+    assert (end.code, end.out) == (0, f"{here.code} s3://bucket/sourcedir.tar.gz\n"), end
+    assert ("warning: sagemaker_submit_directory is s3://bucket/sourcedir.tar.gz, which this trainit does not fetch: "
+            f"running what is in {here.code}\n") in end.err
 
 
 def test_a_script_that_is_not_there_is_named_with_what_is(trainit, pid1, job):

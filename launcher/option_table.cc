@@ -250,8 +250,8 @@ constexpr Choice<LogLevel> kLogLevels[] = {{"debug", LogLevel::kDebug},
                                            {"off", LogLevel::kOff}};
 constexpr Choice<LogFormat> kLogFormats[] = {{"text", LogFormat::kText},
                                              {"json", LogFormat::kJson}};
-constexpr Choice<const char*> kGpuProbes[] = {
-    {"auto", "auto"}, {"always", "always"}, {"never", "never"}};
+constexpr Choice<GpuProbe> kGpuProbes[] = {
+    {"auto", GpuProbe::kAuto}, {"always", GpuProbe::kAlways}, {"never", GpuProbe::kNever}};
 constexpr Choice<PlatformArgument> kPlatformArguments[] = {{"auto", PlatformArgument::kAuto},
                                                            {"drop", PlatformArgument::kDrop},
                                                            {"keep", PlatformArgument::kKeep}};

@@ -12,6 +12,7 @@
 #include "cluster/platforms.h"
 #include "environment/host_environment.h"
 #include "sys/address.h"
+#include "trainit/hardware.h"
 
 namespace trainit {
 
@@ -86,7 +87,7 @@ struct Options {
   // platform
   PlatformArgument platform_argument = PlatformArgument::kAuto;
   bool require_gpus = false;
-  const char* gpu_probe = "auto";  ///< as TRAINIT_GPU_PROBE says it to hardware/
+  GpuProbe gpu_probe = GpuProbe::kAuto;
   Preflight preflight = Preflight::kOff;
   std::chrono::milliseconds deep_deadline{120'000};  ///< of its part that uses the GPUs
   std::chrono::milliseconds gpu_deadline{10'000};

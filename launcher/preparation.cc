@@ -192,18 +192,13 @@ void configure(Logger& log, const JobContext& context) {
   log.set_dim(::isatty(STDERR_FILENO) == 1 && !context.inherited.has("NO_COLOR"));
 }
 
-HardwareOptions hardware_options(const Options& options) {
-  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
-  HardwareOptions result;
-  result.gpu_deadline_ms = static_cast<int>(std::min(options.gpu_deadline, kLongest).count());
-  result.stop_signals = signal_rules(options).stops();
-  return result;
-}
-
 Hardware look_at_hardware(const Environment& inherited, const Options& options) {
-  Environment environment = inherited;
-  environment.set("TRAINIT_GPU_PROBE", options.gpu_probe, "--gpu-probe");
-  return detect_hardware(environment, hardware_options(options));
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
+  HardwareOptions how;
+  how.gpu_probe = options.gpu_probe;
+  how.gpu_deadline_ms = static_cast<int>(std::min(options.gpu_deadline, kLongest).count());
+  how.stop_signals = signal_rules(options).stops();
+  return detect_hardware(inherited, how);
 }
 
 Result<Command> job_command(const CommandLine& line, const JobContext& context, const Logger& log,

@@ -35,9 +35,6 @@ Logger::Mask mask_of(environment::Secrets secrets);
 /// Gives the logger the level and format that were chosen.
 void configure(Logger& log, const JobContext& context);
 
-/// How this machine is looked at, by the options.
-HardwareOptions hardware_options(const Options& options);
-
 /// What this machine has, by the options.
 Hardware look_at_hardware(const Environment& inherited, const Options& options);
 

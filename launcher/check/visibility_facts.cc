@@ -21,11 +21,12 @@ std::optional<std::vector<Gpu>> all_gpus(const Subject& subject, bool ask_driver
   if (!ask_driver) return files && !files->empty() ? std::optional(*files) : std::nullopt;
   Environment without = subject.environment;
   without.erase("CUDA_VISIBLE_DEVICES");
-  without.set("TRAINIT_GPU_PROBE", subject.options.gpu_probe, "--gpu-probe");
   const int deadline = static_cast<int>(
       std::min(subject.options.gpu_deadline, std::chrono::milliseconds(std::chrono::hours(1)))
           .count());
-  return hardware::detect_gpus(without, {deadline, subject.stops}, subject.roots.system).devices;
+  return hardware::detect_gpus(without, subject.options.gpu_probe, {deadline, subject.stops},
+                               subject.roots.system)
+      .devices;
 }
 
 /// GPUs for which /proc has a directory of MIG instances with none in it.

@@ -4,7 +4,6 @@
 #include "commands/print.h"
 #include "hardware/describe.h"
 #include "preparation.h"
-#include "trainit/hardware.h"
 
 namespace trainit::commands {
 
@@ -15,7 +14,7 @@ int gpus(const CommandLine& line, Logger& log) {
     log.error("{}", options.error().message);
     return options.error().exit_code;
   }
-  const Gpus found = detect_hardware(environment, hardware_options(*options)).gpus;
+  const Gpus found = look_at_hardware(environment, *options).gpus;
   const std::string text = line.format == "json"
                                ? dump_json(hardware::to_json(found), JsonStyle::kPython) + "\n"
                                : hardware::to_table(found);

@@ -17,22 +17,21 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-enum class Probe { kAuto, kAlways, kNever };
-
 Gpus no_gpus(std::string source) {
   Gpus gpus;
   gpus.source = std::move(source);
   return gpus;
 }
 
-Probe probe_of(const std::string& value, std::vector<std::string>& warnings) {
-  if (value == "always") return Probe::kAlways;
-  if (value == "never") return Probe::kNever;
+GpuProbe probe_of(const Environment& environment, std::vector<std::string>& warnings) {
+  const std::string value = environment.get_or("TRAINIT_GPU_PROBE", "auto");
+  if (value == "always") return GpuProbe::kAlways;
+  if (value == "never") return GpuProbe::kNever;
   if (value != "auto") {
     warnings.push_back(
         fmt::format("TRAINIT_GPU_PROBE is \"{}\"; it can be auto, always or never", value));
   }
-  return Probe::kAuto;
+  return GpuProbe::kAuto;
 }
 
 /// The variable by which the user or the container engine says that there is no GPU; empty: none
@@ -56,21 +55,22 @@ std::optional<std::string> nothing_given(const Environment& environment) {
 
 class Search {
  public:
-  Search(const Environment& environment, const sys::Patience& patience, const SystemRoots& roots)
+  Search(const Environment& environment, std::optional<GpuProbe> probe,
+         const sys::Patience& patience, const SystemRoots& roots)
       : environment_(environment),
+        probe_(probe ? *probe : probe_of(environment, warnings_)),
         roots_(roots),
         deadline_(Clock::now() + std::chrono::milliseconds(patience.milliseconds)),
         stops_(patience.stops) {}
 
   Gpus run() {
-    const Probe probe = probe_of(environment_.get_or("TRAINIT_GPU_PROBE", "auto"), warnings_);
-    if (probe == Probe::kNever) return no_gpus("TRAINIT_GPU_PROBE=never");
+    if (probe_ == GpuProbe::kNever) return no_gpus("TRAINIT_GPU_PROBE=never");
     if (std::string variable = ruled_out_by(environment_); !variable.empty())
       return no_gpus(std::move(variable));
     const bool device = has_nvidia_device(roots_);
     const auto nothing = nothing_given(environment_);
     if (nothing && !device) return no_gpus(*nothing);
-    if (probe == Probe::kAuto && !device && !has_nvidia_module(roots_)) return no_gpus("none");
+    if (probe_ == GpuProbe::kAuto && !device && !has_nvidia_module(roots_)) return no_gpus("none");
     if (auto answer = ask_driver(environment_, {milliseconds_left(), stops_})) {
       return of_driver(std::move(*answer));
     } else if (nothing) {
@@ -78,7 +78,7 @@ class Search {
       // it.
       return no_gpus(*nothing);
     } else {
-      return without_driver(answer.error().message, device || probe == Probe::kAlways);
+      return without_driver(answer.error().message, device || probe_ == GpuProbe::kAlways);
     }
   }
 
@@ -139,18 +139,19 @@ class Search {
       gpus.devices = visible_devices(gpus.devices, *value, warnings_);
   }
 
+  std::vector<std::string> warnings_;
   const Environment& environment_;
+  GpuProbe probe_;
   const SystemRoots& roots_;
   Clock::time_point deadline_;
   sys::StopSignals stops_;
-  std::vector<std::string> warnings_;
 };
 
 }  // namespace
 
-Gpus detect_gpus(const Environment& environment, const sys::Patience& patience,
-                 const SystemRoots& roots) {
-  Search search(environment, patience, roots);
+Gpus detect_gpus(const Environment& environment, std::optional<GpuProbe> probe,
+                 const sys::Patience& patience, const SystemRoots& roots) {
+  Search search(environment, probe, patience, roots);
   Gpus gpus = search.run();
   for (std::string& warning : search.take_warnings()) gpus.warnings.push_back(std::move(warning));
   gpus.chosen = environment.has("CUDA_VISIBLE_DEVICES");

@@ -35,7 +35,8 @@ Hardware detect(const Environment& environment, const HardwareOptions& options,
   Hardware found;
   found.hostname = sys::host_name();
   found.cpus = detect_cpus(roots, groups);
-  found.gpus = detect_gpus(environment, {options.gpu_deadline_ms, options.stop_signals}, roots);
+  found.gpus = detect_gpus(environment, options.gpu_probe,
+                           {options.gpu_deadline_ms, options.stop_signals}, roots);
   found.neuron_cores =
       count_neuron_cores(environment, {options.neuron_deadline_ms, options.stop_signals}, roots);
   found.memory_total = total_memory(roots);

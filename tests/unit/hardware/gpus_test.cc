@@ -20,7 +20,7 @@ namespace {
 constexpr int kDeadline = 20'000;
 
 Gpus detect(const Machine& machine, const Environment& environment, int deadline_ms = kDeadline) {
-  return detect_gpus(environment, deadline_ms, machine.roots());
+  return detect_gpus(environment, std::nullopt, deadline_ms, machine.roots());
 }
 
 Gpus detect(const Machine& machine, const std::string& behaviour, const std::string& name = "",
@@ -107,6 +107,19 @@ TEST_CASE("TRAINIT_GPU_PROBE asks always or never") {
   const Gpus typo = detect(machine, "8", "TRAINIT_GPU_PROBE", "allways");
   CHECK(typo.count() == 8);
   CHECK(warns(typo, "\"allways\"; it can be auto, always or never"));
+}
+
+TEST_CASE("a caller's choice counts, and not the variable") {
+  const Machine machine;
+  Environment environment = with_fake_driver(machine.environment(), "8");
+  const auto count = [&](GpuProbe probe) {
+    return detect_gpus(environment, probe, kDeadline, machine.roots()).count();
+  };
+  environment.set("TRAINIT_GPU_PROBE", "always", "test");
+  CHECK(count(GpuProbe::kNever) == 0);
+  CHECK(count(GpuProbe::kAuto) == 0);
+  environment.set("TRAINIT_GPU_PROBE", "never", "test");
+  CHECK(count(GpuProbe::kAlways) == 8);
 }
 
 TEST_CASE("an empty CUDA_VISIBLE_DEVICES is no GPU, and nobody is asked") {
@@ -225,7 +238,7 @@ echo 'NVIDIA L4, GPU-2, 00010000:00:1F.0, [N/A], 580.65.06')");
   CHECK(gpus.driver_version == "580.65.06");
   CHECK(gpus.devices[0].pci == "0000:00:1e.0");
   CHECK(gpus.devices[0].memory == 23034ULL << 20);
-  CHECK(gpus.devices[1].pci == "00010000:00:1f.0");
+  CHECK(gpus.devices[1].pci == "10000:00:1f.0");
   CHECK(gpus.devices[1].memory == 0);
   CHECK(detect(machine, "crash", "CUDA_VISIBLE_DEVICES", "1").devices[0].uuid == "GPU-2");
 }

@@ -32,7 +32,8 @@ struct Gpus {
   std::string driver_version;  ///< "580.65.06", empty when unknown
   std::string cuda_version;    ///< newest CUDA of the driver, "13.0"; empty when unknown
   bool chosen = false;         ///< CUDA_VISIBLE_DEVICES is set: the machine may have more
-  std::vector<std::string> warnings;
+  std::vector<std::string>
+      warnings;  ///< sentences for people: what could not be found out, and why
 
   int count() const { return static_cast<int>(devices.size()); }
 };
@@ -66,12 +67,18 @@ struct Hardware {
   int efa_devices = 0;                       ///< Elastic Fabric Adapters, by /sys/class/infiniband
   std::vector<NetworkInterface> interfaces;  ///< by name
 
+  /// Whether one of `interfaces` has this name.
   bool has_interface(std::string_view name) const;
 };
 
+/// Whether the GPU driver is asked. kAuto: where a device file or the kernel's module is there;
+/// kAlways: also where nothing looks like an NVIDIA GPU; kNever: GPUs are not looked for at all.
+enum class GpuProbe { kAuto, kAlways, kNever };
+
 struct HardwareOptions {
-  int gpu_deadline_ms = 10'000;    ///< how long the GPU driver may take to answer, in all
-  int neuron_deadline_ms = 5'000;  ///< how long `neuron-ls` may take
+  std::optional<GpuProbe> gpu_probe;  ///< unset: by TRAINIT_GPU_PROBE, and kAuto without that
+  int gpu_deadline_ms = 10'000;       ///< how long the GPU driver may take to answer, in all
+  int neuron_deadline_ms = 5'000;     ///< how long `neuron-ls` may take
   /// Signals that end both waits at once when they are blocked and come; they stay pending.
   std::vector<int> stop_signals = {SIGTERM, SIGINT};
 };
@@ -80,9 +87,7 @@ struct HardwareOptions {
 /// warning where a person would want to know.
 ///
 /// GPUs are those that a CUDA program started with `environment` would see: CUDA_VISIBLE_DEVICES
-/// and NVIDIA_VISIBLE_DEVICES=void|none count. TRAINIT_GPU_PROBE=always asks the driver even where
-/// nothing looks like an NVIDIA GPU, =never does not look at all, =auto (the default) asks where a
-/// device file or the kernel's module is there.
+/// and NVIDIA_VISIBLE_DEVICES=void|none count. TRAINIT_GPU_PROBE is auto, always or never.
 Hardware detect_hardware(const Environment& environment, const HardwareOptions& options = {});
 
 /// GPUs that an instance type should have ("ml.p5.48xlarge" → 8), for messages only; nothing when

@@ -405,6 +405,19 @@ def test_an_nccl_that_cannot_be_loaded_makes_place_for_that_of_the_loader(said, 
     assert failures(lines) == [] and [line for line in lines if line.get("result") == "all-reduce"]
 
 
+def test_where_no_nccl_can_be_loaded_the_reason_is_that_of_the_one_that_was_named(said, gpus, tmp_path):
+    named, usual = tmp_path / "named/libnccl.so.2", tmp_path / "usual/libnccl.so.2"
+    for file in (named, usual):
+        file.parent.mkdir()
+        file.touch()
+    env = gpus(1)
+    env["LD_LIBRARY_PATH"] = f"{usual.parent}:{env['LD_LIBRARY_PATH']}"
+    ((call, message),) = failures(said(env, "--nccl", str(named)))
+    assert call == "dlopen" and f"{named}: file too short" in message
+    ((call, message),) = failures(said(env))
+    assert call == "dlopen" and "libnccl.so.2: " in message
+
+
 def test_what_an_nccl_lacks_is_told(said, gpus, program, tmp_path):
     library = tmp_path / "libnccl.so.2"
     shutil.copy(Path(program("fake_cuda")) / "libnvidia-ml.so.1", library)

@@ -1,6 +1,6 @@
 #include "steps.h"
 
-enum { kMostGpus = 64, kMicroseconds = 100000 };
+enum { kMicroseconds = 100000 };
 
 static struct {
   NcclGetVersion* version;
@@ -34,8 +34,12 @@ static struct Trouble nccl_trouble(const char* call, NcclResult code) {
   } while (0)
 
 static struct Trouble load(const char* path) {
-  void* library = path == 0 ? 0 : dlopen(path, kBindNow);
-  if (library == 0) library = dlopen("libnccl.so.2", kBindNow);
+  const char* const usual = "libnccl.so.2";
+  const char* const first = path == 0 ? usual : path;
+  void* library = dlopen(first, kBindNow);
+  if (library == 0) library = dlopen(usual, kBindNow);
+  // Once more, because the next call of the loader forgets the message of the one before.
+  if (library == 0) library = dlopen(first, kBindNow);
   struct Trouble trouble = {"dlopen", 0, 0, 0};
   if (library == 0) {
     trouble.message = dlerror();

@@ -8,8 +8,6 @@
 #include "hardware/gpu_helper/json_line.h"
 #include "steps.h"
 
-enum { kMostGpus = 64 };
-
 static struct Gpu gpus[kMostGpus];
 
 /// One step of one GPU or of two; false: there was trouble, and its GPU is given up.

@@ -5,6 +5,9 @@
 
 #include "cuda.h"
 
+/// More are not tried.
+enum { kMostGpus = 64 };
+
 /// How fast numbers are read and written: two are read for one that is written. Checked.
 struct Trouble measure_memory(struct Gpu* gpu, struct Measure* measure);
 
@@ -15,7 +18,8 @@ struct Trouble measure_product(struct Gpu* gpu, int half, struct Measure* measur
 struct Trouble measure_copy(struct Gpu* from, struct Gpu* to, struct Measure* measure);
 
 /// A sum over all GPUs by NCCL, whose bytes are those of one GPU; each of them checks it. `library`
-/// is tried first; null: only libnccl.so.2 where the loader finds it. Sets `version`: 22809 is
+/// is tried first, and what the loader says of it is the trouble when neither can be loaded; null:
+/// only libnccl.so.2 where the loader finds it. Takes kMostGpus at most. Sets `version`: 22809 is
 /// 2.28.9.
 struct Trouble measure_all_reduce(struct Gpu* gpus, int count, const char* library,
                                   struct Measure* measure, int* version);

@@ -19,7 +19,7 @@ Kind as(std::string_view line) {
 
 constexpr std::string_view kSample =
     R"({"gpu":3,"pci":"00000000:3B:00.0","uuid":"GPU-1","temperature":61,"power":287400,"busy":97,)"
-    R"("memory_busy":40,"used":1024,"total":4096,"throttle":4,"ecc":2,"remap_pending":1,)"
+    R"("used":1024,"total":4096,"throttle":4,"ecc":2,"remap_pending":1,)"
     R"("remap_failed":0})";
 
 }  // namespace

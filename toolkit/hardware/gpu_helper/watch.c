@@ -162,7 +162,6 @@ static void put_load(struct nvmlDevice_st* gpu) {
   if (nvml.utilization != 0 &&
       nvml.utilization(gpu, (struct nvmlUtilization_st*)(void*)&busy) == 0) {
     put_value("busy", busy.gpu);
-    put_value("memory_busy", busy.memory);
   }
 }
 

@@ -3,7 +3,7 @@
 //
 //   {"watch":8,"events":8}                so many GPUs, and of so many we hear XIDs at once
 //   {"gpu":0,"pci":"00000000:3B:00.0","uuid":"GPU-…","temperature":61,"power":287000,"busy":97,
-//    "memory_busy":40,"used":…,"total":…,"throttle":4,"ecc":0,"remap_pending":0,"remap_failed":0}
+//    "used":…,"total":…,"throttle":4,"ecc":0,"remap_pending":0,"remap_failed":0}
 //   {"sampled":8}                         the last of such a round, one each interval
 //   {"gpu":3,"pci":"…","uuid":"…","xid":79}
 //   {"gpu":3,"pci":"…","uuid":"…","lost":1}    the driver cannot reach it any more; once

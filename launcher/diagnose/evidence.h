@@ -91,6 +91,8 @@ void attribute_oom_kills(std::span<Evidence> gathered, std::optional<std::int64_
 /// not speak of a GPU, it must have been in the minute before its end: a link that had an error
 /// hours ago does not explain it. What a program itself may have caused explains nothing here.
 void attribute_gpu_faults(std::span<Evidence> gathered, std::span<const hardware::GpuFault> faults);
+/// Whether a message has to do with a GPU: it names CUDA, NCCL or one of their libraries.
+bool speaks_of_gpu(std::string_view message);
 
 /// "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after 48
 /// s)": the first line of the failure file and of the log's "first cause". At most 200 bytes of

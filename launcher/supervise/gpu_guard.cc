@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "base/text.h"
-#include "hardware/xid.h"
+#include "diagnose/evidence.h"
 
 namespace trainit::supervise {
 namespace {
@@ -58,7 +58,7 @@ void GpuGuard::look() {
 
 bool GpuGuard::may_be_a_gpus_fault() const {
   return std::any_of(failed_ranks_.begin(), failed_ranks_.end(), [this](int rank) {
-    return hardware::speaks_of_gpu(parts_.relay.tail(rank, logs::Stream::kStderr));
+    return diagnose::speaks_of_gpu(parts_.relay.tail(rank, logs::Stream::kStderr));
   });
 }
 

@@ -146,7 +146,7 @@ GpuHealth::State* GpuHealth::state_of(const hardware::watch::Device& device, int
   for (const Gpu& ours : gpus_) {
     const bool by_address = !ours.pci.empty() && !device.pci.empty();
     const bool by_uuid = !by_address && !ours.uuid.empty() && !device.uuid.empty();
-    const bool same = by_address ? hardware::pci_address(ours.pci) == device.pci
+    const bool same = by_address ? ours.pci == device.pci
                       : by_uuid  ? ours.uuid == device.uuid
                                  : ours.index == device.number;
     if (!same) continue;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "hardware/pci.h"
 #include "sys/capture.h"
 #include "sys/files.h"
 #include "sys/unique_fd.h"
@@ -77,7 +78,7 @@ std::vector<Information> all_information(const SystemRoots& roots) {
   const std::string directory = roots.proc + "/driver/nvidia/gpus/";
   std::vector<Information> all;
   for (const std::string& pci : names_in(directory)) {
-    all.push_back(read_information(directory + pci + "/information", to_lower_ascii(pci)));
+    all.push_back(read_information(directory + pci + "/information", pci_address(pci)));
   }
   return all;
 }

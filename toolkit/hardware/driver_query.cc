@@ -4,9 +4,9 @@
 
 #include <climits>
 
-#include "base/text.h"
 #include "base/utf8.h"
 #include "hardware/gpu_helper/embedded.h"
+#include "hardware/pci.h"
 #include "hardware/tool.h"
 #include "sys/memfd.h"
 #include "trainit/json.h"
@@ -46,7 +46,7 @@ Gpu gpu_of(const Json& device, int index) {
   gpu.index = index;
   gpu.name = text_of(device, "name");
   gpu.uuid = text_of(device, "uuid");
-  gpu.pci = to_lower_ascii(text_of(device, "pci"));
+  gpu.pci = pci_address(text_of(device, "pci"));
   gpu.memory = static_cast<std::uint64_t>(number_up_to(kMostMemory, device, "memory"));
   gpu.compute_major = static_cast<int>(number_up_to(INT_MAX, device, "major"));
   gpu.compute_minor = static_cast<int>(number_up_to(INT_MAX, device, "minor"));

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "hardware/pci.h"
 #include "hardware/tool.h"
 
 namespace trainit::hardware {
@@ -23,12 +24,6 @@ std::string quoted(std::string_view line) {
 std::uint64_t memory_of(std::string_view field) {
   const auto mebibytes = parse_number<std::uint32_t>(trim(field));
   return std::uint64_t{mebibytes.value_or(0)} << 20;
-}
-
-/// nvidia-smi writes eight digits of the domain and capitals, /sys has four and small letters.
-std::string pci_address(std::string_view text) {
-  if (text.size() == 16 && text.starts_with("0000")) text.remove_prefix(4);
-  return to_lower_ascii(text);
 }
 
 }  // namespace

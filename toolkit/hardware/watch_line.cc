@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/utf8.h"
+#include "hardware/pci.h"
 #include "hardware/xid.h"
 #include "trainit/json.h"
 

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "base/text.h"
-
 namespace trainit::hardware {
 namespace {
 
@@ -81,25 +79,6 @@ std::string describe(const GpuFault& fault) {
   const std::string_view did = xid_meaning(fault.xid).did;
   if (did.empty()) return fmt::format("GPU {} reported XID {}", fault.gpu, fault.xid);
   return fmt::format("GPU {} {} (XID {})", fault.gpu, did, fault.xid);
-}
-
-std::string pci_address(std::string_view text) {
-  constexpr std::size_t kDomain = 4;
-  std::string address = to_lower_ascii(trim(text));
-  const std::size_t domain = address.find(':');
-  if (domain == std::string::npos) return address;
-  // Domains may have more digits than four, but only where they need them.
-  std::size_t zeros = 0;
-  while (domain - zeros > kDomain && address[zeros] == '0') ++zeros;
-  return address.substr(zeros);
-}
-
-bool speaks_of_gpu(std::string_view message) {
-  constexpr std::string_view kWords[] = {"CUDA",  "cuda",   "Cuda",   "NCCL", "nccl", "CUDNN",
-                                         "cuDNN", "CUBLAS", "NVLink", "NVML", "GPU"};
-  return std::any_of(std::begin(kWords), std::end(kWords), [&](std::string_view word) {
-    return message.find(word) != std::string_view::npos;
-  });
 }
 
 }  // namespace trainit::hardware

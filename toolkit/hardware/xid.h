@@ -42,10 +42,4 @@ bool may_be_anothers(const GpuFault& fault);
 /// "GPU 3 fell off the bus (XID 79)", "GPU 3 cannot be reached any more".
 std::string describe(const GpuFault& fault);
 
-/// "0000:3b:00.0" of "00000000:3B:00.0": as Linux writes a PCI address, whoever wrote this one.
-std::string pci_address(std::string_view text);
-
-/// Whether a message has to do with a GPU: it names CUDA, NCCL or one of their libraries.
-bool speaks_of_gpu(std::string_view message);
-
 }  // namespace trainit::hardware

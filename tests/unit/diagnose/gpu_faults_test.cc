@@ -180,3 +180,10 @@ TEST_CASE("how long after the GPU's failure the others failed is counted from th
         "rank 0 had \"RuntimeError: Watchdog caught collective timeout\" 10 s later: a "
         "consequence");
 }
+
+TEST_CASE("a message speaks of a GPU when it names what runs there") {
+  CHECK(speaks_of_gpu("RuntimeError: CUDA error: unspecified launch failure"));
+  CHECK(speaks_of_gpu("ncclInternalError: Internal check failed"));
+  CHECK_FALSE(speaks_of_gpu("ValueError: learning rate must be positive"));
+  CHECK_FALSE(speaks_of_gpu(""));
+}

@@ -25,19 +25,3 @@ TEST_CASE("only what the hardware or the driver did is taken for its fault") {
   for (const int xid : {61, 63, 92}) CHECK(kind(xid) == XidKind::kNotice);
   for (const int xid : {-1, 1, 32, 999, 4711}) CHECK(kind(xid) == XidKind::kUnknown);
 }
-
-TEST_CASE("a PCI address is written as Linux writes it") {
-  CHECK(pci_address("00000000:3B:00.0") == "0000:3b:00.0");
-  CHECK(pci_address("0000:3b:00.0") == "0000:3b:00.0");
-  CHECK(pci_address("00010000:3B:00.0") == "10000:3b:00.0");
-  CHECK(pci_address("10000000:00:00.0") == "10000000:00:00.0");
-  CHECK(pci_address("") == "");
-  CHECK(pci_address("00000") == "00000");
-}
-
-TEST_CASE("a message speaks of a GPU when it names what runs there") {
-  CHECK(speaks_of_gpu("RuntimeError: CUDA error: unspecified launch failure"));
-  CHECK(speaks_of_gpu("ncclInternalError: Internal check failed"));
-  CHECK_FALSE(speaks_of_gpu("ValueError: learning rate must be positive"));
-  CHECK_FALSE(speaks_of_gpu(""));
-}

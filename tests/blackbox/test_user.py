@@ -89,6 +89,15 @@ def test_workers_run_as_the_user_where_nothing_can_be_given_away(trainit, pid1, 
     assert end.err.count("cannot be given the pipes of its output") == 1
 
 
+def test_a_top_directory_of_the_image_is_not_given_away(trainit, pid1, reachable):
+    """It is one that the test has put there, in a namespace of its own: whatever happens, nothing else changes."""
+    reachable.write_config("checkpointconfig.json", {"LocalPath": "/boot"})
+    script = 'mount -t tmpfs none /boot && touch /boot/kernel || exit 99; "$@"; code=$?; stat -c %u /boot /boot/kernel; exit $code'
+    end = pid1(["unshare", "--mount", "sh", "-c", script, "sh", trainit, "--user", str(UID), "--", "echo", "started"], job=reachable)
+    assert (end.code, end.out.split()) == (125, ["0", "0"]), end
+    assert "giving /boot to uid 1234: all that the image has there would change hands" in reachable.failure
+
+
 def test_several_workers_share_the_user(trainit, pid1, reachable):
     end = pid1([trainit, "--user", f"{UID}", "--workers", "3", "--", "id", "-u"], job=reachable)
     assert sorted(line.split()[-1] for line in end.out.splitlines()) == [str(UID)] * 3

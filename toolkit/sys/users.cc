@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -167,6 +169,15 @@ Result<Credentials> find_user(std::string_view spec, const std::string& passwd,
   return Credentials{*uid, *gid, groups_of(entry->name, *gid, groups)};
 }
 
+bool is_top_directory(const std::string& path) {
+  constexpr std::string_view kTop[] = {"/",     "/bin",   "/boot", "/dev",  "/etc",  "/home",
+                                       "/lib",  "/lib64", "/opt",  "/proc", "/root", "/run",
+                                       "/sbin", "/sys",   "/tmp",  "/usr",  "/var"};
+  char real[PATH_MAX];
+  if (::realpath(path.c_str(), real) == nullptr) return false;
+  return std::find(std::begin(kTop), std::end(kTop), std::string_view(real)) != std::end(kTop);
+}
+
 Result<void> give_ownership(const std::string& given_path, uid_t uid, gid_t gid,
                             const StopSignals& stops) {
   std::string path = given_path;
@@ -176,6 +187,12 @@ Result<void> give_ownership(const std::string& given_path, uid_t uid, gid_t gid,
     return fail(
         fmt::format("giving {} to uid {}: it is a symbolic link, and what it points to is "
                     "not given away; put a directory or a mount there",
+                    path, uid));
+  }
+  if (is_top_directory(path)) {
+    return fail(
+        fmt::format("giving {} to uid {}: all that the image has there would change hands, and not "
+                    "the job's files alone; name a directory below it",
                     path, uid));
   }
   return give_entry(BorrowedFd(AT_FDCWD), path.c_str(), path, {uid, gid, stops});

@@ -19,10 +19,14 @@ namespace trainit::sys {
 Result<Credentials> find_user(std::string_view spec, const std::string& passwd = "/etc/passwd",
                               const std::string& group = "/etc/group");
 
+/// Whether a directory, by whatever name, is one of those at the top of every system, which hold
+/// more than a job's own files: the root, /etc, /home, /tmp, /usr …
+bool is_top_directory(const std::string& path);
+
 /// Gives `path` and all below it to this user and group. Links are given themselves, never what
-/// they point to; `path` itself must be none. What has the right owner already is not touched, so
-/// that a read-only file of the user is no error. Error: the first entry that cannot be given, or
-/// one of `stops` that came: a tree can be larger than a stop may wait.
+/// they point to; `path` itself must be none, and no top directory. What has the right owner
+/// already is not touched, so that a read-only file of the user is no error. Error: the first entry
+/// that cannot be given, or one of `stops` that came: a tree can be larger than a stop may wait.
 Result<void> give_ownership(const std::string& path, uid_t uid, gid_t gid,
                             const StopSignals& stops = usual_stop_signals());
 

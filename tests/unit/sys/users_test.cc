@@ -129,6 +129,20 @@ TEST_CASE("a link in the place of the tree is refused, also behind a slash") {
   CHECK(status_of(base / "real").st_uid == ::getuid());
 }
 
+TEST_CASE("a top directory of the system is known by whatever name, and none below it is one") {
+  const TemporaryDirectory base;
+  for (const char* path : {"/", "//", "/.", "/etc", "/etc/", "/usr/../etc", "/tmp/.", "/proc"}) {
+    CAPTURE(path);
+    CHECK(is_top_directory(path));
+  }
+  REQUIRE(::symlink("/", (base / "root").c_str()) == 0);
+  CHECK(is_top_directory(base / "root/etc"));
+  for (const std::string& path : {base.path, base / "none", std::string("/usr/bin")}) {
+    CAPTURE(path);
+    CHECK_FALSE(is_top_directory(path));
+  }
+}
+
 TEST_CASE("what has the right owner already needs no right to be given") {
   const TemporaryDirectory base;
   base.write("a/file", "x");

@@ -83,6 +83,8 @@ TEST_CASE("a dotenv value is quoted where a reader would change it") {
 
 TEST_CASE("what no such file can hold is left out of it with a comment") {
   CHECK(dotenv("A B", "1") == "# left out: \"A B\" cannot stand in such a file\n");
+  CHECK(dotenv("SM_HP_GRÖSSE", "1") ==
+        "# left out: \"SM_HP_GR\\u00d6SSE\" cannot stand in such a file\n");
   CHECK(dotenv("A", "\xff") == "# left out: \"A\" cannot stand in such a file\n");
   CHECK(dotenv("A", "a\r\nb") == "# left out: \"A\" cannot stand in such a file\n");
   CHECK(dotenv("A", " x\\") == "# left out: \"A\" ends with a backslash and would need quotes\n");

@@ -50,6 +50,7 @@ void Batch::begin() {
 }
 
 void Batch::give_up() {
+  begun_ = true;  // who is told now may look up the next name, which is not this one's any more
   if (channel_) channel_->give_up();
   for (Query& query : queries_) {
     if (!query.answer) query.answer = fail("no time was left to ask for it");

@@ -34,8 +34,8 @@ class Batch : public std::enable_shared_from_this<Batch> {
   /// Reads the files and asks. From the loop only, and once.
   void begin();
   bool begun() const { return begun_; }
-  /// All names are answered.
-  bool over() const { return queries_.empty(); }
+  /// All names are answered, and everybody was told; or it was closed.
+  bool over() const { return closed_; }
   /// Nobody is called any more.
   void close();
 

@@ -348,3 +348,26 @@ TEST_CASE("who is called may look up the next name") {
   host.wait_for(1);
   CHECK(host.found.at("algo-2.example") == "10.0.0.2");
 }
+
+TEST_CASE("who is called may look up a name and end the resolver, and then no one else is called") {
+  Host host;
+  host.resolver->look_up("10.0.0.1", kLong, [&](const names::Answer&) {
+    host.look_up("10.0.0.3");
+    host.resolver.reset();
+  });
+  host.look_up("10.0.0.2");
+  host.run_for(milliseconds(150));
+  CHECK(host.found.empty());
+}
+
+TEST_CASE("who is told that no time was left for a name may look it up again") {
+  Host host;
+  host.dns.names["silent.example"] = {
+      .addresses = {}, .answers_ipv4 = false, .answers_ipv6 = false};
+  host.look_up("silent.example", kLong);  // the next one has to wait for its turn
+  host.resolver->look_up("algo-1.example", milliseconds(10), [&](const names::Answer& answer) {
+    CHECK(Host::text(answer) == "no time was left to ask for it");
+    host.look_up("algo-1.example", milliseconds(10));
+  });
+  host.wait_for(1);
+}

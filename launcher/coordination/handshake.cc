@@ -93,8 +93,8 @@ std::variant<message::Welcome, message::Refusal> HubHandshake::judge(
 
 Result<message::Answer> MemberHandshake::answer(const message::Challenge& challenge) {
   if (challenge.nonce.size() != kNonceSize) {
-    return fail(fmt::format("what listens there is no trainit: it sent a nonce of {} bytes, not {}",
-                            challenge.nonce.size(), kNonceSize));
+    return fail(
+        fmt::format("it sent a nonce of {} bytes, not {}", challenge.nonce.size(), kNonceSize));
   }
   hub_nonce_ = challenge.nonce;
   return message::Answer{kProtocolVersion, host_, nonce_,

@@ -64,8 +64,8 @@ class MemberHandshake {
  public:
   MemberHandshake(const JobKey& key, std::string host, std::string nonce)
       : key_(key), host_(std::move(host)), nonce_(std::move(nonce)) {}
-  /// Error: this is no challenge of trainit's. A hub of another version gets an answer too: it says
-  /// so when it knows that we are of its job.
+  /// Error: this is no challenge of trainit's: "it sent a nonce of 3 bytes, not 16". A hub of
+  /// another version gets an answer too: it says so when it knows that we are of its job.
   Result<message::Answer> answer(const message::Challenge& challenge);
   /// Whether the hub knows the key too; never before `answer`.
   bool accepts(const message::Welcome& welcome) const;

@@ -350,6 +350,17 @@ TEST_CASE("what is no trainit at the leader's port is told of") {
   CHECK(it.waited[0].starts_with("the leader 127.0.0.1 sent what makes no sense: "));
 }
 
+TEST_CASE("who greets with a nonce that is none is told of as no trainit, and why") {
+  Fixture it;
+  OddLeader leader(
+      it.loop, [](Connection& connection) { connection.send(message::Challenge{.nonce = "odd"}); });
+  it.dial(leader.listener.port());
+  it.run_until_waiting();
+  CHECK(it.waited == Told{fmt::format("what answers at 127.0.0.1 port {} is no trainit: it sent a "
+                                      "nonce of 3 bytes, not 16",
+                                      leader.listener.port())});
+}
+
 TEST_CASE("a leader that does not know yet who may come in is dialled again") {
   const sys::Listener listener = testing::listen_here();
   Fixture it;

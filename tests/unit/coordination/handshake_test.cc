@@ -220,8 +220,8 @@ TEST_CASE("nonces of another length are refused") {
     CHECK_FALSE(is_welcome(hub.judge(member.answer(hub.challenge()).value(), knows)));
     const auto answer = member.answer({1, rising(0, size)});
     REQUIRE_FALSE(answer);
-    CHECK(answer.error().message == "what listens there is no trainit: it sent a nonce of " +
-                                        std::to_string(size) + " bytes, not 16");
+    CHECK(answer.error().message ==
+          "it sent a nonce of " + std::to_string(size) + " bytes, not 16");
   }
 }
 

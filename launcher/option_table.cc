@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli.h"
+#include "environment/rank_environment.h"
 #include "logs/prefix.h"
 #include "sys/files.h"
 #include "sys/signals.h"
@@ -71,10 +72,9 @@ Result<void> set_workers(WorkerCount& field, std::string_view text) {
       {"auto", Kind::kAuto}, {"gpu", Kind::kGpu}, {"cpu", Kind::kCpu}};
   if (choose(field.kind, text, kWords)) return {};
   const auto number = parse_number<int>(text);
-  constexpr int kMost = 4096;
-  if (!number || *number < 1 || *number > kMost) {
-    return fail(
-        fmt::format("expected a number of workers from 1 to {}, or one of auto, gpu, cpu", kMost));
+  if (!number || *number < 1 || *number > environment::kMostWorkers) {
+    return fail(fmt::format("expected a number of workers from 1 to {}, or one of auto, gpu, cpu",
+                            environment::kMostWorkers));
   }
   field = {Kind::kNumber, *number};
   return {};

@@ -188,7 +188,7 @@ void fields(Wire& wire, Part<Wire, message::Heartbeat>& heartbeat) {
 template <class Wire>
 void fields(Wire& wire, Part<Wire, message::Report>& report) {
   auto& [slots, ranks, facts] = report;
-  wire.number(slots, kCounts);
+  wire.number(slots, kSlots);
   wire.flag(ranks);
   wire.list(facts, kFactLimits);
 }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "coordination/message.h"
+#include "environment/rank_environment.h"
 #include "sys/event_loop.h"
 
 /// What the fields of a message may be. A writer keeps to it, and a reader insists on it; that they
@@ -16,6 +17,8 @@ struct Range {
   int least, most;
 };
 inline constexpr Range kCounts{0, std::numeric_limits<int>::max()};
+/// Of the workers of one host.
+inline constexpr Range kSlots{1, environment::kMostWorkers};
 /// An exit code out of this range could come out as 0 at the end of a process, which is a success.
 inline constexpr Range kExitCodes{0, 255};
 inline constexpr Range kSignals{0, 64};

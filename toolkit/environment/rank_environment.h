@@ -6,6 +6,9 @@
 
 namespace trainit::environment {
 
+/// Of one host: so the workers of all hosts can be counted with an int.
+inline constexpr int kMostWorkers = 4096;
+
 struct Endpoint {
   std::string address;
   int port = 0;

@@ -23,6 +23,17 @@ sys::TimePoint from_wire(std::int64_t microseconds_since_epoch) {
   return sys::TimePoint(microseconds(microseconds_since_epoch));
 }
 
+void Echo::learn(std::int64_t clock, sys::TimePoint now) {
+  clock_ = clock;
+  came_ = now;
+}
+
+message::Heartbeat Echo::heartbeat(sys::TimePoint now) const {
+  const std::int64_t held =
+      known() ? std::chrono::duration_cast<microseconds>(now - came_).count() : 0;
+  return {to_wire(now), clock_, held};
+}
+
 void ClockOffset::learn(std::int64_t clock, std::int64_t echo, std::int64_t held,
                         std::int64_t now) {
   const std::int64_t way = now - echo - held;  // there and back

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "coordination/message.h"
 #include "sys/event_loop.h"
 
 namespace trainit::coordination {
@@ -9,6 +10,21 @@ namespace trainit::coordination {
 /// A point in time as messages have it: microseconds of a steady clock; 0: not known.
 std::int64_t to_wire(sys::TimePoint time);
 sys::TimePoint from_wire(std::int64_t microseconds);
+
+/// The last heartbeat of the other side, which ours send back.
+class Echo {
+ public:
+  /// One came at `now`, that was sent at `clock` (theirs).
+  void learn(std::int64_t clock, sys::TimePoint now);
+  /// Whether one has come.
+  bool known() const { return clock_ != 0; }
+  /// Ours, to be sent at `now`.
+  message::Heartbeat heartbeat(sys::TimePoint now) const;
+
+ private:
+  std::int64_t clock_ = 0;  ///< theirs; 0: none has come
+  sys::TimePoint came_;
+};
 
 /// How far another host's clock is from ours, found from heartbeats that went there and back: as in
 /// NTP, the one with the shortest way says it best, and is wrong by half of that at most.

@@ -18,10 +18,6 @@ using hub_action::Tell;
 /// ever more of them is none.
 constexpr int kMostAsked = 4096;
 
-std::int64_t microseconds_between(sys::TimePoint from, sys::TimePoint to) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
-}
-
 /// A host's own points in time by our clock.
 void set_clock(diagnose::HostEnd& end, const ClockOffset& clock) {
   const auto convert = [&](sys::TimePoint& time) { time = clock.to_ours(time); };
@@ -70,9 +66,9 @@ Hub::Actions Hub::connected(int host, sys::TimePoint now) {
   that.connected = true;
   that.report.reset();
   that.heard_at = now;
-  that.echo = 0;
+  that.echo = {};
   that.note = "heard from";
-  out.push_back(hub_action::Send{host, message::Heartbeat{to_wire(now), 0, 0}});
+  out.push_back(hub_action::Send{host, that.echo.heartbeat(now)});
   return out;
 }
 
@@ -95,8 +91,7 @@ void Hub::notice_late(sys::TimePoint now) {
 
 void Hub::handle(int host, const message::Heartbeat& beat, sys::TimePoint now, Actions&) {
   Host& that = hosts_[static_cast<std::size_t>(host)];
-  that.echo = beat.clock;
-  that.echo_came = now;
+  that.echo.learn(beat.clock, now);
   that.clock.learn(beat.clock, beat.echo, beat.held, to_wire(now));
 }
 
@@ -485,11 +480,8 @@ void Hub::give_up_on_deaf(Actions& out) {
 void Hub::beat(sys::TimePoint now, Actions& out) const {
   for (std::size_t index = 0; index < hosts_.size(); ++index) {
     const Host& host = hosts_[index];
-    if (!host.connected) continue;
-    out.push_back(hub_action::Send{
-        static_cast<int>(index),
-        message::Heartbeat{to_wire(now), host.echo,
-                           host.echo == 0 ? 0 : microseconds_between(host.echo_came, now)}});
+    if (host.connected)
+      out.push_back(hub_action::Send{static_cast<int>(index), host.echo.heartbeat(now)});
   }
 }
 

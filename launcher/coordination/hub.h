@@ -100,8 +100,7 @@ class Hub {
     std::optional<message::Report> report;
     std::optional<message::Ended> end;
     sys::TimePoint heard_at;
-    std::int64_t echo = 0;
-    sys::TimePoint echo_came;
+    Echo echo;
     ClockOffset clock;
   };
 

@@ -9,13 +9,6 @@
 #include "sys/signals.h"
 
 namespace trainit::coordination {
-namespace {
-
-std::int64_t microseconds_between(sys::TimePoint from, sys::TimePoint to) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
-}
-
-}  // namespace
 
 Member::Member(Setup setup, sys::TimePoint now)
     : setup_(std::move(setup)), joined_at_(now), last_tick_(now), heard_at_(now) {}
@@ -26,7 +19,7 @@ Member::Actions Member::connected(sys::TimePoint now) {
   connected_ = true;
   not_reached_.clear();
   heard_at_ = now;
-  echo_ = 0;
+  echo_ = {};
   out.push_back(member_action::Send{setup_.report});
   return out;
 }
@@ -41,10 +34,9 @@ Member::Actions Member::received(const Message& message, sys::TimePoint now) {
 
 /// The first is answered at once: our clock is to be known before we have something to tell.
 void Member::handle(const message::Heartbeat& beat, sys::TimePoint now, Actions& out) {
-  if (echo_ == 0)
-    out.push_back(member_action::Send{message::Heartbeat{to_wire(now), beat.clock, 0}});
-  echo_ = beat.clock;
-  echo_came_ = now;
+  const bool is_first = !echo_.known();
+  echo_.learn(beat.clock, now);
+  if (is_first) out.push_back(member_action::Send{echo_.heartbeat(now)});
 }
 
 void Member::handle(const message::Waiting& waiting, sys::TimePoint, Actions& out) {
@@ -286,8 +278,7 @@ Member::Actions Member::tick(sys::TimePoint now) {
     out.insert(out.begin(), member_action::Disconnect{});
     return out;
   }
-  out.push_back(member_action::Send{message::Heartbeat{
-      to_wire(now), echo_, echo_ == 0 ? 0 : microseconds_between(echo_came_, now)}});
+  out.push_back(member_action::Send{echo_.heartbeat(now)});
   return out;
 }
 

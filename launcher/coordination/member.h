@@ -136,8 +136,7 @@ class Member {
   int round_ = 0;       ///< that runs, or is made ready for
   sys::TimePoint joined_at_, last_tick_, heard_at_, began_at_;
   sys::Duration stood_still_{};  ///< this host, the longest time
-  std::int64_t echo_ = 0;        ///< the hub's clock, in its last heartbeat
-  sys::TimePoint echo_came_;     ///< when that came
+  Echo echo_;                    ///< of the hub
   std::string waiting_for_, not_reached_;
   std::optional<diagnose::LostHost> lost_leader_;
   std::optional<message::Ended> end_;

@@ -3,11 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <utility>
 
 #include "base/text.h"
+#include "coordination/clashes.h"
+#include "coordination/difference.h"
 
 namespace trainit::coordination {
 namespace {
@@ -31,17 +31,6 @@ void set_clock(diagnose::HostEnd& end, const ClockOffset& clock) {
     convert(evidence.exited_at);
     if (evidence.gpu_fault) convert(evidence.gpu_fault->at);
   }
-}
-
-const message::Fact* fact_named(const message::Report& report, const std::string& name) {
-  const auto found = std::find_if(report.facts.begin(), report.facts.end(),
-                                  [&](const message::Fact& fact) { return fact.name == name; });
-  return found == report.facts.end() ? nullptr : &*found;
-}
-
-std::string value_text(const message::Fact* fact) {
-  if (fact == nullptr) return "not there";
-  return fact->shown ? fact->value : "another value";
 }
 
 }  // namespace
@@ -105,27 +94,12 @@ void Hub::handle(int host, const message::Report& report, sys::TimePoint now, Ac
   agree(now, out);
 }
 
-/// In what a host is not like the leader; empty: they are all alike, as far as they are there.
 std::string Hub::difference() const {
-  if (!hosts_.front().report) return {};
-  const message::Report& leader = *hosts_.front().report;
-  for (std::size_t index = 1; index < hosts_.size(); ++index) {
-    if (!hosts_[index].report) continue;
-    const message::Report& other = *hosts_[index].report;
-    std::set<std::string> names;
-    for (const message::Fact& fact : leader.facts) names.insert(fact.name);
-    for (const message::Fact& fact : other.facts) names.insert(fact.name);
-    for (const std::string& name : names) {
-      const message::Fact *here = fact_named(leader, name), *there = fact_named(other, name);
-      if (here != nullptr && there != nullptr && here->value == there->value) continue;
-      return fmt::format(
-          "the hosts of this job differ in {}: {} on {}, {} on {}; it has to be the "
-          "same on all of them",
-          name, here != nullptr && !here->shown ? "one value" : value_text(here), setup_.hosts[0],
-          value_text(there), setup_.hosts[index]);
-    }
+  std::vector<HostReport> reports;
+  for (std::size_t index = 0; index < hosts_.size(); ++index) {
+    if (hosts_[index].report) reports.push_back({setup_.hosts[index], *hosts_[index].report});
   }
-  return {};
+  return coordination::difference(reports);
 }
 
 void Hub::agree(sys::TimePoint now, Actions& out) {
@@ -233,7 +207,7 @@ void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
     verdict.lines.push_back(verdict.failure);
   }
   if (verdict.success()) {
-    add_clashes(verdict);
+    if (std::string line = clashes(); !line.empty()) verdict.lines.push_back(std::move(line));
     return say_outcome(std::move(verdict), now, out);
   }
   diagnose::RestartChoice choice = choose_restart(setup_.restarts, round_, ends, lost_);
@@ -314,33 +288,12 @@ void Hub::not_again(const std::string& why, sys::TimePoint now, Actions& out) {
   say_outcome(std::move(verdict), now, out);
 }
 
-/// The platform lays the model directories of all hosts over each other.
-void Hub::add_clashes(diagnose::Verdict& verdict) const {
-  constexpr std::size_t kMostNamed = 5;
-  std::map<std::string, std::vector<std::string>> hosts_of;
-  std::set<std::pair<std::string, std::string>> seen;
+std::string Hub::clashes() const {
+  std::vector<HostPart> parts;
   for (std::size_t index = 0; index < hosts_.size(); ++index) {
-    if (!hosts_[index].end) continue;
-    // In local mode all hosts have one directory, and each of its files is seen by all.
-    const std::string& place = hosts_[index].end->model_place;
-    for (const std::string& file : hosts_[index].end->model) {
-      const bool is_same = !place.empty() && !seen.emplace(place, file).second;
-      if (!is_same) hosts_of[file].push_back(setup_.hosts[index]);
-    }
+    if (hosts_[index].end) parts.push_back({setup_.hosts[index], *hosts_[index].end});
   }
-  std::vector<std::string> clashes;
-  std::size_t count = 0;
-  for (const auto& [file, hosts] : hosts_of) {
-    if (hosts.size() < 2 || ++count > kMostNamed) continue;
-    clashes.push_back(hosts.size() == 2 ? fmt::format("{} ({} and {})", file, hosts[0], hosts[1])
-                                        : fmt::format("{} ({} hosts)", file, hosts.size()));
-  }
-  if (count == 0) return;
-  if (count > kMostNamed) clashes.push_back(fmt::format("and {} more", count - kMostNamed));
-  verdict.lines.push_back(
-      "several hosts have left a file of the same name in their model directories, and where the "
-      "platform merges those one of them is kept: " +
-      join(clashes, ", "));
+  return coordination::clashes(parts);
 }
 
 void Hub::say_outcome(diagnose::Verdict verdict, sys::TimePoint now, Actions& out) {

@@ -125,7 +125,7 @@ class Hub {
   std::string who_has_gone() const;
   void begin_again(std::chrono::milliseconds delay, diagnose::Verdict verdict, Actions& out);
   void not_again(const std::string& why, sys::TimePoint now, Actions& out);
-  void add_clashes(diagnose::Verdict& verdict) const;
+  std::string clashes() const;
   void say_outcome(diagnose::Verdict verdict, sys::TimePoint now, Actions& out);
   void finish_when_all_heard(Actions& out);
   template <class Predicate>

@@ -337,8 +337,7 @@ Hub::Actions Hub::disconnected(int host, const std::string& how, sys::TimePoint 
       break;
     case Phase::kJudged:
       if (!that.heard_outcome) {
-        out.push_back(Tell{Tell::Kind::kWarning,
-                           fmt::format("{} {} before it had heard the outcome",
+        out.push_back(Tell{fmt::format("{} {} before it had heard the outcome",
                                        setup_.hosts[static_cast<std::size_t>(host)], how)});
       }
       finish_when_all_heard(out);
@@ -355,8 +354,7 @@ void Hub::lose(int host, const std::string& how, sys::TimePoint now, Actions& ou
   const std::string& name = setup_.hosts[static_cast<std::size_t>(host)];
   if (that.end) {
     that.note = how;
-    out.push_back(
-        Tell{Tell::Kind::kWarning, fmt::format("{} {} after its part was over", name, how)});
+    out.push_back(Tell{fmt::format("{} {} after its part was over", name, how)});
     return;
   }
   that.lost = true;
@@ -423,8 +421,7 @@ void Hub::give_up_on_deaf(Actions& out) {
     if (!host.connected || host.heard_outcome) continue;
     host.connected = false;
     out.push_back(
-        Tell{Tell::Kind::kWarning,
-             fmt::format("{} does not say that it has heard the outcome", setup_.hosts[index])});
+        Tell{fmt::format("{} does not say that it has heard the outcome", setup_.hosts[index])});
     out.push_back(hub_action::Disconnect{static_cast<int>(index)});
   }
   finish_when_all_heard(out);

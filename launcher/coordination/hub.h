@@ -24,9 +24,8 @@ struct Send {
 struct Disconnect {
   int host;
 };
-/// For the log and the record.
+/// A warning for the log.
 struct Tell {
-  enum class Kind { kInfo, kWarning } kind;
   std::string text;
 };
 /// This worker has come to the rendezvous store, says its host.

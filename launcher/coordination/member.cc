@@ -83,7 +83,7 @@ void Member::handle(const message::Again& again, sys::TimePoint, Actions& out) {
   out.push_back(member_action::BeginAgain{again});
 }
 
-Member::Actions Member::ready(sys::TimePoint) {
+Member::Actions Member::ready() {
   Actions out;
   if (phase_ == Phase::kBetween && connected_)
     out.push_back(member_action::Send{message::Ready{round_}});
@@ -161,7 +161,7 @@ void Member::lose_leader(const std::string& how, sys::TimePoint now, Actions& ou
   lost.at = heard_at_;
   lost.after = now - began_at_;
   lost_leader_ = std::move(lost);
-  if (phase_ == Phase::kEnded) return conclude_alone(now, out);
+  if (phase_ == Phase::kEnded) return conclude_alone(out);
   if (phase_ == Phase::kBetween) return conclude_round(setup_.leader + " " + how, out);
   if (stopping_) return;
   stopping_ = true;
@@ -201,21 +201,21 @@ Member::Actions Member::ended(message::Ended end, sys::TimePoint now) {
     sent.end.evidence = diagnose::most_telling(std::move(sent.end.evidence), kMostEvidence);
     out.push_back(member_action::Send{std::move(sent)});
   } else {
-    conclude_alone(now, out);
+    conclude_alone(out);
   }
   return out;
 }
 
-Member::Actions Member::hurry(sys::TimePoint now) {
+Member::Actions Member::hurry() {
   Actions out;
   if (phase_ == Phase::kKnown) conclude(verdict_, out);
-  if (phase_ == Phase::kEnded) conclude_alone(now, out);
+  if (phase_ == Phase::kEnded) conclude_alone(out);
   if (phase_ == Phase::kBetween) conclude_round("a stop was asked for", out);
   return out;
 }
 
 /// Success is not for one host to say: the others may have failed.
-void Member::conclude_alone(sys::TimePoint, Actions& out) {
+void Member::conclude_alone(Actions& out) {
   std::vector<diagnose::LostHost> lost;
   if (lost_leader_) lost.push_back(*lost_leader_);
   diagnose::Verdict verdict = diagnose::judge({&end_->end, 1}, lost).verdict;

@@ -87,11 +87,11 @@ class Member {
   /// more, when something has come to light after it.
   Actions ended(message::Ended end, sys::TimePoint now);
   /// Nothing of the last round is left here.
-  Actions ready(sys::TimePoint now);
+  Actions ready();
   /// This worker of the round that runs has come to the rendezvous store.
   Actions came(int rank) const;
   /// There is no time left to wait for the others.
-  Actions hurry(sys::TimePoint now);
+  Actions hurry();
 
   /// Call it every `limits.beat`.
   Actions tick(sys::TimePoint now);
@@ -123,7 +123,7 @@ class Member {
   void decline(sys::TimePoint now, Actions& out);
   void lose_leader(const std::string& how, sys::TimePoint now, Actions& out);
   std::string missing() const;
-  void conclude_alone(sys::TimePoint now, Actions& out);
+  void conclude_alone(Actions& out);
   void conclude_round(const std::string& why, Actions& out);
   void conclude(diagnose::Verdict verdict, Actions& out);
   void give_up(std::string why, int exit_code, Actions& out);

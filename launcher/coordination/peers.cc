@@ -308,10 +308,7 @@ void Peers::perform(const hub_action::Disconnect& action) {
   closed_.push_back(std::move(connection));
 }
 
-void Peers::perform(const hub_action::Tell& action) {
-  if (action.kind == hub_action::Tell::Kind::kWarning) return say_.warning(action.text);
-  say_.info(action.text);
-}
+void Peers::perform(const hub_action::Tell& action) { say_.warning(action.text); }
 
 /// Who closes a connection in which something came that it has not read may take back what it said
 /// last: so the others close first.
@@ -359,7 +356,7 @@ void Peers::withdraw(const Error& why, const std::function<bool()>& given_up) {
 
 std::optional<environment::Agreement> Peers::meet_again(const std::function<bool()>& given_up) {
   again_.reset();
-  act(member_.ready(sys::Clock::now()));
+  act(member_.ready());
   while (!agreement_ && !done() && !given_up()) loop_.run_once(kGlance);
   return agreement_;
 }
@@ -416,7 +413,7 @@ void Peers::ended(message::Ended end) { act(member_.ended(std::move(end), sys::C
 
 void Peers::hurry() {
   hurried_ = true;
-  act(member_.hurry(sys::Clock::now()));
+  act(member_.hurry());
 }
 
 }  // namespace trainit::coordination

@@ -109,7 +109,6 @@ class Peers {
   Result<void> begin();
   Result<void> begin_as_leader();
   void begin_as_follower();
-  bool leads() const { return hub_.has_value(); }
   void look_up_hosts();
   void looked_up(std::size_t host, const Result<std::vector<sys::Address>>& found);
   bool is_allowed(const sys::Address& address) const;

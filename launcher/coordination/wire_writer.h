@@ -67,7 +67,6 @@ class WireWriter {
     put(start, count, 4);
   }
 
-  std::size_t size() const { return bytes_.size(); }
   /// What was written, behind its length.
   std::string take_frame() &&;
 

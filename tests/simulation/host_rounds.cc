@@ -103,7 +103,7 @@ void Host::miss_peer() {
 void Host::be_ready() {
   if (part(again_->round).trouble_clearing) return fail_set_up("the disk does not answer", 125);
   ready_ = true;
-  act(member_->ready(clock()));
+  act(member_->ready());
 }
 
 void Host::stop_signal() {
@@ -144,7 +144,7 @@ void Host::stop_attending() {
 
 /// It was on its way to the next round, and says that it is ready before it looks.
 void Host::stop_between() {
-  if (!std::exchange(ready_, true)) act(member_->ready(clock()));
+  if (!std::exchange(ready_, true)) act(member_->ready());
   if (stage_ != Stage::kBetween || verdict_) return;
   note("does not begin again");
   stage_ = Stage::kStopped;
@@ -234,7 +234,7 @@ Micros Host::budget() const {
 void Host::hurry() {
   if (gone()) return;
   hurried_ = true;
-  act(member_->hurry(clock()));
+  act(member_->hurry());
   expect(verdict_.has_value(), "has to go, and nothing to report");
   leave_when_done();
 }

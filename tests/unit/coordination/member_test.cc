@@ -21,7 +21,7 @@ class Follower {
   Told hears(const Message& message) { return testing::told(member_.received(message, now_)); }
   Told loses_leader() { return testing::told(member_.disconnected("ended without a word", now_)); }
   Told tick() { return testing::told(member_.tick(now_)); }
-  Told hurry() { return testing::told(member_.hurry(now_)); }
+  Told hurry() { return testing::told(member_.hurry()); }
   Told is_asked_to_stop() {
     return testing::told(member_.stop_began(StopReason::kPlatform, SIGTERM, "a stop", now_));
   }
@@ -31,7 +31,7 @@ class Follower {
     ended.end.trouble_code = 127;
     return testing::told(member_.ended(ended, now_));
   }
-  Told is_ready() { return testing::told(member_.ready(now_)); }
+  Told is_ready() { return testing::told(member_.ready()); }
   Told comes(int rank) { return testing::told(member_.came(rank)); }
   Told stop_began() {
     return testing::told(member_.stop_began(StopReason::kWorkerFailed, 0, "rank 1 failed", now_));

@@ -122,7 +122,6 @@ coordination::message::Report host_report(const JobContext& context, const Prepa
   }
   coordination::message::Report report;
   report.slots = preparation.workers;
-  report.ranks = preparation.ranks;
   report.facts = facts.take();
   return report;
 }

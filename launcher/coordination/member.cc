@@ -172,8 +172,7 @@ void Member::lose_leader(const std::string& how, sys::TimePoint now, Actions& ou
   out.push_back(member_action::StopWorkers{why});
 }
 
-Member::Actions Member::stop_began(StopReason reason, int signal, const std::string& text,
-                                   sys::TimePoint now) {
+Member::Actions Member::stop_began(StopReason reason, int signal, const std::string& text) {
   Actions out;
   const bool together = phase_ == Phase::kTogether || phase_ == Phase::kEnded;
   if (!together && phase_ != Phase::kBetween) return out;
@@ -182,8 +181,7 @@ Member::Actions Member::stop_began(StopReason reason, int signal, const std::str
   const bool ends_all = reason == StopReason::kPlatform && phase_ != Phase::kTogether;
   if (ends_all) stop_asked_ = signal;
   if (stopping && !ends_all) return out;
-  if (connected_)
-    out.push_back(member_action::Send{message::StopBegan{reason, signal, text, to_wire(now)}});
+  if (connected_) out.push_back(member_action::Send{message::StopBegan{reason, signal, text}});
   return out;
 }
 

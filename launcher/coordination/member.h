@@ -82,7 +82,7 @@ class Member {
   Actions disconnected(const std::string& how, sys::TimePoint now);
 
   // What happens on this host.
-  Actions stop_began(StopReason reason, int signal, const std::string& text, sys::TimePoint now);
+  Actions stop_began(StopReason reason, int signal, const std::string& text);
   /// Its part is over; before all have agreed or are ready, because something is wrong here. Once
   /// more, when something has come to light after it.
   Actions ended(message::Ended end, sys::TimePoint now);

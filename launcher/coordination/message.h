@@ -83,7 +83,6 @@ struct Fact {
 /// What a host brings, before ranks are given.
 struct Report {
   int slots = 1;            ///< its workers
-  bool ranks = true;        ///< they are to form a group with the others'
   std::vector<Fact> facts;  ///< that have to be the same on all hosts; by name
   bool operator==(const Report&) const = default;
 };
@@ -92,7 +91,6 @@ struct StopBegan {
   StopReason reason = StopReason::kWorkerFailed;
   int signal = 0;    ///< of kPlatform
   std::string text;  ///< "rank 5 (pid 32) ended with code 1 after 48 s"; empty with kPlatform
-  std::int64_t clock = 0;
   bool operator==(const StopBegan&) const = default;
 };
 /// Its part is over: no process of it is left.

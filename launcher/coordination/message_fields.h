@@ -187,19 +187,17 @@ void fields(Wire& wire, Part<Wire, message::Heartbeat>& heartbeat) {
 
 template <class Wire>
 void fields(Wire& wire, Part<Wire, message::Report>& report) {
-  auto& [slots, ranks, facts] = report;
+  auto& [slots, facts] = report;
   wire.number(slots, kSlots);
-  wire.flag(ranks);
   wire.list(facts, kFactLimits);
 }
 
 template <class Wire>
 void fields(Wire& wire, Part<Wire, message::StopBegan>& began) {
-  auto& [reason, signal, text, clock] = began;
+  auto& [reason, signal, text] = began;
   wire.choice(reason, kLastStopReason);
   wire.number(signal, kSignals);
   wire.text(text);
-  wire.microseconds(clock);
 }
 
 template <class Wire>

@@ -362,7 +362,7 @@ std::optional<environment::Agreement> Peers::meet_again(const std::function<bool
 }
 
 void Peers::stop_between(int signal) {
-  act(member_.stop_began(StopReason::kPlatform, signal, {}, sys::Clock::now()));
+  act(member_.stop_began(StopReason::kPlatform, signal, {}));
   say_good_bye();
   if (!done()) hurry();
 }
@@ -382,7 +382,7 @@ void Peers::on_stop(std::function<void(const message::Stop& why)> stop) {
 }
 
 void Peers::stop_began(StopReason reason, int signal, const std::string& text) {
-  act(member_.stop_began(reason, signal, text, sys::Clock::now()));
+  act(member_.stop_began(reason, signal, text));
 }
 
 /// Also several hosts may be: behind one address of a network between them, or on one machine.

@@ -138,7 +138,7 @@ void Host::stop_signal() {
 void Host::stop_attending() {
   if (stop_came_at_) return hurry();
   stop_came_at_ = timeline_.now();
-  act(member_->stop_began(StopReason::kPlatform, SIGTERM, {}, clock()));
+  act(member_->stop_began(StopReason::kPlatform, SIGTERM, {}));
   hurry_at(*stop_came_at_ + budget());
 }
 
@@ -149,7 +149,7 @@ void Host::stop_between() {
   note("does not begin again");
   stage_ = Stage::kStopped;
   stopped_between_ = true;
-  act(member_->stop_began(StopReason::kPlatform, SIGTERM, {}, clock()));
+  act(member_->stop_began(StopReason::kPlatform, SIGTERM, {}));
   say_good_bye();
 }
 
@@ -205,13 +205,13 @@ void Host::tell_lost_store() {
   end_.success = false;
   end_.reason = StopReason::kStoreEnded;
   end_.stop_at = clock();
-  act(member_->stop_began(StopReason::kStoreEnded, 0, "the rendezvous store is gone", clock()));
+  act(member_->stop_began(StopReason::kStoreEnded, 0, "the rendezvous store is gone"));
   act(member_->ended({end_, {}}, clock()));
 }
 
 void Host::tell_peers(StopReason reason, int signal) {
   note("tells its peers to stop");
-  act(member_->stop_began(reason, signal, "a worker failed", clock()));
+  act(member_->stop_began(reason, signal, "a worker failed"));
 }
 
 void Host::round_over() {

@@ -97,7 +97,6 @@ void Crowd::come_again() {
 void Crowd::fail_one() {
   message::StopBegan began;
   began.text = fmt::format("rank {} (pid 7) ended with code {}", members_.size(), kFailed);
-  began.clock = microseconds();
   send(members_.back(), began);
 }
 

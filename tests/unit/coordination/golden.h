@@ -23,11 +23,10 @@ inline constexpr char kHexHeartbeat[] =
     "00 00 00 19 05 00 00 00 00 00 0F 42 40 FF FF FF FF FF FF FF FE 00 00 00 01 02 03 "
     "04 05";
 inline constexpr char kHexReport[] =
-    "00 00 00 2B 06 00 00 00 08 01 00 00 00 02 00 00 00 07 70 72 6F 67 72 61 6D 00 00 "
+    "00 00 00 2A 06 00 00 00 08 00 00 00 02 00 00 00 07 70 72 6F 67 72 61 6D 00 00 "
     "00 04 61 2E 70 79 01 00 00 00 02 6C 72 00 00 00 02 39 66 00";
 inline constexpr char kHexStopBegan[] =
-    "00 00 00 1E 07 02 00 00 00 00 00 00 00 0C 72 61 6E 6B 20 35 20 65 6E 64 65 64 00 "
-    "00 00 00 00 00 00 07";
+    "00 00 00 16 07 02 00 00 00 00 00 00 00 0C 72 61 6E 6B 20 35 20 65 6E 64 65 64";
 inline constexpr char kHexEnded[] =
     "00 00 01 96 08 00 00 00 08 00 04 00 00 00 0F 01 00 00 00 00 00 00 00 09 00 01 00 "
     "00 00 00 00 00 00 02 00 00 00 00 00 0F 42 40 00 00 00 00 00 2D C6 C0 00 00 00 00 "
@@ -189,8 +188,8 @@ inline std::vector<Golden> golden() {
       {Welcome{"proof"}, bytes_of(kHexWelcome)},
       {Refusal{"no", true}, bytes_of(kHexRefusal)},
       {Heartbeat{1'000'000, -2, 0x0102030405}, bytes_of(kHexHeartbeat)},
-      {Report{8, true, {{"program", "a.py", true}, {"lr", "9f", false}}}, bytes_of(kHexReport)},
-      {StopBegan{StopReason::kWorkerFailed, 0, "rank 5 ended", 7}, bytes_of(kHexStopBegan)},
+      {Report{8, {{"program", "a.py", true}, {"lr", "9f", false}}}, bytes_of(kHexReport)},
+      {StopBegan{StopReason::kWorkerFailed, 0, "rank 5 ended"}, bytes_of(kHexStopBegan)},
       {failed_end(), bytes_of(kHexEnded)},
       {good_end(), bytes_of(kHexEndedWell)},
       {Heard{}, bytes_of(kHexHeard)},

@@ -34,7 +34,7 @@ class Leader {
   }
   Told tick() { return testing::told(hub_.tick(now_)); }
   Told stops(int host, StopReason reason = StopReason::kWorkerFailed, int signal = 0) {
-    return hears(host, message::StopBegan{reason, signal, "rank 3 failed", 0});
+    return hears(host, message::StopBegan{reason, signal, "rank 3 failed"});
   }
   Told ends(int host, bool success = true) {
     message::Ended ended;
@@ -428,7 +428,7 @@ TEST_CASE("between two rounds a stop, a loss or trouble ends the job with what h
     return std::string("no outcome");
   };
   CHECK(lines_after([](Leader& leader) {
-          return leader.hub().received(2, message::StopBegan{StopReason::kPlatform, SIGTERM, "", 0},
+          return leader.hub().received(2, message::StopBegan{StopReason::kPlatform, SIGTERM, ""},
                                        leader.now());
         }) == "not restarted: a stop was asked for");
   CHECK(lines_after([](Leader& leader) {

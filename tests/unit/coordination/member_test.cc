@@ -23,7 +23,7 @@ class Follower {
   Told tick() { return testing::told(member_.tick(now_)); }
   Told hurry() { return testing::told(member_.hurry()); }
   Told is_asked_to_stop() {
-    return testing::told(member_.stop_began(StopReason::kPlatform, SIGTERM, "a stop", now_));
+    return testing::told(member_.stop_began(StopReason::kPlatform, SIGTERM, "a stop"));
   }
   Told has_trouble() {
     message::Ended ended;
@@ -34,7 +34,7 @@ class Follower {
   Told is_ready() { return testing::told(member_.ready()); }
   Told comes(int rank) { return testing::told(member_.came(rank)); }
   Told stop_began() {
-    return testing::told(member_.stop_began(StopReason::kWorkerFailed, 0, "rank 1 failed", now_));
+    return testing::told(member_.stop_began(StopReason::kWorkerFailed, 0, "rank 1 failed"));
   }
   Told ends(bool success) {
     message::Ended ended;

@@ -369,11 +369,11 @@ TEST_CASE("a number is one that can be meant") {
   CHECK(problem_of_body("0C 01 00 00 00 00 00 00 00 41 00 00 00 00") ==
         "a message \"stop\" with the number 65, where 0 to 64 are possible");
   // A host without workers takes no part, and the sum of all hosts' workers has to be a number too.
-  CHECK(problem_of_body("06 00 00 00 00 01 00 00 00 00") ==
+  CHECK(problem_of_body("06 00 00 00 00 00 00 00 00") ==
         "a message \"report\" with the number 0, where 1 to 4096 are possible");
-  CHECK(problem_of_body("06 7F FF FF FF 01 00 00 00 00") ==
+  CHECK(problem_of_body("06 7F FF FF FF 00 00 00 00") ==
         "a message \"report\" with the number 2147483647, where 1 to 4096 are possible");
-  CHECK(problem_of_body("06 00 00 10 00 01 00 00 00 00").empty());
+  CHECK(problem_of_body("06 00 00 10 00 00 00 00 00").empty());
   CHECK(problem_of_body("10 FF FF FF FF") ==
         "a message \"ready\" with the number -1, where 0 to 2147483647 are possible");
   CHECK(problem_with_byte(kHexAgreed, 32, 1) ==
@@ -462,8 +462,8 @@ TEST_CASE("numbers that nobody can mean take the nearest value, and can be read"
   diagnose::Verdict verdict;
   verdict.exit_code = 256;
   CHECK(there_and_back(message::Outcome{verdict}).verdict.exit_code == 255);
-  CHECK(there_and_back(message::Report{-3, true, {}}).slots == 1);
-  CHECK(there_and_back(message::Report{4097, true, {}}).slots == 4096);
+  CHECK(there_and_back(message::Report{-3, {}}).slots == 1);
+  CHECK(there_and_back(message::Report{4097, {}}).slots == 4096);
   constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
   const message::Heartbeat heartbeat{kMost, -kMost, kMostTime};
   CHECK(there_and_back(heartbeat) == message::Heartbeat{kMostTime, -kMostTime, kMostTime});
@@ -520,7 +520,7 @@ TEST_CASE("no message makes a frame that is not let in") {
   for (const Message& message : std::initializer_list<Message>{
            message::Challenge{1, text}, message::Answer{1, text, text, text},
            message::Welcome{text}, message::Refusal{text, true}, report, short_facts, short_files,
-           message::StopBegan{StopReason::kNone, 0, text, 0}, fullest_end(), message::Waiting{text},
+           message::StopBegan{StopReason::kNone, 0, text}, fullest_end(), message::Waiting{text},
            message::Agreed{agreement}, message::Stop{StopReason::kNone, text, 0, text},
            message::Outcome{verdict}}) {
     CAPTURE(message.index());

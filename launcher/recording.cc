@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "check/view.h"
+#include "diagnose/failure_text.h"
 #include "environment/secrets.h"
 #include "record_places.h"
 #include "report/shared_variables.h"
@@ -129,10 +131,10 @@ class EvidenceWriter {
     fields.push_back({"communication", Json(error.communication)});
     if (!error.location.empty()) fields.push_back({"location", Json(error.location)});
     if (!error.frame.empty()) fields.push_back({"frame", Json(error.frame)});
-    const bool cut = &evidence != cause_.evidence && error.detail.size() > kVictimDetailBytes;
-    fields.push_back(
-        {"detail", Json(cut ? "…" + error.detail.substr(error.detail.size() - kVictimDetailBytes)
-                            : error.detail)});
+    std::string detail = error.detail;
+    if (&evidence != cause_.evidence && detail.size() > kVictimDetailBytes)
+      detail = "…" + std::string(utf8::last_bytes(detail, kVictimDetailBytes));
+    fields.push_back({"detail", Json(std::move(detail))});
   }
 
   const diagnose::FirstCause& cause_;

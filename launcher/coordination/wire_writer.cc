@@ -5,21 +5,6 @@
 #include "base/utf8.h"
 
 namespace trainit::coordination {
-namespace {
-
-/// The longest suffix of at most `bytes` bytes that begins at a character.
-std::string_view last_bytes(std::string_view text, std::size_t bytes) {
-  if (text.size() <= bytes) return text;
-  std::size_t start = text.size() - bytes;
-  // A character has three more bytes at most; where there are more, this is no UTF-8.
-  for (int more = 0; more < 3 && start < text.size(); ++more, ++start) {
-    if ((static_cast<unsigned char>(text[start]) & 0xC0) != 0x80) break;
-  }
-  return text.substr(start);
-}
-
-}  // namespace
-
 void WireWriter::time(sys::Duration value) {
   microseconds(std::chrono::duration_cast<std::chrono::microseconds>(value).count());
 }
@@ -31,7 +16,7 @@ void WireWriter::text(std::string_view value, std::size_t most) {
 }
 
 void WireWriter::detail(std::string_view value) {
-  text(last_bytes(value, std::min(most_detail_, kMostText)));
+  text(utf8::last_bytes(value, std::min(most_detail_, kMostText)));
 }
 
 std::string WireWriter::take_frame() && {

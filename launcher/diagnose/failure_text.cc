@@ -1,3 +1,5 @@
+#include "diagnose/failure_text.h"
+
 #include <fmt/core.h>
 #include <signal.h>
 
@@ -6,7 +8,6 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
-#include "diagnose/evidence.h"
 #include "diagnose/exit_codes.h"
 #include "sys/signals.h"
 
@@ -19,14 +20,6 @@ using utf8::shorten;
 constexpr std::size_t kTextBytes = 1024;
 constexpr std::size_t kSummaryBytes = 200;
 constexpr std::string_view kCut = "…";
-
-/// As `shorten`, but the end stays: the longest suffix that begins at a character.
-std::string_view last_bytes(std::string_view text, std::size_t bytes) {
-  if (text.size() <= bytes) return text;
-  std::size_t start = text.size() - bytes;
-  while (start < text.size() && (static_cast<unsigned char>(text[start]) & 0xC0) == 0x80) ++start;
-  return text.substr(start);
-}
 
 /// One line of valid UTF-8: what a message or a host may hold beyond it would break the file's
 /// form.
@@ -166,7 +159,7 @@ std::string own_block(std::string_view detail, std::size_t bytes) {
   if (detail.size() <= bytes) return std::string(detail);
   const std::string mark = std::string(kCut) + "\n";
   if (bytes <= mark.size()) return {};
-  const std::string_view end = last_bytes(detail, bytes - mark.size());
+  const std::string_view end = utf8::last_bytes(detail, bytes - mark.size());
   const bool at_line = detail[detail.size() - end.size() - 1] == '\n';
   const std::size_t line = at_line ? 0 : end.find('\n') + 1;  // npos + 1 is 0
   return mark + std::string(end.substr(line));

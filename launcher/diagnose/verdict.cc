@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "diagnose/failure_text.h"
+
 namespace trainit::diagnose {
 namespace {
 

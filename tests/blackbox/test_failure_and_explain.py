@@ -64,6 +64,18 @@ def ask(trainit, pid1):
     return lambda *words, **options: pid1([trainit, *map(str, words)], **options)
 
 
+def test_the_record_keeps_the_end_of_what_a_victim_said_from_a_whole_character_on(trainit, pid1, job, tmp_path):
+    said = r"""printf 'Traceback (most recent call last):\n  File "t.py", line 1, in f\nValueError: '; printf 'é%.0s' $(seq 1500)"""
+    # Of those that are not the cause some end at an even byte, and some at an odd one.
+    script = (f"trap '' TERM; {said}; printf '%*s\n' $((RANK + 1)) . ; : > said.$RANK; "
+              "while [ $(ls said.* | wc -l) -lt 4 ]; do sleep 0.01; done; exit 3")
+    here = job()
+    assert pid1([trainit, "--workers", "4", "--", "sh", "-c", script], job=here, cwd=tmp_path).code == 3
+    details = [event["detail"] for event in events_of(here) if event["event"] == "evidence" and event["class"] != "cause"]
+    assert len(details) == 3
+    assert all(re.fullmatch(r"…é{900,} *\.\n?", detail) for detail in details), details
+
+
 def test_a_failed_job_says_later_what_failed_first_and_why(ask, failed):
     end = ask("failure", failed.base)
     assert end.code == 0 and end.err == ""

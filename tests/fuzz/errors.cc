@@ -14,7 +14,7 @@
 
 #include "base/text.h"
 #include "diagnose/error_text.h"
-#include "diagnose/evidence.h"
+#include "diagnose/failure_text.h"
 #include "must.h"
 
 using namespace trainit;

@@ -112,6 +112,16 @@ std::string shorten(std::string_view text, std::size_t bytes) {
   return std::string(trim(truncate(text, bytes - kCut.size()))) + std::string(kCut);
 }
 
+std::string_view last_bytes(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  std::size_t start = text.size() - bytes;
+  // A character has three more bytes at most; where there are more, this is no UTF-8.
+  for (int more = 0; more < 3 && start < text.size(); ++more, ++start) {
+    if ((byte_at(text, start) & 0xC0) != 0x80) break;
+  }
+  return text.substr(start);
+}
+
 std::size_t cut_off(std::string_view text) {
   for (std::size_t count = 1; count <= 3 && count <= text.size(); ++count) {
     const std::uint32_t byte = byte_at(text, text.size() - count);

@@ -40,6 +40,9 @@ std::string_view truncate(std::string_view text, std::size_t bytes);
 /// At most `bytes` bytes of `text`; what is cut is marked with "…" at its end.
 std::string shorten(std::string_view text, std::size_t bytes);
 
+/// The longest suffix of at most `bytes` bytes that does not begin inside a character.
+std::string_view last_bytes(std::string_view text, std::size_t bytes);
+
 /// How many bytes at the end of `text` begin a character whose other bytes are missing: 0 to 3.
 std::size_t cut_off(std::string_view text);
 

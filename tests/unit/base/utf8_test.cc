@@ -68,6 +68,19 @@ TEST_CASE("truncated bytes that are no UTF-8 are as long as asked") {
   CHECK(utf8::truncate("\xF0\x9Fz", 1) == "\xF0");
 }
 
+TEST_CASE("the last bytes of a text never begin inside a character") {
+  const std::string_view text = "😀中éa";  // 4 + 3 + 2 + 1 bytes
+  const std::size_t expected[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+  for (std::size_t bytes = 0; bytes < std::size(expected); ++bytes) {
+    CHECK(utf8::last_bytes(text, bytes) == text.substr(text.size() - expected[bytes]));
+  }
+}
+
+TEST_CASE("the last bytes of what is no UTF-8 are nearly as many as asked") {
+  CHECK(utf8::last_bytes(std::string(20, '\x80'), 10).size() == 7);
+  CHECK(utf8::last_bytes("z\x80\x80", 2).empty());
+}
+
 TEST_CASE("a character whose last bytes are missing is told from a whole one and from garbage") {
   CHECK(utf8::cut_off("") == 0);
   CHECK(utf8::cut_off("abc") == 0);

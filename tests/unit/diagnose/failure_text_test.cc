@@ -1,8 +1,9 @@
+#include "diagnose/failure_text.h"
+
 #include <doctest/doctest.h>
 #include <signal.h>
 
 #include "base/utf8.h"
-#include "diagnose/evidence.h"
 #include "diagnose/exit_codes.h"
 
 using namespace trainit;

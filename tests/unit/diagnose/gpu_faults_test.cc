@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
-#include "diagnose/evidence.h"
+#include "diagnose/failure_text.h"
 
 using namespace trainit;
 using namespace trainit::diagnose;

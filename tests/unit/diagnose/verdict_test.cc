@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "base/text.h"
+#include "diagnose/failure_text.h"
 
 using namespace trainit;
 using namespace trainit::diagnose;

@@ -11,12 +11,13 @@
 namespace trainit::logs {
 
 LogFile::LogFile(const LogDirectory& directory, std::string name, std::uint64_t limit, int kept,
-                 Trouble trouble)
+                 Trouble trouble, std::uint64_t& lost)
     : directory_(directory),
       name_(std::move(name)),
       limit_(limit),
       kept_(kept),
-      trouble_(std::move(trouble)) {}
+      trouble_(std::move(trouble)),
+      lost_(lost) {}
 
 Result<void> LogFile::open() {
   if (file_) return {};
@@ -64,7 +65,7 @@ void LogFile::write(std::string_view bytes) {
 
 void LogFile::lose(std::string_view bytes, const std::string& why) {
   torn_ = true;
-  lost_bytes_ += bytes.size();
+  lost_ += bytes.size();
   if (std::exchange(told_, true) || !trouble_) return;
   trouble_(fmt::format("{} cannot be written ({}): what does not fit is dropped", path(), why));
 }

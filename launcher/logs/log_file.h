@@ -12,22 +12,21 @@
 namespace trainit::logs {
 
 /// A file that one stream is written to as it comes. It is opened with the first byte, appended to
-/// if it is there, and never fails: what a full disk does not take is counted.
+/// if it is there, and never fails: what a full disk does not take is dropped.
 class LogFile {
  public:
   using Trouble = std::function<void(const std::string& text)>;
 
   /// When the file has about `limit` bytes (0: never) it becomes NAME.1, NAME.1 becomes NAME.2 and
   /// so on up to `kept`, at least 1; it is parted only between lines, unless one is as long as the
-  /// limit. `trouble` is called once, with a sentence that says why something could not be written.
-  /// `directory` outlives it.
+  /// limit. `trouble` is called once, with a sentence that says why something could not be written;
+  /// how many bytes that are is added to `lost`. `directory` and `lost` outlive it.
   LogFile(const LogDirectory& directory, std::string name, std::uint64_t limit, int kept,
-          Trouble trouble);
+          Trouble trouble, std::uint64_t& lost);
 
   void append(std::string_view bytes);
 
   std::string path() const { return directory_.path_of(name_); }
-  std::uint64_t lost_bytes() const { return lost_bytes_; }
 
  private:
   Result<void> open();
@@ -42,8 +41,9 @@ class LogFile {
   std::uint64_t limit_;
   int kept_;
   Trouble trouble_;
+  std::uint64_t& lost_;
   sys::UniqueFd file_;
-  std::uint64_t size_ = 0, lost_bytes_ = 0;
+  std::uint64_t size_ = 0;
   char last_written_ = '\n';
   bool told_ = false, torn_ = false;
 };

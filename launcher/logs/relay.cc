@@ -131,8 +131,9 @@ std::unique_ptr<LogFile> Relay::make_file(const LogDirectory& directory,
                                           std::string_view ending, std::uint64_t limit) {
   const std::string name =
       fmt::format("rank-{}.{}.{}", stream.rank, name_of(stream.stream), ending);
-  return std::make_unique<LogFile>(directory, name, limit, options_.files_kept,
-                                   [this](const std::string& text) { tell(text); });
+  return std::make_unique<LogFile>(
+      directory, name, limit, options_.files_kept, [this](const std::string& text) { tell(text); },
+      lost_in_files_);
 }
 
 void Relay::tell(const std::string& text) const {
@@ -334,6 +335,9 @@ std::vector<std::string> Relay::remarks() const {
                     overflow_.lines, human_bytes(static_cast<double>(overflow_.bytes)),
                     options_.when_full == WhenFull::kSpill ? "are in " + options_.spill_directory
                                                            : "were dropped"));
+  if (lost_in_files_ > 0)
+    remarks.push_back(fmt::format("{} of the log files could not be written",
+                                  human_bytes(static_cast<double>(lost_in_files_))));
   return remarks;
 }
 

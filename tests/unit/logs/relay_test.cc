@@ -867,3 +867,20 @@ TEST_CASE("nothing is said at the very end when all was read") {
   test.take();
   CHECK(test.out_text == std::string(2048, 'x'));
 }
+
+TEST_CASE("how much the log files did not take is said at the end, of all rounds together") {
+  const TemporaryDirectory directory;
+  RelayOptions options = patient();
+  options.directory = directory / "missing";
+  TestRelay test(1, options);
+  CHECK(test.relay.remarks().empty());
+  for (int round = 0; round < 2; ++round) {
+    Worker worker = test.add(0);
+    write_all(worker.out.get(), "123456\n");
+    write_all(worker.err.get(), "12345\n");
+    worker.end();
+    test.run_until([&] { return test.relay.drained(); });
+  }
+  CHECK(test.relay.remarks() ==
+        std::vector<std::string>{"26 bytes of the log files could not be written"});
+}

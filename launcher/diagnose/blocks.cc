@@ -80,13 +80,25 @@ void Block::advance() {
 }
 
 Candidate Block::candidate(std::string summary) const {
-  Candidate found;
-  found.first = first_;
-  found.last = line_;
+  Candidate found = candidate_in(first_, line_, std::move(summary));
   found.prefix = prefix_;
+  return found;
+}
+
+Candidate candidate_in(std::size_t first, std::size_t last, std::string summary) {
+  Candidate found;
+  found.first = first;
+  found.last = last;
   found.error.communication = speaks_of_communication(summary);
   found.error.summary = std::move(summary);
   return found;
+}
+
+bool is_mpi_rule(std::string_view line) {
+  constexpr std::size_t kRule = 74;  // Open MPI's; Hydra's are longer
+  line = trim(line);
+  return line.size() >= kRule &&
+         (line.find_first_not_of('-') == line.npos || line.find_first_not_of('=') == line.npos);
 }
 
 std::string one_line(std::string_view text) {

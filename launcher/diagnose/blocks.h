@@ -47,6 +47,13 @@ class Block {
   std::optional<std::string_view> ahead_;
 };
 
+/// An error in the lines `first` to `last`, none of which has a prefix, with the summary that was
+/// made of it.
+Candidate candidate_in(std::size_t first, std::size_t last, std::string summary);
+
+/// True for the lines of '-' or '=' around what MPI's launchers print.
+bool is_mpi_rule(std::string_view line);
+
 /// `text` without blanks around it and no longer than a summary may be.
 std::string one_line(std::string_view text);
 

@@ -129,13 +129,6 @@ Attempt hydra_report(Block& block) {
 
 }  // namespace
 
-bool is_mpi_rule(std::string_view line) {
-  constexpr std::size_t kRule = 74;  // Open MPI's; Hydra's are longer
-  line = trim(line);
-  return line.size() >= kRule &&
-         (line.find_first_not_of('-') == line.npos || line.find_first_not_of('=') == line.npos);
-}
-
 Attempt mpi_report(const Lines& lines, std::size_t at) {
   Block block(lines, at);
   const std::string_view text = utf8::truncate(block.text(), kLongestSummary);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "diagnose/blocks.h"
 #include "diagnose/recognise.h"
 
 // What compiled programs print when they abort.
@@ -16,31 +17,18 @@ std::string_view quoted(std::string_view text) {
   return text.substr(open + 1, text.find('\'', open + 1) - open - 1);
 }
 
-std::string one_line(std::string_view text) {
-  return std::string(utf8::truncate(trim(text), kLongestSummary));
-}
-
-Candidate at_lines(std::size_t first, std::size_t last, std::string summary) {
-  Candidate found;
-  found.first = first;
-  found.last = last;
-  found.error.summary = std::move(summary);
-  found.error.communication = speaks_of_communication(found.error.summary);
-  return found;
-}
-
 /// libstdc++: the type on the headline, the message, which may have several lines, under `what():`.
 Attempt gnu_terminate(const Lines& lines, std::size_t at, std::string_view headline) {
   constexpr std::string_view kWhat = "  what():";
   constexpr std::size_t kMessageLines = 8;
   const std::string type(quoted(headline));
   if (type.empty()) {
-    Candidate found = at_lines(at, at, one_line(headline));
+    Candidate found = candidate_in(at, at, one_line(headline));
     found.weight = Weight::kBystander;  // threads left running when the program ended
     return {at + 1, std::move(found)};
   }
   const std::size_t what = lines[at + 1].find(kWhat);
-  if (what == std::string_view::npos) return {at + 1, at_lines(at, at, "uncaught " + type)};
+  if (what == std::string_view::npos) return {at + 1, candidate_in(at, at, "uncaught " + type)};
   std::string message = one_line(lines[at + 1].substr(what + kWhat.size()));
   std::size_t last = at + 1;
   while (last - at < kMessageLines && !trim(lines[last + 1]).empty() &&
@@ -48,7 +36,7 @@ Attempt gnu_terminate(const Lines& lines, std::size_t at, std::string_view headl
     ++last;
   if (message.empty() && last > at + 1) message = one_line(lines[at + 2]);
   return {last + 1,
-          at_lines(at, last, message.empty() ? "uncaught " + type : type + ": " + message)};
+          candidate_in(at, last, message.empty() ? "uncaught " + type : type + ": " + message)};
 }
 
 struct Phrase {
@@ -89,7 +77,7 @@ std::optional<Candidate> assertion(std::string_view line, std::size_t at) {
   if (start == std::string_view::npos) return std::nullopt;
   const std::size_t end = line.find(" failed", start);
   if (end == std::string_view::npos) return std::nullopt;
-  Candidate found = at_lines(at, at, one_line(line.substr(start, end - start)) + " failed");
+  Candidate found = candidate_in(at, at, one_line(line.substr(start, end - start)) + " failed");
   found.error.location = source_location(line.substr(0, start));
   if (line.find("block: [") < start) found.weight = Weight::kLine;
   return found;
@@ -107,14 +95,14 @@ Attempt cpp_terminate(const Lines& lines, std::size_t at) {
   const std::size_t type = line.find(kType);
   const std::string_view summary =
       type == std::string_view::npos ? line : line.substr(type + kType.size());
-  return {at + 1, at_lines(at, at, one_line(summary))};
+  return {at + 1, candidate_in(at, at, one_line(summary))};
 }
 
 Attempt libc_abort(const Lines& lines, std::size_t at) {
   const std::string_view line = utf8::truncate(lines[at], kLongestSummary);
   if (auto found = assertion(line, at)) return {at + 1, std::move(found)};
   if (!is_abort(line)) return {at, std::nullopt};
-  return {at + 1, at_lines(at, at, one_line(line))};
+  return {at + 1, candidate_in(at, at, one_line(line))};
 }
 
 Attempt sanitizer_report(const Lines& lines, std::size_t at) {
@@ -126,7 +114,7 @@ Attempt sanitizer_report(const Lines& lines, std::size_t at) {
     return {at, std::nullopt};
   }
   constexpr std::size_t kErrorWord = std::string_view("ERROR: ").size();
-  Candidate found = at_lines(at, at, one_line(line.substr(start + kErrorWord)));
+  Candidate found = candidate_in(at, at, one_line(line.substr(start + kErrorWord)));
   for (std::size_t i = at + 1; i < lines.size() && i - at < kReportLines; ++i) {
     constexpr std::string_view kSummary = "SUMMARY: ";
     if (!lines[i].starts_with(kSummary)) continue;

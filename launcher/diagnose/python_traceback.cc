@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "diagnose/blocks.h"
 #include "diagnose/python_lines.h"
 #include "diagnose/recognise.h"
 

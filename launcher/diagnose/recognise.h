@@ -80,9 +80,6 @@ bool speaks_of_communication(std::string_view message);
 /// program printed before explains it.
 bool reports_child(std::string_view message);
 
-/// True for the lines of '-' or '=' around what MPI's launchers print.
-bool is_mpi_rule(std::string_view line);
-
 /// "main.cu:42" of "…/main.cu:42: …": the first source file and line that a message names.
 std::string_view source_location(std::string_view message);
 

@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "base/utf8.h"
-#include "report/people.h"
 #include "sys/files.h"
 #include "sys/posix.h"
 #include "sys/signals.h"
@@ -55,7 +54,8 @@ Writer writer_of(const std::string& path) {
   return lock.l_type == F_UNLCK ? Writer::kGone : Writer::kAlive;
 }
 
-Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain complain) {
+Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain complain,
+                                  Clock clock) {
   TRAINIT_TRY(sys::make_directories(sys::parent_directory(path)));
   RunRecord record;
   // Workers of another user may have left a link or a FIFO there, and we may be root.
@@ -68,7 +68,7 @@ Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain c
   record.path_ = path;
   record.mask_ = std::move(mask);
   record.complain_ = std::move(complain);
-  record.clock_ = unix_now;
+  record.clock_ = std::move(clock);
   return record;
 }
 

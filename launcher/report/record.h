@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "report/people.h"
 #include "sys/exit_status.h"
 #include "sys/unique_fd.h"
 #include "trainit/json.h"
@@ -37,13 +38,11 @@ class RunRecord {
   /// Adds to the file at `path`, which is made, with its directories, when it is not there, and
   /// locks it for as long as the record lives. Error: it cannot be opened. `complain` is told once
   /// when a line cannot be written.
-  static Result<RunRecord> open(const std::string& path, Mask mask, Complain complain);
+  static Result<RunRecord> open(const std::string& path, Mask mask, Complain complain,
+                                Clock clock = unix_now);
 
   /// Its lock tells readers that the writer is alive. Not every file system has locks.
   bool locked() const { return locked_; }
-
-  /// For tests.
-  void set_clock(Clock clock) { clock_ = std::move(clock); }
 
   /// Adds one line, in a single write. Every string value in `fields` is masked, and bytes that are
   /// no UTF-8 are replaced. It never fails: a record that cannot be written is no reason to end a

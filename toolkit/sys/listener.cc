@@ -28,13 +28,6 @@ UniqueFd open_socket(bool ipv4) {
   return socket;
 }
 
-int port_of(const UniqueFd& socket) {
-  sockaddr_in6 address = {};
-  socklen_t size = sizeof address;
-  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.sin6_port);  // at the same place in sockaddr_in
-}
-
 bool is_not_there(int error) {
   return error == EADDRNOTAVAIL || error == EAFNOSUPPORT || error == EPROTONOSUPPORT;
 }
@@ -56,7 +49,7 @@ int Listener::add(const Address& address) {
   const sockaddr_storage storage = address.socket_address(port_, size);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0) return errno;
   if (::listen(socket.get(), kBacklog) != 0) return errno;
-  port_ = port_of(socket);
+  port_ = port_of(socket.borrow());
   sockets_.push_back(std::move(socket));
   addresses_.push_back(address);
   return 0;
@@ -75,7 +68,7 @@ Result<Listener> Listener::open(const std::vector<Address>& addresses, int port)
     if (error == 0 && !listener.sockets_.empty()) return listener;
     if (error != EADDRINUSE || port != 0) break;
   }
-  if (error == EADDRINUSE) return fail(fmt::format("port {} is taken", port));
+  if (error == EADDRINUSE) return fail(taken_text(port));
   if (error == 0) error = EADDRNOTAVAIL;
   return fail(
       fmt::format("listening on {} port {}: {}", text_of(addresses), port, errno_text(error)));
@@ -106,6 +99,17 @@ Accepted accept_from(BorrowedFd listening) {
     accepted.result = Accepted::Result::kGone;
   }
   return accepted;
+}
+
+std::string taken_text(int port) {
+  return port == 0 ? "no port is free" : fmt::format("port {} is taken", port);
+}
+
+int port_of(BorrowedFd socket) {
+  sockaddr_in6 address = {};
+  socklen_t size = sizeof address;
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.sin6_port);  // at the same place in sockaddr_in
 }
 
 bool is_from_here(BorrowedFd connection, const Address& address) {

@@ -13,8 +13,8 @@ namespace trainit::sys {
 /// until somebody accepts them, be it this process or a child of it.
 class Listener {
  public:
-  /// Listens at each of `addresses` that this machine has; `port` 0: a free one. Error: the port is
-  /// taken, or none of the addresses is there.
+  /// Listens at each of `addresses` that this machine has; `port` 0: a free one. Error: "port 29500
+  /// is taken", "no port is free", none of the addresses is there, or the kernel refuses it.
   static Result<Listener> open(const std::vector<Address>& addresses, int port);
 
   int port() const { return port_; }
@@ -46,6 +46,13 @@ struct Accepted {
   Address address;
 };
 Accepted accept_from(BorrowedFd listening);
+
+/// What to say of a port that cannot be had, or of any where `port` is 0: "port 29500 is taken",
+/// "no port is free".
+std::string taken_text(int port);
+
+/// The port that a TCP socket is bound to.
+int port_of(BorrowedFd socket);
 
 /// Whether a connection from this address, which is that of a network, was made on this machine:
 /// its other end has the same address.

@@ -11,7 +11,8 @@ namespace trainit::sys {
 class ReservedPort {
  public:
   /// Keeps `port`, or a free one of the kernel's choice when it is 0, for IPv6 and IPv4 alike (IPv4
-  /// alone where there is no IPv6). Error: the port is taken.
+  /// alone where there is no IPv6). Error: "port 29500 is taken", "no port is free", or what the
+  /// kernel says.
   static Result<ReservedPort> reserve(int port);
 
   int number() const { return number_; }

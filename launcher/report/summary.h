@@ -13,8 +13,8 @@ namespace trainit::report {
 /// One worker of this host in the summary at the end of the log.
 struct WorkerSummary {
   int rank = 0;
-  pid_t pid = 0;            ///< 0: it never ran
-  std::string ended;        ///< "0", "1", "SIGSEGV", "stopped"
+  pid_t pid = -1;           ///< -1: it never ran
+  std::string ended;        ///< "0", "1", "SIGSEGV", "not started", "not at all"
   sys::Duration after{};    ///< from its start to its end
   long max_memory_kib = 0;  ///< peak resident memory; 0: not known
 };

@@ -92,7 +92,7 @@ std::string preflight(const Json& json) {
                      errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
-/// "3 hosts were there after 2.1 s"
+/// "3 hosts were there, after 2.1 s"
 std::string hosts(const Json& json) {
   const Json* waited = json.find("waited");
   return fmt::format("{} hosts were there, after {}", integer_of(json, "hosts").value_or(0),

@@ -14,7 +14,7 @@
 
 namespace trainit::sys {
 
-/// "reading PATH: No such file or directory (ENOENT)" for `errno_value`.
+/// "No such file or directory (ENOENT)".
 std::string errno_text(int errno_value);
 
 bool exists(const std::string& path);

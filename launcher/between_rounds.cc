@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "supervise/gpu_watch.h"
-#include "sys/process.h"
+#include "sys/process_tree.h"
 
 namespace trainit {
 namespace {

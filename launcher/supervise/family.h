@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
-#include "sys/process.h"
+#include "sys/process_tree.h"
 #include "sys/unique_fd.h"
 
 namespace trainit::supervise {

@@ -20,6 +20,7 @@
 #include "sys/event_loop.h"
 #include "sys/inheritance.h"
 #include "sys/process.h"
+#include "sys/process_tree.h"
 
 namespace trainit::supervise {
 

@@ -1,4 +1,5 @@
-// Reaping and finding: what happens to processes after their start.
+#include "sys/process_tree.h"
+
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/resource.h>
@@ -12,7 +13,6 @@
 #include "base/text.h"
 #include "sys/files.h"
 #include "sys/posix.h"
-#include "sys/process.h"
 
 namespace trainit::sys {
 namespace {

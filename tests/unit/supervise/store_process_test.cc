@@ -15,7 +15,7 @@
 
 #include "store/wire.h"
 #include "sys/files.h"
-#include "sys/process.h"
+#include "sys/process_tree.h"
 
 using namespace trainit;
 using namespace trainit::supervise;

@@ -15,6 +15,7 @@
 #include <cstdio>
 
 #include "sys/capture.h"
+#include "sys/process_tree.h"
 #include "temporary_directory.h"
 #include "trainit/environment.h"
 

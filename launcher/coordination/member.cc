@@ -65,7 +65,7 @@ void Member::decline(sys::TimePoint now, Actions& out) {
   ended.end.trouble = fmt::format("stopped by {} before its workers were started again",
                                   sys::signal_name(stop_asked_));
   ended.end.trouble_code = 128 + stop_asked_;
-  const Actions more = this->ended(ended, now);
+  const Actions more = this->ended(std::move(ended));
   out.insert(out.end(), more.begin(), more.end());
 }
 
@@ -185,7 +185,7 @@ Member::Actions Member::stop_began(StopReason reason, int signal, const std::str
   return out;
 }
 
-Member::Actions Member::ended(message::Ended end, sys::TimePoint now) {
+Member::Actions Member::ended(message::Ended end) {
   Actions out;
   if (phase_ == Phase::kKnown || phase_ == Phase::kOver) return out;
   // The last round is judged.

@@ -85,7 +85,7 @@ class Member {
   Actions stop_began(StopReason reason, int signal, const std::string& text);
   /// Its part is over; before all have agreed or are ready, because something is wrong here. Once
   /// more, when something has come to light after it.
-  Actions ended(message::Ended end, sys::TimePoint now);
+  Actions ended(message::Ended end);
   /// Nothing of the last round is left here.
   Actions ready();
   /// This worker of the round that runs has come to the rendezvous store.

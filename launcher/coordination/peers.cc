@@ -409,7 +409,7 @@ std::vector<HostRanks> Peers::ranks() const {
   return hub_ ? hub_->ranks() : std::vector<HostRanks>();
 }
 
-void Peers::ended(message::Ended end) { act(member_.ended(std::move(end), sys::Clock::now())); }
+void Peers::ended(message::Ended end) { act(member_.ended(std::move(end))); }
 
 void Peers::hurry() {
   hurried_ = true;

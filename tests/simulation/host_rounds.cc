@@ -78,7 +78,7 @@ void Host::fail_set_up(const std::string& trouble, int code) {
   end_ = ended.end;
   stage_ = Stage::kWithdrawn;
   if (!begun()) gave_up_ = Error{trouble, code};
-  act(member_->ended(ended, clock()));
+  act(member_->ended(ended));
   if (!begun()) return leave();
   if (pending_) say_good_bye();
 }
@@ -206,7 +206,7 @@ void Host::tell_lost_store() {
   end_.reason = StopReason::kStoreEnded;
   end_.stop_at = clock();
   act(member_->stop_began(StopReason::kStoreEnded, 0, "the rendezvous store is gone"));
-  act(member_->ended({end_, {}}, clock()));
+  act(member_->ended({end_, {}}));
 }
 
 void Host::tell_peers(StopReason reason, int signal) {
@@ -219,7 +219,7 @@ void Host::round_over() {
   stage_ = Stage::kAttending;
   ended_at_ = timeline_.now();
   end_ = round().host_end();
-  act(member_->ended({end_, {}}, clock()));
+  act(member_->ended({end_, {}}));
   if (lost_store_) tell_lost_store();
   if (stop_came_at_) hurry_at(*stop_came_at_ + budget());
   if (pending_ && stage_ == Stage::kBetween) return stop_between();

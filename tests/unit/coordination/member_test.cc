@@ -29,7 +29,7 @@ class Follower {
     message::Ended ended;
     ended.end.trouble = "no program";
     ended.end.trouble_code = 127;
-    return testing::told(member_.ended(ended, now_));
+    return testing::told(member_.ended(ended));
   }
   Told is_ready() { return testing::told(member_.ready()); }
   Told comes(int rank) { return testing::told(member_.came(rank)); }
@@ -47,7 +47,7 @@ class Follower {
       evidence.exited_at = now_;
       ended.end.evidence = {evidence};
     }
-    return testing::told(member_.ended(ended, now_));
+    return testing::told(member_.ended(ended));
   }
   Told hears_outcome(int code, const std::string& failure) {
     diagnose::Verdict verdict;
@@ -311,7 +311,7 @@ TEST_CASE("of many workers that failed those are told that say most") {
     evidence.stopped_by_us = rank != 17;
     ended.end.evidence.push_back(evidence);
   }
-  const auto actions = host.member().ended(ended, host.now());
+  const auto actions = host.member().ended(ended);
   const auto& sent = std::get<message::Ended>(std::get<member_action::Send>(actions[0]).message);
   CHECK(sent.end.evidence.size() == kMostEvidence);
   CHECK(sent.end.evidence[0].rank == 17);

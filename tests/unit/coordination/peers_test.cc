@@ -27,7 +27,6 @@ struct Fixture {
     setup.leader = "127.0.0.1";
     setup.named = named;
     setup.report.slots = workers;
-    setup.report.ranks = true;
     setup.key = key;
     setup.control_port = listener.port();
     setup.limits.beat = beat;
@@ -211,7 +210,6 @@ TEST_CASE("the end of a host's former connection is not that of its new one") {
   run_until(it.loop, [&] { return stranger.last<message::Refusal>() != nullptr; });
   message::Report report;
   report.slots = 2;
-  report.ranks = true;
   anew.connection.send(report);
   run_until(it.loop, [&] { return anew.closed || anew.last<message::Agreed>() != nullptr; });
   CHECK_FALSE(anew.closed);

@@ -193,7 +193,9 @@ diagnose::Judgement Rounds::judge_with_peers(supervise::Supervisor& supervisor) 
   coordination::Peers& peers = *parts_.peers;
   const Paths& paths = parts_.context.job.paths;
   // Which are compared after a success alone.
-  ModelFiles model = own_.success ? model_files(paths) : ModelFiles();
+  ModelFiles model;
+  if (own_.success)
+    model = model_files(parts_.loop, paths, [&supervisor] { return supervisor.stop_came(); });
   const std::string uncompared = uncompared_text(model);
   if (!uncompared.empty()) parts_.log.info("{}", uncompared);
   peers.ended({own_, std::move(model.names), model_place(paths)});

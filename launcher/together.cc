@@ -63,32 +63,55 @@ Result<coordination::JobKey> job_key(const JobContext& context, const Cluster& c
   return key;
 }
 
-constexpr int kMostDirectories = 8;  ///< one in the other
+constexpr std::size_t kMostDirectories = 8;  ///< one in the other
 /// So many names are looked at, be it only to count them.
 constexpr std::size_t kMostCounted = 10'000;
 
-/// Gathers what is in a model directory, up to what a message takes.
+/// Gathers what is in a model directory, up to what a message takes, and a little at a time: where
+/// a file system is slow, a look at each of many files may take longer than others wait for a sign
+/// of life.
 class ModelWalk {
  public:
-  /// No link is followed: what it leads to is no file of the model's own.
-  void visit(const std::string& directory, const std::string& prefix, int levels) {
-    const auto names = sys::list_directory(directory);
-    if (!names) return;
-    for (const std::string& name : *names) {
-      if (found_.count == kMostCounted) return;
-      struct stat status = {};
-      const std::string path = sys::join_path(directory, name);
-      if (posix::lstat(path.c_str(), &status) != 0) continue;
-      if (S_ISDIR(status.st_mode) && levels > 1) {
-        visit(path, prefix + name + "/", levels - 1);
-      } else {
-        add(prefix + name, S_ISDIR(status.st_mode));
-      }
+  explicit ModelWalk(const std::string& directory) { enter(directory, ""); }
+
+  /// Goes on for so long, and one look more. Whether there is nothing left to look at.
+  bool go_on(sys::Duration time) {
+    const sys::TimePoint latest = sys::Clock::now() + time;
+    while (!open_.empty() && found_.count < kMostCounted) {
+      look();
+      if (sys::Clock::now() >= latest) break;
     }
+    return open_.empty() || found_.count == kMostCounted;
   }
-  ModelFiles take() { return std::move(found_); }
+  ModelFiles take() {
+    found_.all = open_.empty();
+    return std::move(found_);
+  }
 
  private:
+  struct Directory {
+    std::string path, prefix;
+    std::vector<std::string> names;
+    std::size_t next = 0;
+  };
+
+  void enter(const std::string& path, const std::string& prefix) {
+    auto names = sys::list_directory(path);
+    if (names) open_.push_back({path, prefix, std::move(*names)});
+  }
+  /// No link is followed: what it leads to is no file of the model's own.
+  void look() {
+    Directory& directory = open_.back();
+    if (directory.next == directory.names.size()) return open_.pop_back();
+    const std::string& name = directory.names[directory.next++];
+    const std::string path = sys::join_path(directory.path, name);
+    struct stat status = {};
+    if (posix::lstat(path.c_str(), &status) != 0) return;
+    const bool is_directory = S_ISDIR(status.st_mode);
+    const std::string relative = directory.prefix + name;
+    if (is_directory && open_.size() < kMostDirectories) return enter(path, relative + "/");
+    add(relative, is_directory);
+  }
   /// What lies too deep is only counted: the names of directories may be the same.
   void add(std::string name, bool too_deep) {
     ++found_.count;
@@ -99,6 +122,7 @@ class ModelWalk {
     if (!full_) found_.names.push_back(std::move(name));
   }
 
+  std::vector<Directory> open_;  ///< one in the other
   ModelFiles found_;
   std::size_t bytes_ = 0;
   bool full_ = false;
@@ -184,17 +208,22 @@ diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnos
   return judgement;
 }
 
-ModelFiles model_files(const Paths& paths) {
-  ModelWalk walk;
-  walk.visit(paths.model, "", kMostDirectories);
+ModelFiles model_files(sys::EventLoop& loop, const Paths& paths,
+                       const std::function<bool()>& given_up) {
+  constexpr auto kAtOnce = std::chrono::milliseconds(20);
+  constexpr auto kMostTime = std::chrono::seconds(2);
+  const sys::TimePoint latest = sys::Clock::now() + kMostTime;
+  ModelWalk walk(paths.model);
+  while (!walk.go_on(kAtOnce) && !given_up() && sys::Clock::now() < latest)
+    loop.run_once(sys::Duration::zero());
   return walk.take();
 }
 
 std::string uncompared_text(const ModelFiles& files) {
-  if (files.names.size() == files.count) return {};
+  if (files.all && files.names.size() == files.count) return {};
   return fmt::format(
       "only {} of {}{} names in the model directory are compared with those of the other hosts",
-      files.names.size(), files.count == kMostCounted ? "more than " : "", files.count);
+      files.names.size(), files.all ? "" : "more than ", files.count);
 }
 
 std::string model_place(const Paths& paths) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -38,9 +39,13 @@ diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnos
 /// What is in the model directory and below.
 struct ModelFiles {
   std::vector<std::string> names;  ///< files, relative to it; of very many the first
-  std::size_t count = 0;           ///< of all names
+  std::size_t count = 0;           ///< of all names that were looked at
+  bool all = true;                 ///< false: there may be more
 };
-ModelFiles model_files(const Paths& paths);
+/// Runs the loop meanwhile, for at most 2 s and what one look at a file takes, and not when
+/// `given_up` says that there is no time for it.
+ModelFiles model_files(sys::EventLoop& loop, const Paths& paths,
+                       const std::function<bool()>& given_up);
 /// What to say when not all of them are compared with those of the other hosts; empty: all are.
 std::string uncompared_text(const ModelFiles& files);
 

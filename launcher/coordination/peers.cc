@@ -409,7 +409,11 @@ std::vector<HostRanks> Peers::ranks() const {
   return hub_ ? hub_->ranks() : std::vector<HostRanks>();
 }
 
-void Peers::ended(message::Ended end) { act(member_.ended(std::move(end))); }
+/// Before it there was nothing to report, whoever was in a hurry.
+void Peers::ended(message::Ended end) {
+  act(member_.ended(std::move(end)));
+  if (hurried_) hurry();
+}
 
 void Peers::hurry() {
   hurried_ = true;

@@ -308,6 +308,24 @@ def test_files_of_one_name_clash_in_directories_too_and_directories_of_one_name_
     assert "all/index.json (3 hosts)" in said and "shards" not in said.replace("mkdir -p shards", "").replace("touch shards", "")
 
 
+@pytest.mark.release_only  # sanitizers do not work under a tracer
+@leader_or_follower
+def test_a_host_whose_model_directory_is_slow_to_look_at_is_not_taken_for_lost(cluster, clean_env, trainit, victim):
+    """Each look at a file takes 5 ms here, and all of them 15 s."""
+    slow = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=newfstatat,lstat", "-e",
+            "inject=newfstatat,lstat:delay_enter=5000"]
+    hosts = cluster(3)
+    for number in range(3000):
+        (hosts[victim].job.model / f"shard-{number}").touch()
+    for host in hosts:
+        host.start([*(slow if host.name == victim else []), trainit, "--workers", "1", "--", "true"], pid1=False,
+                   env={**clean_env, "TRAINIT_GPU_PROBE": "never", "TRAINING_JOB_NAME": "digits"})
+    ends = assert_well(hosts, within=60)
+    said = r"only (\d+) of more than (\d+) names in the model directory are compared with those of the other hosts$"
+    for name, end in ends.items():
+        assert bool(re.search(said, end.err, re.MULTILINE)) == (name == victim), f"{name}: {end}"
+
+
 def test_one_model_directory_of_all_hosts_is_no_clash(cluster, begin, tmp_path):
     shared = tmp_path / "shared-model"
     shared.mkdir()

@@ -107,6 +107,7 @@ Result<int> Rounds::run_all(std::unique_ptr<Round>& round) {
     ConclusionInput input = round->conclusion_input(*relay_);
     input.zero = ledger_.started_at;
     own_ = host_end(input);
+    own_.host_rank = parts_.preparation.cluster.host_rank;
     diagnose::Judgement judgement = judge(round->supervisor());
     if (again_) {
       end_round(conclude(input, own_, judgement));

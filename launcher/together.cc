@@ -195,13 +195,16 @@ diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnos
   diagnose::Judgement judgement = diagnose::judge({&own, 1});
   judgement.verdict = verdict;
   diagnose::FirstCause& cause = judgement.cause;
-  if (cause.evidence != nullptr && cause.evidence->rank == verdict.cause_rank) return judgement;
+  const auto is_cause = [&](const diagnose::Evidence& evidence) {
+    return verdict.cause_host == own.host_rank && evidence.rank == verdict.cause_rank;
+  };
+  if (cause.evidence != nullptr && is_cause(*cause.evidence)) return judgement;
   cause.rival = nullptr;
   if (cause.evidence != nullptr)
     cause.consequences.insert(cause.consequences.begin(), cause.evidence);
   cause.evidence = nullptr;
   for (const diagnose::Evidence& evidence : own.evidence) {
-    if (evidence.rank != verdict.cause_rank) continue;
+    if (!is_cause(evidence)) continue;
     cause.evidence = &evidence;
     std::erase(cause.consequences, &evidence);
   }

@@ -133,11 +133,12 @@ void fields(Wire& wire, Part<Wire, environment::Agreement>& agreement) {
 
 template <class Wire>
 void fields(Wire& wire, Part<Wire, diagnose::Verdict>& verdict) {
-  auto& [exit_code, failure, lines, cause_rank] = verdict;
+  auto& [exit_code, failure, lines, cause_rank, cause_host] = verdict;
   wire.number(exit_code, kExitCodes);
   wire.text(failure);
   wire.list(lines, kLineLimits);
   wire.number(cause_rank);
+  wire.number(cause_host);
 }
 
 template <class Wire>

@@ -112,6 +112,14 @@ class Judge {
     return was_before ? nullptr : &*first;
   }
 
+  int host_of(const Evidence& evidence) const {
+    const auto is_its = [&](const HostEnd& end) {
+      return std::any_of(end.evidence.begin(), end.evidence.end(),
+                         [&](const Evidence& one) { return &one == &evidence; });
+    };
+    return std::find_if(ends_.begin(), ends_.end(), is_its)->host_rank;
+  }
+
   void blame_set_up(const HostEnd& end) {
     Verdict& verdict = judgement_.verdict;
     excuse_workers(judgement_.cause);
@@ -145,6 +153,7 @@ class Judge {
     const FirstCause& cause = judgement_.cause;
     verdict.exit_code = code_of(cause, gathered_);
     verdict.cause_rank = cause.evidence->rank;
+    verdict.cause_host = host_of(*cause.evidence);
     verdict.failure = failure_text(cause);
     verdict.lines.push_back("first cause: " + summarize(*cause.evidence));
     if (cause.evidence->error && !cause.evidence->error->frame.empty())

@@ -56,6 +56,7 @@ struct Verdict {
   std::string failure;             ///< for the failure file; empty: success
   std::vector<std::string> lines;  ///< for the log: the first cause, its consequences
   int cause_rank = -1;             ///< of the worker that is the first cause; -1: none is
+  int cause_host = -1;  ///< its host's rank: where workers have no ranks all are called 0
 
   bool success() const { return failure.empty() && exit_code == 0; }
   bool operator==(const Verdict&) const = default;

@@ -165,6 +165,22 @@ def test_script_mode_without_ranks_ends_together_too(cluster, launch):
     assert_failed(hosts, 5, "^algo-2.*(exit|ended with) code 5", within=TOLD)
 
 
+def test_without_ranks_a_worker_that_was_stopped_for_another_host_is_no_cause_in_the_record(cluster, launch):
+    hosts = cluster(3, lay_out=False)
+    script = ('import os, sys, time\nprint("up 0", flush=True)\n'
+              'while not os.path.exists(os.environ["SM_MODEL_DIR"] + "/go"): time.sleep(0.05)\nsys.exit(5)')
+    for host in hosts:
+        host.lay_out(hyperparameters={"sagemaker_program": "train.py"}, code={"train.py": script})
+        launch(host, "train")
+    wait_until_up(hosts, workers=1)
+    let_go(hosts["algo-2"])
+    assert_failed(hosts, 5, "^algo-2 rank 0: ", within=TOLD)
+    for host in hosts:
+        (file,) = (host.job.output / "data/trainit").glob("*.jsonl")
+        (evidence,) = [event for event in map(json.loads, file.read_text().splitlines()) if event["event"] == "evidence"]
+        assert evidence["class"] == ("cause" if host.name == "algo-2" else "stopped"), (host.name, evidence)
+
+
 # ---- late, or never
 
 @pytest.mark.parametrize("dns", [False, True], ids=["hosts file", "name server"])

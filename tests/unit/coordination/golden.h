@@ -58,13 +58,13 @@ inline constexpr char kHexAgreed[] =
 inline constexpr char kHexStop[] =
     "00 00 00 14 0C 01 00 00 00 06 61 6C 67 6F 2D 33 00 00 00 0F 00 00 00 00";
 inline constexpr char kHexOutcome[] =
-    "00 00 00 2D 0D 00 00 00 89 00 00 00 12 61 6C 67 6F 2D 32 20 72 61 6E 6B 20 35 3A "
-    "20 62 6F 6F 00 00 00 02 00 00 00 01 61 00 00 00 01 62 00 00 00 05";
+    "00 00 00 31 0D 00 00 00 89 00 00 00 12 61 6C 67 6F 2D 32 20 72 61 6E 6B 20 35 3A "
+    "20 62 6F 6F 00 00 00 02 00 00 00 01 61 00 00 00 01 62 00 00 00 05 00 00 00 01";
 inline constexpr char kHexLeave[] = "00 00 00 01 0E";
 inline constexpr char kHexAgain[] =
-    "00 00 00 39 0F 00 00 00 02 00 00 00 00 00 16 E3 60 00 00 00 89 00 00 00 12 61 6C "
+    "00 00 00 3D 0F 00 00 00 02 00 00 00 00 00 16 E3 60 00 00 00 89 00 00 00 12 61 6C "
     "67 6F 2D 32 20 72 61 6E 6B 20 35 3A 20 62 6F 6F 00 00 00 02 00 00 00 01 61 00 00 "
-    "00 01 62 00 00 00 05";
+    "00 01 62 00 00 00 05 00 00 00 01";
 inline constexpr char kHexReady[] = "00 00 00 05 10 00 00 00 03";
 inline constexpr char kHexJoined[] = "00 00 00 09 11 00 00 00 02 00 00 12 34";
 inline constexpr char kHexCame[] = "00 00 00 09 12 00 00 00 01 00 00 00 09";
@@ -172,6 +172,7 @@ inline diagnose::Verdict verdict() {
   verdict.failure = "algo-2 rank 5: boo";
   verdict.lines = {"a", "b"};
   verdict.cause_rank = 5;
+  verdict.cause_host = 1;
   return verdict;
 }
 

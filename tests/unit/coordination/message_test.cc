@@ -361,11 +361,11 @@ TEST_CASE("a choice is one of those there are") {
 
 TEST_CASE("a number is one that can be meant") {
   // An exit code of 256 would be a success.
-  CHECK(problem_of_body("0D 00 00 01 00 00 00 00 00 00 00 00 00 FF FF FF FF") ==
+  CHECK(problem_of_body("0D 00 00 01 00 00 00 00 00 00 00 00 00 FF FF FF FF FF FF FF FF") ==
         "a message \"outcome\" with the number 256, where 0 to 255 are possible");
-  CHECK(problem_of_body("0D FF FF FF FF 00 00 00 00 00 00 00 00 FF FF FF FF") ==
+  CHECK(problem_of_body("0D FF FF FF FF 00 00 00 00 00 00 00 00 FF FF FF FF FF FF FF FF") ==
         "a message \"outcome\" with the number -1, where 0 to 255 are possible");
-  CHECK(problem_of_body("0D 00 00 00 FF 00 00 00 00 00 00 00 00 FF FF FF FF").empty());
+  CHECK(problem_of_body("0D 00 00 00 FF 00 00 00 00 00 00 00 00 FF FF FF FF FF FF FF FF").empty());
   CHECK(problem_of_body("0C 01 00 00 00 00 00 00 00 41 00 00 00 00") ==
         "a message \"stop\" with the number 65, where 0 to 64 are possible");
   // A host without workers takes no part, and the sum of all hosts' workers has to be a number too.
@@ -406,11 +406,12 @@ TEST_CASE("a list over its limit is refused, by its count or its bytes") {
   CHECK(problem_of_body("0D 00 00 00 01 00 00 00 00 00 00 00 02 00 00 00 00") ==
         "a message \"outcome\" with a list of 2, which cannot be in 4 bytes");
   CHECK(
-      problem_of_body("0D 00 00 00 01 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00 00 FF FF FF FF")
+      problem_of_body(
+          "0D 00 00 00 01 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00 00 FF FF FF FF FF FF FF FF")
           .empty());
   const std::string line = bytes_of("00 00 3F FC") + std::string(16380, 'x');
   const std::string before = bytes_of("0D 00 00 00 01 00 00 00 00 00 00 00");
-  CHECK(read(frame_of(before + "\x08" + repeated(line, 8) + "rank")).problem.empty());
+  CHECK(read(frame_of(before + "\x08" + repeated(line, 8) + "rankhost")).problem.empty());
   CHECK(read(frame_of(before + "\x09" + repeated(line, 9))).problem ==
         "a message \"outcome\" with a list of more than 131072 bytes");
 }

@@ -177,6 +177,13 @@ TEST_CASE("a lost host explains what came after it, and every error of communica
   }
 }
 
+TEST_CASE("the host of the cause is told too, since without ranks all workers are called 0") {
+  const auto told = verdict({host(1, {stopped(ended(0, ExitStatus::killed(SIGTERM), 3s), 2s)}),
+                             host(2, {raised(0, false, 2s, 3)})});
+  CHECK(told.cause_rank == 0);
+  CHECK(told.cause_host == 1);
+}
+
 TEST_CASE("of several lost hosts the first is the cause, and the others are told") {
   const Verdict told = verdict({host(1)}, {lost(3, 6s), lost(2, 5s)});
   CHECK(told.failure.starts_with("algo-2: lost"));

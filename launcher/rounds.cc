@@ -108,6 +108,7 @@ Result<int> Rounds::run_all(std::unique_ptr<Round>& round) {
     input.zero = ledger_.started_at;
     own_ = host_end(input);
     own_.host_rank = parts_.preparation.cluster.host_rank;
+    stopped_for_peers_ = round->end().elsewhere;
     diagnose::Judgement judgement = judge(round->supervisor());
     if (again_) {
       end_round(conclude(input, own_, judgement));
@@ -217,9 +218,16 @@ diagnose::Judgement Rounds::judge_with_peers(supervise::Supervisor& supervisor) 
 }
 
 diagnose::Judgement Rounds::judgement_of_job() const {
-  if (parts_.peers == nullptr || parts_.context.options.host_outcome)
-    return diagnose::judge({&own_, 1});
-  return judgement_of(*parts_.peers->verdict(), own_);
+  if (parts_.peers != nullptr && !parts_.context.options.host_outcome)
+    return judgement_of(*parts_.peers->verdict(), own_);
+  diagnose::Judgement judgement = diagnose::judge({&own_, 1});
+  return is_end_of_others(judgement) ? judgement_of(*parts_.peers->verdict(), own_) : judgement;
+}
+
+/// Whether only what happened on other hosts says why this one's workers did not end well.
+bool Rounds::is_end_of_others(const diagnose::Judgement& judgement) const {
+  return stopped_for_peers_ && own_.trouble.empty() && judgement.cause.evidence == nullptr &&
+         !judgement.verdict.success();
 }
 
 /// What is said of a round after which the job goes on.

@@ -53,6 +53,7 @@ class Rounds {
   diagnose::Judgement judge_alone();
   diagnose::Judgement judge_with_peers(supervise::Supervisor& supervisor);
   diagnose::Judgement judgement_of_job() const;
+  bool is_end_of_others(const diagnose::Judgement& judgement) const;
   void end_round(const Conclusion& conclusion);
   bool is_given_up() const;
   Result<std::unique_ptr<Round>> restart();
@@ -66,8 +67,9 @@ class Rounds {
   std::optional<logs::Relay> relay_;
   std::optional<RelayedLog> relayed_;
   Ledger ledger_;
-  int begun_ = 0;  ///< rounds whose workers were started
-  diagnose::HostEnd own_;  ///< how this host's part of the last round ended
+  int begun_ = 0;                   ///< rounds whose workers were started
+  diagnose::HostEnd own_;           ///< how this host's part of the last round ended
+  bool stopped_for_peers_ = false;  ///< in it, before anything was wrong here
   std::optional<coordination::message::Again> again_;  ///< the round is over, and another follows
 };
 

@@ -138,7 +138,7 @@ void Hub::handle(int host, const message::StopBegan& began, sys::TimePoint now, 
   why.signal = began.signal;
   why.text = began.text;
   if (!stopping_ && began.reason == StopReason::kPlatform) stopped_at_ = host;
-  stop_all(why, out);
+  stop_all(why, now, out);
 }
 
 /// The signal came to one host, and travelled to the others: the clocks of hosts that have met a
@@ -153,8 +153,10 @@ void Hub::leave_stop_to_its_host(std::vector<diagnose::HostEnd>& ends) const {
   }
 }
 
-void Hub::stop_all(const message::Stop& why, Actions& out) {
+void Hub::stop_all(const message::Stop& why, sys::TimePoint now, Actions& out) {
   if (std::exchange(stopping_, true)) return;
+  if (why.reason != StopReason::kHostLost)
+    told_ = {why.reason, why.host, why.signal, why.text, now, now - met_at_};
   send_all(why, out);
 }
 
@@ -178,7 +180,7 @@ void Hub::handle(int host, const message::Ended& ended, sys::TimePoint now, Acti
     why.reason = in_trouble ? StopReason::kSetUpFailed : StopReason::kWorkerFailed;
     why.host = that.end->end.host;
     why.text = in_trouble ? ended.end.trouble : "its workers failed";
-    stop_all(why, out);
+    stop_all(why, now, out);
   }
   judge_when_all_ended(now, out);
 }
@@ -194,7 +196,7 @@ void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
     error = std::max(error, host.clock.error());
   }
   leave_stop_to_its_host(ends);
-  diagnose::Verdict verdict = diagnose::judge(ends, lost_, 2 * error).verdict;
+  diagnose::Verdict verdict = diagnose::judge(ends, lost_, 2 * error, told_).verdict;
   // Who has gone has taken this host for lost, and reported that.
   const bool all_wait =
       std::all_of(hosts_.begin(), hosts_.end(), [](const Host& host) { return host.connected; });
@@ -230,6 +232,7 @@ void Hub::begin_again(std::chrono::milliseconds delay, diagnose::Verdict verdict
   phase_ = Phase::kBetween;
   ++round_;
   stopping_ = false;
+  told_.reset();
   stopped_at_ = -1;
   for (Host& host : hosts_) {
     host.end.reset();
@@ -369,7 +372,7 @@ void Hub::lose(int host, const std::string& how, sys::TimePoint now, Actions& ou
   why.reason = StopReason::kHostLost;
   why.host = name;
   why.text = how;
-  stop_all(why, out);
+  stop_all(why, now, out);
   judge_when_all_ended(now, out);
 }
 

@@ -119,7 +119,7 @@ class Hub {
   void give_up_on_deaf(Actions& out);
   void lose(int host, const std::string& how, sys::TimePoint now, Actions& out);
   void leave_stop_to_its_host(std::vector<diagnose::HostEnd>& ends) const;
-  void stop_all(const message::Stop& why, Actions& out);
+  void stop_all(const message::Stop& why, sys::TimePoint now, Actions& out);
   void judge_when_all_ended(sys::TimePoint now, Actions& out);
   std::string who_has_gone() const;
   void begin_again(std::chrono::milliseconds delay, diagnose::Verdict verdict, Actions& out);
@@ -139,6 +139,7 @@ class Hub {
   std::size_t awaited_ = 0;  ///< whom every_host looks at first
   std::vector<diagnose::LostHost> lost_;
   bool stopping_ = false;
+  std::optional<diagnose::ToldStop> told_;  ///< what this round was stopped for; no lost host
   int stopped_at_ = -1;      ///< the host that the platform asked to stop first; -1: none
   bool stop_asked_ = false;  ///< by the platform, when a round was over already on that host
   int round_ = 0;            ///< that runs, or is made ready for

@@ -51,6 +51,7 @@ void Member::handle(const message::Agreed& agreed, sys::TimePoint now, Actions& 
   began_at_ = now;
   stopping_ = false;
   end_.reset();
+  told_.reset();
   if (stop_asked_ != 0) return decline(now, out);
   out.push_back(member_action::Begin{agreed.agreement});
 }
@@ -69,7 +70,10 @@ void Member::decline(sys::TimePoint now, Actions& out) {
   out.insert(out.end(), more.begin(), more.end());
 }
 
-void Member::handle(const message::Stop& stop, sys::TimePoint, Actions& out) {
+/// Also who has ended may have to go before it hears more.
+void Member::handle(const message::Stop& stop, sys::TimePoint now, Actions& out) {
+  if (phase_ != Phase::kTogether && phase_ != Phase::kEnded) return;
+  told_ = {stop.reason, stop.host, stop.signal, stop.text, now, now - began_at_};
   if (phase_ != Phase::kTogether || stopping_) return;
   stopping_ = true;
   out.push_back(member_action::StopWorkers{stop});
@@ -215,8 +219,13 @@ Member::Actions Member::hurry() {
 /// Success is not for one host to say: the others may have failed.
 void Member::conclude_alone(Actions& out) {
   std::vector<diagnose::LostHost> lost;
+  std::optional<diagnose::ToldStop> told = told_;
+  if (told && told->reason == StopReason::kHostLost) {
+    lost.push_back({told->host, -1, told->text, told->at, told->after});
+    told.reset();
+  }
   if (lost_leader_) lost.push_back(*lost_leader_);
-  diagnose::Verdict verdict = diagnose::judge({&end_->end, 1}, lost).verdict;
+  diagnose::Verdict verdict = diagnose::judge({&end_->end, 1}, lost, {}, told).verdict;
   if (verdict.success()) {
     verdict.exit_code = 1;
     verdict.failure = fmt::format(

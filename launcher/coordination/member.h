@@ -139,6 +139,7 @@ class Member {
   Echo echo_;                    ///< of the hub
   std::string waiting_for_, not_reached_;
   std::optional<diagnose::LostHost> lost_leader_;
+  std::optional<diagnose::ToldStop> told_;  ///< what this round was stopped for, as the hub says
   std::optional<message::Ended> end_;
   diagnose::Verdict verdict_;  ///< of the job, or between two rounds of the last
 };

@@ -93,4 +93,9 @@ void attribute_gpu_faults(std::span<Evidence> gathered, std::span<const hardware
 /// Whether a message has to do with a GPU: it names CUDA, NCCL or one of their libraries.
 bool speaks_of_gpu(std::string_view message);
 
+/// The same for a job of whose failure no more is known than what its host told the others:
+/// "algo-3: rank 5 (pid 32) ended with code 1 after 48 s".
+std::string told_text(std::string_view host, std::string_view what,
+                      std::span<const Evidence* const> gathered);
+
 }  // namespace trainit::diagnose

@@ -283,4 +283,9 @@ std::string lost_text(std::string_view host, std::string_view how, sys::Duration
                   gathered);
 }
 
+std::string told_text(std::string_view host, std::string_view what,
+                      std::span<const Evidence* const> gathered) {
+  return job_text(fit(at_host(host), plain(what), ""), gathered);
+}
+
 }  // namespace trainit::diagnose

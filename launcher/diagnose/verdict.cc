@@ -56,8 +56,9 @@ void name_first_cause(Verdict& verdict) {
 /// Makes the verdict of what is known, in the order of what explains most.
 class Judge {
  public:
-  Judge(std::span<const HostEnd> ends, std::span<const LostHost> lost, sys::Duration clock_error)
-      : ends_(ends), lost_(lost), gathered_(evidence_of(ends)) {
+  Judge(std::span<const HostEnd> ends, std::span<const LostHost> lost, sys::Duration clock_error,
+        const std::optional<ToldStop>& told)
+      : ends_(ends), lost_(lost), told_(told), gathered_(evidence_of(ends)) {
     judgement_.cause = decide(gathered_, clock_error);
   }
 
@@ -66,6 +67,8 @@ class Judge {
       blame_set_up(*end);
     } else if (const HostEnd* serving = with_lost_store()) {
       blame_store(*serving);
+    } else if (told_of_failure()) {
+      blame_told();
     } else if (const LostHost* host = first_lost()) {
       blame_host(*host);
     } else if (judgement_.cause.evidence != nullptr) {
@@ -105,11 +108,27 @@ class Judge {
     const auto first = std::min_element(
         lost_.begin(), lost_.end(),
         [](const LostHost& one, const LostHost& other) { return one.at < other.at; });
-    if (first == lost_.end()) return nullptr;
+    return first == lost_.end() || worker_failed_by(first->at) ? nullptr : &*first;
+  }
+
+  bool worker_failed_by(sys::TimePoint time) const {
     const FirstCause& cause = judgement_.cause;
-    const bool was_before = cause.evidence != nullptr && cause.kind != CauseClass::kCommunication &&
-                            moment_of(cause) <= first->at;
-    return was_before ? nullptr : &*first;
+    return cause.evidence != nullptr && cause.kind != CauseClass::kCommunication &&
+           moment_of(cause) <= time;
+  }
+
+  /// Nothing came of how that host's part ended: it is lost, or whoever would know is.
+  bool only_told() const {
+    return told_ && std::none_of(ends_.begin(), ends_.end(),
+                                 [&](const HostEnd& end) { return end.host == told_->host; });
+  }
+
+  /// And for a failure of which no more is known than what made all stop.
+  bool told_of_failure() const {
+    if (!only_told() || told_->reason == StopReason::kPlatform) return false;
+    const bool lost_before = std::any_of(lost_.begin(), lost_.end(),
+                                         [&](const LostHost& host) { return host.at < told_->at; });
+    return !lost_before && !worker_failed_by(told_->at);
   }
 
   int host_of(const Evidence& evidence) const {
@@ -143,8 +162,21 @@ class Judge {
     verdict.exit_code = 1;
     verdict.failure = lost_text(host.host, host.how, host.after, gathered_);
     name_first_cause(verdict);
-    for (const LostHost& other : lost_) {
-      if (&other != &host) verdict.lines.push_back(other.host + ": lost: " + other.how);
+    add_lost(&host);
+  }
+
+  void blame_told() {
+    Verdict& verdict = judgement_.verdict;
+    excuse_workers(judgement_.cause);
+    verdict.exit_code = 1;
+    verdict.failure = told_text(told_->host, told_->text, gathered_);
+    name_first_cause(verdict);
+    add_lost(nullptr);
+  }
+
+  void add_lost(const LostHost* named) {
+    for (const LostHost& host : lost_) {
+      if (&host != named) judgement_.verdict.lines.push_back(host.host + ": lost: " + host.how);
     }
   }
 
@@ -180,13 +212,16 @@ class Judge {
     }
     const Evidence* worst = worst_after_stop(gathered_, first->stop_signal);
     verdict.exit_code = worst == nullptr ? 1 : exit_code_of(*worst);
-    verdict.failure =
-        stop_text(first->host, first->stop_signal, first->stop_at - first->started_at, gathered_);
+    const bool elsewhere = only_told() && told_->signal != 0;
+    verdict.failure = elsewhere ? stop_text(told_->host, told_->signal, told_->after, gathered_)
+                                : stop_text(first->host, first->stop_signal,
+                                            first->stop_at - first->started_at, gathered_);
     verdict.lines.push_back(first_line(verdict.failure));
   }
 
   std::span<const HostEnd> ends_;
   std::span<const LostHost> lost_;
+  const std::optional<ToldStop>& told_;
   Pointers gathered_;
   Judgement judgement_;
 };
@@ -209,8 +244,8 @@ std::vector<Evidence> most_telling(std::vector<Evidence> gathered, std::size_t m
 }
 
 Judgement judge(std::span<const HostEnd> ends, std::span<const LostHost> lost,
-                sys::Duration clock_error) {
-  return Judge(ends, lost, clock_error).judge();
+                sys::Duration clock_error, const std::optional<ToldStop>& told) {
+  return Judge(ends, lost, clock_error, told).judge();
 }
 
 }  // namespace trainit::diagnose

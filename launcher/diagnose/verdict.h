@@ -50,6 +50,17 @@ struct LostHost {
   sys::Duration after{};  ///< since the workers' start
 };
 
+/// Why all hosts were told to stop, if not for a lost one: all that is known of it where nothing
+/// came of how that host's part ended.
+struct ToldStop {
+  StopReason reason = StopReason::kNone;
+  std::string host;  ///< where it began
+  int signal = 0;    ///< of kPlatform
+  std::string text;  ///< "rank 5 (pid 32) ended with code 1 after 48 s"; empty with kPlatform
+  sys::TimePoint at;
+  sys::Duration after{};  ///< since the workers' start
+};
+
 /// What every host of the job reports.
 struct Verdict {
   int exit_code = 0;
@@ -73,10 +84,11 @@ struct Judgement {
 
 /// Success only when every host is there and ended with success. Else the first cause by the rules
 /// of `decide`; a host that was lost, or a store that ended, explains every error of communication,
-/// and whatever came after it. All times are by one clock; times of different hosts are known no
-/// better than `clock_error`, and where that leaves open who came first, both are named.
-/// Exit code: that of the first cause; 1 for a lost host.
+/// and whatever came after it. So does a failure that a host has `told` of and that is in none of
+/// `ends`. All times are by one clock; times of different hosts are known no better than
+/// `clock_error`, and where that leaves open who came first, both are named.
+/// Exit code: that of the first cause; 1 for a lost host, and for a failure that is only told of.
 Judgement judge(std::span<const HostEnd> ends, std::span<const LostHost> lost = {},
-                sys::Duration clock_error = {});
+                sys::Duration clock_error = {}, const std::optional<ToldStop>& told = {});
 
 }  // namespace trainit::diagnose

@@ -133,6 +133,25 @@ def test_a_host_that_is_cut_off_for_good_is_lost_to_the_others_and_they_to_it(cl
     assert_nothing_left(hosts)
 
 
+@leader_or_follower
+def test_a_failure_stays_the_cause_when_a_launcher_is_killed_before_all_parts_are_over(cluster, begin, victim):
+    """Until then no more is known of it than what made all stop."""
+    hosts = cluster(3)
+    begin(hosts, 'if [ "$RANK" = 5 ] || [ "$RANK" = 0 ]; then trap "" TERM; fi; ' + one_does(4, "exit 9"), "--failure-grace", "3s")
+    wait_until_up(hosts)
+    let_go(hosts["algo-3"])
+    hosts["algo-2"].run.wait_for("stopping the workers here too", stream="err")
+    hosts[victim].run.signal(signal.SIGKILL)
+    names = others(hosts, victim)
+    ends = assert_failed(hosts, 1, r"^algo-3: rank 4 \(pid \d+\) ended with code 9 after", within=2 * LOST,
+                         names=[name for name in names if name != "algo-3"])
+    for name, end in ends.items():
+        assert re.search(f"^trainit: {victim}: lost: ", end.err, re.MULTILINE), f"{name}: {end}"
+    if victim != "algo-3":
+        assert_failed(hosts, 9, "^algo-3 rank 4: ", within=2 * LOST, names=["algo-3"])
+    assert_nothing_left(hosts)
+
+
 # ---- what a job survives
 
 @leader_or_follower
@@ -283,6 +302,14 @@ def test_with_host_outcome_each_host_tells_of_its_own_workers(cluster, begin):
     assert_well(hosts, within=TOLD, names=["algo-1", "algo-2"])
     assert_failed(hosts, 9, "^algo-3 rank 4: .*(exit|ended with) code 9", within=TOLD, names=["algo-3"])
     assert_nothing_left(hosts)
+
+
+def test_with_host_outcome_a_host_that_was_only_stopped_for_another_tells_of_that_one(cluster, begin):
+    hosts = cluster(3)
+    begin(hosts, one_does(4, "exit 9"), "--host-outcome")
+    wait_until_up(hosts)
+    let_go(hosts["algo-3"])
+    assert_failed(hosts, 9, "^algo-3 rank 4: .*(exit|ended with) code 9", within=TOLD)
 
 
 def test_equal_names_in_the_model_directories_are_warned_of(cluster, begin):

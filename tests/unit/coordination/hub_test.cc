@@ -255,6 +255,26 @@ TEST_CASE("a lost host stops the others, and is the outcome") {
   CHECK(leader.ends(1) == Told{});
 }
 
+TEST_CASE("a failure that its host has told stays the cause when that host is lost") {
+  Leader leader;
+  leader.met().lives(5s);
+  leader.stops(1);
+  leader.lives(1s);
+  leader.loses(1);
+  leader.ends(0, true);
+  CHECK(leader.ends(2, true).at(0) == "0: outcome 1 algo-2: rank 3 failed");
+}
+
+TEST_CASE("a failure of an earlier round is not that of a later one") {
+  Leader leader(1);
+  leader.met().fails();
+  for (const int host : {0, 1, 2}) leader.is_ready(host);
+  leader.lives(5s);
+  leader.loses(1);
+  leader.ends(0, true);
+  CHECK(leader.ends(2, true).at(0).starts_with("0: outcome 1 algo-2: lost: "));
+}
+
 TEST_CASE("a host that is lost when its part was over is not missed") {
   Leader leader;
   leader.met();

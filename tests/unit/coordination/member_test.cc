@@ -264,6 +264,45 @@ TEST_CASE("without the leader the workers are stopped, and its loss is what is r
   CHECK(host.member().over());
 }
 
+TEST_CASE("who hears no more says what it was told of first") {
+  const message::Stop failure{StopReason::kWorkerFailed, "algo-3", 0, "rank 5 failed"};
+  const Told conclusion{"conclude with 1: algo-3: rank 5 failed"};
+  Follower host;
+  host.begun();
+  SUBCASE("the leader is lost while the workers are being stopped") {
+    host.hears(failure);
+    host.after(1s).loses_leader();
+    CHECK(host.ends(true) == conclusion);
+  }
+  SUBCASE("there is no more time") {
+    host.hears(failure);
+    host.ends(true);
+    CHECK(host.hurry() == conclusion);
+  }
+  SUBCASE("the workers had ended before") {
+    host.ends(true);
+    CHECK(host.hears(failure) == Told{});
+    CHECK(host.hurry() == conclusion);
+  }
+  SUBCASE("another host was lost") {
+    host.hears(message::Stop{StopReason::kHostLost, "algo-3", 0, "ended without a word"});
+    host.after(1s).loses_leader();
+    CHECK(host.ends(true).at(0).starts_with("conclude with 1: algo-3: lost: ended without a word"));
+  }
+}
+
+TEST_CASE("what stopped an earlier round is not what a later one ended with") {
+  Follower host;
+  host.begun();
+  host.hears(message::Stop{StopReason::kWorkerFailed, "algo-3", 0, "rank 5 failed"});
+  host.ends(true);
+  host.hears(message::Again{1, 1s, {}});
+  host.is_ready();
+  host.hears(message::Agreed{});
+  host.loses_leader();
+  CHECK(host.ends(true).at(0).starts_with("conclude with 1: algo-1: lost"));
+}
+
 TEST_CASE("success is not for one host to say") {
   Follower host;
   host.begun();

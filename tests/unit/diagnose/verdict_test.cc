@@ -62,6 +62,15 @@ Verdict verdict(const std::vector<HostEnd>& ends, const std::vector<LostHost>& g
   return judge(ends, gone, clock_error).verdict;
 }
 
+ToldStop told_by(int number, std::chrono::milliseconds when) {
+  return {StopReason::kWorkerFailed,
+          "algo-" + std::to_string(number),
+          0,
+          "rank 4 (pid 9) ended with code 9 after 4.0 s",
+          at(when),
+          when};
+}
+
 std::string lines(const Verdict& verdict) { return join(verdict.lines, "\n"); }
 
 }  // namespace
@@ -175,6 +184,58 @@ TEST_CASE("a lost host explains what came after it, and every error of communica
     CHECK(told.cause_rank == 0);
     CHECK(told.exit_code == 3);
   }
+}
+
+TEST_CASE("a failure that was told goes before the later loss of who knew more of it") {
+  const HostEnd victim = host(1, {stopped(ended(0, ExitStatus::killed(SIGTERM), 4500ms), 4100ms)});
+  const auto failure = [](const HostEnd& end, std::span<const LostHost> gone) {
+    return judge({&end, 1}, gone, {}, told_by(3, 4s)).verdict;
+  };
+  SUBCASE("its own host is lost") {
+    const Verdict told = failure(victim, std::vector{lost(3, 5s)});
+    CHECK(told.exit_code == 1);
+    CHECK(told.cause_rank == -1);
+    CHECK(told.failure.starts_with("algo-3: rank 4 (pid 9) ended with code 9 after 4.0 s\n"));
+    CHECK(told.lines.at(0) == "first cause: algo-3: rank 4 (pid 9) ended with code 9 after 4.0 s");
+    CHECK(told.lines.at(1) == "algo-3: lost: was not heard from for 9 s");
+  }
+  SUBCASE("another one is, which would have told us more") {
+    CHECK(failure(victim, std::vector{lost(2, 5s)}).failure.starts_with("algo-3: rank 4"));
+  }
+  SUBCASE("there is no time to hear more") {
+    CHECK(failure(victim, {}).failure.starts_with("algo-3: rank 4"));
+    CHECK(failure(host(1), {}).failure == "algo-3: rank 4 (pid 9) ended with code 9 after 4.0 s");
+  }
+  SUBCASE("a host was lost before: it may be a consequence") {
+    CHECK(
+        failure(victim, std::vector{lost(2, 3s), lost(3, 5s)}).failure.starts_with("algo-2: lost"));
+  }
+  SUBCASE("a worker had failed before") {
+    const HostEnd failed = host(1, {raised(0, false, 3900ms, 5)});
+    CHECK(failure(failed, std::vector{lost(3, 5s)}).exit_code == 5);
+  }
+}
+
+TEST_CASE("where it is known how that host's part ended, what it told counts no more") {
+  const std::vector<HostEnd> ends = {
+      host(1, {stopped(ended(0, ExitStatus::killed(SIGTERM), 4500ms), 4100ms)}),
+      host(3, {raised(4, false, 4s, 9)})};
+  const Verdict told = judge(ends, {}, {}, told_by(3, 4s)).verdict;
+  CHECK(told.exit_code == 9);
+  CHECK(told.failure.starts_with("algo-3 rank 4: ValueError"));
+}
+
+TEST_CASE("a stop of which one host alone tells is that of the host that was asked") {
+  HostEnd end = host(2, {stopped(ended(2, ExitStatus::killed(SIGTERM), 3s), 2s)});
+  end.stop_signal = SIGTERM;
+  end.stop_at = at(2s);
+  ToldStop told = told_by(1, 2s);
+  told.reason = StopReason::kPlatform;
+  told.signal = SIGTERM;
+  told.text.clear();
+  const Verdict stop = judge({&end, 1}, {}, {}, told).verdict;
+  CHECK(stop.exit_code == 143);
+  CHECK(stop.failure.starts_with("algo-1: stopped by the platform with SIGTERM after 2.0 s"));
 }
 
 TEST_CASE("the host of the cause is told too, since without ranks all workers are called 0") {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "diagnose/error_text.h"
@@ -90,12 +91,8 @@ void attribute_oom_kills(std::span<Evidence> gathered, std::optional<std::int64_
 /// not speak of a GPU, it must have been in the minute before its end: a link that had an error
 /// hours ago does not explain it. What a program itself may have caused explains nothing here.
 void attribute_gpu_faults(std::span<Evidence> gathered, std::span<const hardware::GpuFault> faults);
+
 /// Whether a message has to do with a GPU: it names CUDA, NCCL or one of their libraries.
 bool speaks_of_gpu(std::string_view message);
-
-/// The same for a job of whose failure no more is known than what its host told the others:
-/// "algo-3: rank 5 (pid 32) ended with code 1 after 48 s".
-std::string told_text(std::string_view host, std::string_view what,
-                      std::span<const Evidence* const> gathered);
 
 }  // namespace trainit::diagnose

@@ -42,4 +42,9 @@ std::string store_text(std::string_view host, const sys::ExitStatus& status,
 std::string lost_text(std::string_view host, std::string_view how, sys::Duration after,
                       std::span<const Evidence* const> gathered);
 
+/// The same for a job of whose failure no more is known than what its host told the others:
+/// "algo-3: rank 5 (pid 32) ended with code 1 after 48 s".
+std::string told_text(std::string_view host, std::string_view what,
+                      std::span<const Evidence* const> gathered);
+
 }  // namespace trainit::diagnose

@@ -2,7 +2,8 @@
 //
 // It runs isolated (-I), so that nothing beside the script stands for a module of the library, and
 // adds the script's directory and PYTHONPATH to sys.path itself. A name is looked for with
-// find_spec on its first part only, because for "a.b" that would import a.
+// find_spec on its first part only, because for "a.b" that would import a. It must run on every
+// Python that the job may have, from 3.6 on: nodes that only a later one has are named by methods.
 #include "check/python.h"
 
 namespace trainit::check {
@@ -15,16 +16,21 @@ import os
 import re
 import site
 import sys
+import zipfile
 
 MOST_FILES, MOST_BYTES, MOST_ANSWERS = 500, 4 << 20, 200
 ALWAYS, MAYBE, GUARDED = "always", "maybe", "guarded"
+ENDING = {"exit", "_exit", "quit"}
 CATCHING = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 TORCH = {"torch", "accelerate", "fastai", "lightning", "pytorch_lightning", "transformers"}
 kind, name = sys.argv[1:3]
 
 
 def set_search_path():
-    start = os.path.dirname(os.path.realpath(name)) if kind == "script" else os.getcwd()
+    if kind != "script":
+        start = os.getcwd()
+    else:
+        start = name if os.path.isdir(name) else os.path.dirname(os.path.realpath(name))
     given = os.environ.get("PYTHONPATH", "")
     if sys.prefix == sys.base_prefix and not os.environ.get("PYTHONNOUSERSITE"):
         user = site.getusersitepackages()
@@ -38,9 +44,16 @@ def name_of(node):
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
+def ends_program(statement):
+    call = getattr(statement, "value", None)
+    return isinstance(statement, ast.Raise) or isinstance(call, ast.Call) and name_of(call.func) in ENDING
+
+
 def catches(handler):
+    """It is for a missing module, and goes on without."""
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(kind is None or name_of(kind) in CATCHING for kind in kinds)
+    caught = any(kind is None or name_of(kind) in CATCHING for kind in kinds)
+    return caught and not ends_program(handler.body[-1])
 
 
 def is_main_test(test):
@@ -60,6 +73,11 @@ class Imports(ast.NodeVisitor):
         for node in nodes:
             self.visit(node)
         self.runs = before
+
+    def generic_visit(self, node):
+        # No expression has a statement in it, and a sum of many is as deep as it is long.
+        if not isinstance(node, ast.expr):
+            super().generic_visit(node)
 
     def visit_Import(self, node):
         for alias in node.names:
@@ -88,6 +106,15 @@ class Imports(ast.NodeVisitor):
         self.below(node.body, MAYBE)
 
     visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_For(self, node):
+        self.below(node.body + node.orelse, MAYBE)
+
+    visit_AsyncFor = visit_While = visit_For
+
+    def visit_Match(self, node):
+        for case in node.cases:
+            self.below(case.body, MAYBE)
 
     def visit_If(self, node):
         if name_of(node.test) == "TYPE_CHECKING":
@@ -152,16 +179,17 @@ class Walk:
             self.look_into(source, file, runs, is_main)
 
     def look_into(self, source, file, runs, is_main):
+        imports = Imports(is_main, runs)
         try:
             tree = ast.parse(source, file)
-        except (SyntaxError, ValueError) as error:
-            line, message = getattr(error, "lineno", None) or 0, getattr(error, "msg", None) or str(error)
+            imports.visit(tree)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            line = getattr(error, "lineno", None) or 0
+            message = getattr(error, "msg", None) or str(error) or "it is nested too deep"
             self.mistakes.append({"file": file, "line": line, "message": message, "runs": runs})
             return
         self.files += 1
         self.changes_path = self.changes_path or changes_path(tree)
-        imports = Imports(is_main, runs)
-        imports.visit(tree)
         for line, dotted, level, names, how in imports.found:
             root = os.path.dirname(file) if level > 0 else self.start
             self.names.add(dotted.split(".")[0])
@@ -220,27 +248,43 @@ def nccl_library():
     return ""
 
 
+def add_module(walk, start):
+    """What -m runs, pkg/sub.py or pkg/sub/__main__.py, and the packages that it is in."""
+    parts = name.split(".")
+    path = os.path.join(start, *parts)
+    choices = [os.path.join(path, "__main__.py"), path + ".py"]
+    script = next(filter(os.path.isfile, choices), None)
+    for file in files_of(start, name):
+        if file != script:
+            walk.add(file, ALWAYS)
+    if script:
+        walk.add(script, ALWAYS, True)
+    elif os.path.isfile(os.path.join(start, parts[0], "__init__.py")) and not os.path.isfile(path + ".pyc"):
+        tail = [] if not os.path.isdir(path) else ["__main__"]
+        walk.missing.append({"module": ".".join(parts + tail), "file": "", "line": 0, "runs": ALWAYS})
+    else:
+        walk.judge(parts[0], "", 0, ALWAYS)
+
+
 def walk_all(start):
     walk = Walk(start)
     if kind == "code":
         walk.look_into(name, "-c", ALWAYS, True)
-    elif kind == "script":
-        walk.add(name, ALWAYS, True)
-    else:
-        files = files_of(start, name + ".__main__") or files_of(start, name)
-        for file in files[:-1]:
-            walk.add(file, ALWAYS)
-        if files:
-            walk.add(files[-1], ALWAYS, True)
-        else:
-            walk.judge(name.split(".")[0], "", 0, ALWAYS)
+    elif kind == "module":
+        add_module(walk, start)
+    elif not is_archive:
+        walk.add(os.path.join(name, "__main__.py") if os.path.isdir(name) else name, ALWAYS, True)
     walk.run()
     return walk
 
 
+# A walk takes a few frames for each branch of a long if, of which Python reads some thousands.
+sys.setrecursionlimit(20000)
+is_archive = kind == "script" and not os.path.isdir(name) and zipfile.is_zipfile(name)
 walk = walk_all(set_search_path())
 json.dump({"version": "%d.%d.%d" % sys.version_info[:3], "files": walk.files, "modules": len(walk.known),
            "missing": walk.missing[:MOST_ANSWERS], "mistakes": walk.mistakes[:MOST_ANSWERS], "packages": versions(),
+           "archive": is_archive,
            "changes_path": walk.changes_path, "uses_torch": bool(TORCH & walk.names), "torch_cuda": torch_cuda(), "nccl_library": nccl_library()}, sys.stdout)
 )PY";
 

@@ -51,13 +51,33 @@ std::string place_of(const std::string& file, int line) {
   return line > 0 ? fmt::format("{}:{}", file, line) : file;
 }
 
+std::string_view first_part(std::string_view module) { return module.substr(0, module.find('.')); }
+
+/// It is no module to be installed, but one of a package that is there.
+bool in_package(const MissingModule& missing) {
+  return first_part(missing.module) != missing.module;
+}
+
 std::string what_of(const MissingModule& missing, std::size_t more) {
+  if (in_package(missing)) {
+    return fmt::format(
+        "the command runs the module {}, and the package {} beside it has no such module",
+        missing.module, first_part(missing.module));
+  }
   if (missing.file.empty())
     return fmt::format("the command runs the module {}, which is not installed", missing.module);
   const std::string places =
       more == 0 ? "" : fmt::format(" (and {} more place{})", more, more == 1 ? "" : "s");
   return fmt::format("{} imports {}, which is not installed{}",
                      place_of(missing.file, missing.line), missing.module, places);
+}
+
+std::string remedy_of(const MissingModule& missing) {
+  if (in_package(missing))
+    return "name a module that is there, or see whether the image has all files of the program";
+  return fmt::format(
+      "install it when the image is built (pip install {}), or put it beside the program",
+      package_of(missing.module));
 }
 
 std::string_view why_of(Runs runs, bool changes_path) {
@@ -68,7 +88,7 @@ std::string_view why_of(Runs runs, bool changes_path) {
   }
   return runs == Runs::kAlways
              ? "the program ends there with a ModuleNotFoundError, on every rank"
-             : "the import stands in a function or below an if, and fails when it is reached";
+             : "the import stands in a function or below a condition, and fails when it is reached";
 }
 
 /// One finding a module: of its places the one that is surest to run.
@@ -81,10 +101,7 @@ void judge_missing(const PythonFacts& facts, AreaReport& report) {
                            [](const auto* a, const auto* b) { return a->runs < b->runs; });
     const Severity most = facts.changes_path ? Severity::kWarning : Severity::kError;
     report.add(std::min(severity_of(first.runs), most), what_of(first, places.size() - 1),
-               std::string(why_of(first.runs, facts.changes_path)),
-               fmt::format("install it when the image is built (pip install {}), or put it beside "
-                           "the program",
-                           package_of(module)));
+               std::string(why_of(first.runs, facts.changes_path)), remedy_of(first));
   }
 }
 
@@ -99,6 +116,7 @@ void judge_mistakes(const std::vector<SyntaxMistake>& all, AreaReport& report) {
 
 std::string text_of(const PythonFacts& facts) {
   std::string text = fmt::format("Python {}, {}", facts.version, facts.program);
+  if (facts.archive) return text + ": an archive, which is not looked into";
   if (facts.files > 1)
     text += fmt::format(" and {} more file{}", facts.files - 1, facts.files == 2 ? "" : "s");
   text += fmt::format(" import{} {} other module{}", facts.files > 1 ? "" : "s", facts.modules,

@@ -25,11 +25,12 @@ std::optional<PythonCall> python_call(const std::vector<std::string>& argv);
 /// How sure it is that a statement runs.
 enum class Runs {
   kAlways,   ///< when the program starts
-  kMaybe,    ///< in a function, or below an `if`
-  kGuarded,  ///< where a missing module is caught
+  kMaybe,    ///< in a function, or below a condition
+  kGuarded,  ///< where a missing module is caught, and the program goes on
 };
 struct MissingModule {
-  std::string module, file;
+  std::string module;  ///< its first part; whole where it is missing in a package that is there
+  std::string file;
   int line = 0;  ///< 0: the command itself names it
   Runs runs = Runs::kAlways;
 };
@@ -44,6 +45,7 @@ struct PythonFacts {
   std::string trouble;        ///< why the imports could not be looked at; empty: they were
   std::string version;        ///< "3.11.2"
   std::string program;        ///< "train.py"
+  bool archive = false;       ///< the program is a ZIP, which is not looked into
   int files = 0;              ///< that were read: the program and modules beside it
   int modules = 0;            ///< that these import from elsewhere
   bool changes_path = false;  ///< a file does something with sys.path

@@ -108,6 +108,7 @@ Result<PythonFacts> parse_probe_answer(std::string_view json) {
     }
   }
   facts.uses_torch = flag_of(answer, "uses_torch");
+  facts.archive = flag_of(answer, "archive");
   facts.changes_path = flag_of(answer, "changes_path");
   const Json* cuda = answer.find("torch_cuda");
   if (cuda != nullptr && cuda->string() != nullptr) facts.torch_cuda = *cuda->string();

@@ -19,17 +19,23 @@ PythonFacts with_missing(std::vector<MissingModule> missing) {
   return facts;
 }
 
-/// What the probe finds for a script of this text, with what lies beside it.
-PythonFacts looked_at(const TemporaryDirectory& here, std::string_view text) {
-  here.write("train.py", text);
+/// What the probe finds for a command of Python in this directory.
+PythonFacts facts_of(const TemporaryDirectory& here, const std::vector<std::string>& arguments) {
   Subject subject;
   subject.environment.set("PATH", "/usr/bin:/bin", "test");
   subject.command = Command();
-  subject.command->argv = {"/usr/bin/python3", "train.py"};
+  subject.command->argv = {"/usr/bin/python3"};
+  subject.command->argv.insert(subject.command->argv.end(), arguments.begin(), arguments.end());
   subject.command->directory = here.path;
   PythonFacts facts = python_facts(subject, true);
   CHECK(facts.trouble == "");
   return facts;
+}
+
+/// For a script of this text, with what lies beside it.
+PythonFacts looked_at(const TemporaryDirectory& here, std::string_view text) {
+  here.write("train.py", text);
+  return facts_of(here, {"train.py"});
 }
 
 /// "train.py:1 a", "train.py:2 b?" in a function, "train.py:3 c!" where it is caught.
@@ -170,6 +176,78 @@ if __name__ == "__main__":
                                  "train.py:27 fifteenth", "train.py:29 sixteenth"});
 }
 
+TEST_CASE("what stands below a condition of any kind may never run") {
+  const TemporaryDirectory here;
+  const PythonFacts facts = looked_at(here, R"(for one in ():
+    import first
+else:
+    import second
+while False:
+    import third
+match sys.platform:
+    case "win32":
+        import fourth
+async def later():
+    async for one in other:
+        import fifth
+)");
+  CHECK(missing_in(facts) == std::vector<std::string>{"train.py:2 first?", "train.py:4 second?",
+                                                      "train.py:6 third?", "train.py:9 fourth?",
+                                                      "train.py:12 fifth?"});
+}
+
+TEST_CASE("a handler that ends the program does not go on without the module") {
+  const TemporaryDirectory here;
+  for (const char* end :
+       {"raise", "raise SystemExit('install it')", "print(1); sys.exit('install it')", "exit(1)"}) {
+    CAPTURE(end);
+    const std::string text = "try:\n  import first\nexcept ImportError:\n  ";
+    CHECK(missing_in(looked_at(here, text + end + "\n")) ==
+          std::vector<std::string>{"train.py:2 first"});
+  }
+}
+
+TEST_CASE("the imports of a file with long sums and many branches are found") {
+  const TemporaryDirectory here;
+  std::string text = "x = 'a'";
+  for (int i = 0; i < 600; ++i) text += " + 'a'";
+  text += "\nif x == 'a':\n  pass\n";
+  for (int i = 0; i < 400; ++i) text += "elif x == 'b':\n  pass\n";
+  CHECK(missing_in(looked_at(here, text + "import first\n")) ==
+        std::vector<std::string>{"train.py:804 first"});
+}
+
+TEST_CASE("a file that is nested deeper than Python can read is told of, and the others are read") {
+  const TemporaryDirectory here;
+  std::string text = "x = 1";
+  for (int i = 0; i < 100'000; ++i) text += " + 1";
+  here.write("deep.py", text + "\n");
+  const PythonFacts facts = looked_at(here, "import deep\nimport first\n");
+  CHECK(missing_in(facts) == std::vector<std::string>{"train.py:2 first"});
+  REQUIRE(facts.mistakes.size() == 1);
+  CHECK(facts.mistakes[0].file == here / "deep.py");
+}
+
+TEST_CASE("a directory stands for the __main__.py in it") {
+  const TemporaryDirectory here;
+  here.write("app/__main__.py", "import beside\nif __name__ == '__main__':\n  import first\n");
+  here.write("app/beside.py", "import second\n");
+  CHECK(missing_in(facts_of(here, {"app/"})) ==
+        std::vector<std::string>{"__main__.py:3 first", "beside.py:1 second"});
+  here.write("empty/train.py", "");
+  check_told(judge_python(facts_of(here, {"empty"})), {"error: empty/__main__.py: "});
+}
+
+TEST_CASE("an archive of Python is not looked into") {
+  const TemporaryDirectory here;
+  // A ZIP without files, behind a first line as pex and shiv write it.
+  const std::string archive = "#!/usr/bin/env python3\nPK\005\006" + std::string(18, '\0');
+  here.write("app.pyz", archive);
+  const AreaReport report = judge_python(facts_of(here, {"app.pyz"}));
+  check_told(report, {});
+  CHECK(report.text.ends_with(", app.pyz: an archive, which is not looked into"));
+}
+
 TEST_CASE("modules beside the script are followed, and none of them is executed") {
   const TemporaryDirectory here;
   for (const char* name : {"helper.py", "json.py", "sitecustomize.py", "pkg/__init__.py"})
@@ -222,17 +300,26 @@ TEST_CASE("a module that the command names is looked for where Python would") {
   const TemporaryDirectory here;
   here.write("pkg/__init__.py", "import of_package\n");
   here.write("pkg/train.py", "import of_train\n");
-  Subject subject;
-  subject.command = Command();
-  subject.command->directory = here.path;
-  subject.command->argv = {"/usr/bin/python3", "-m", "pkg.train"};
-  CHECK(missing_in(python_facts(subject, true)) ==
+  here.write("pkg/deep/__main__.py", "import of_deep\n");
+  CHECK(missing_in(facts_of(here, {"-m", "pkg.train"})) ==
         std::vector<std::string>{"__init__.py:1 of_package", "train.py:1 of_train"});
-  subject.command->argv = {"/usr/bin/python3", "-m", "nowhere.train"};
-  check_told(judge_python(python_facts(subject, true)),
+  CHECK(missing_in(facts_of(here, {"-m", "pkg.deep"})) ==
+        std::vector<std::string>{"__init__.py:1 of_package", "__main__.py:1 of_deep"});
+  check_told(judge_python(facts_of(here, {"-m", "nowhere.train"})),
              {"error: the command runs the module nowhere"});
-  subject.command->argv = {"/usr/bin/python3", "-m", "json.tool"};
-  check_told(judge_python(python_facts(subject, true)), {});
+  check_told(judge_python(facts_of(here, {"-m", "json.tool"})), {});
+}
+
+TEST_CASE("a package beside the command without the module that it names is told of") {
+  const TemporaryDirectory here;
+  here.write("pkg/__init__.py", "");
+  here.write("pkg/train.py", "");
+  const AreaReport report = judge_python(facts_of(here, {"-m", "pkg.trian"}));
+  check_told(report, {"error: the command runs the module pkg.trian, and the package pkg beside "
+                      "it has no such module"});
+  check_told(judge_python(facts_of(here, {"-m", "pkg"})),
+             {"error: the command runs the module pkg.__main__, and the package pkg beside it "
+              "has no such module"});
 }
 
 TEST_CASE("a script that its first line gives to Python is looked into") {

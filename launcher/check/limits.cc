@@ -37,18 +37,17 @@ void judge_locked(const LimitFacts& facts, AreaReport& report) {
              "with Docker raise it by --ulimit memlock=-1, else by ulimit -l unlimited");
 }
 
-void judge_processes(const LimitFacts& facts, AreaReport& report) {
+/// `least`: what the workers need to be started at all.
+void judge_processes(std::optional<std::uint64_t> most, std::uint64_t least, std::string_view what,
+                     std::string remedy, const LimitFacts& facts, AreaReport& report) {
   const auto workers = static_cast<std::uint64_t>(facts.workers);
-  if (!facts.processes_left || *facts.processes_left >= workers * kProcessesPerWorker) return;
-  // Each worker and the rendezvous store.
-  const bool too_few = *facts.processes_left < workers + 1;
-  report.add(too_few ? Severity::kError : Severity::kWarning,
-             fmt::format("only {} more processes and threads may be started (pids.max) for {} "
-                         "worker{}",
-                         *facts.processes_left, workers, workers == 1 ? "" : "s"),
-             too_few ? "not every worker can be started"
-                     : "each worker has threads of its own, for BLAS, NCCL and data loaders",
-             "with Docker raise it by --pids-limit, on Kubernetes by the kubelet's podPidsLimit");
+  if (!most || *most >= workers * kProcessesPerWorker) return;
+  report.add(*most < least ? Severity::kError : Severity::kWarning,
+             fmt::format(fmt::runtime(what), *most) +
+                 fmt::format(" for {} worker{}", workers, workers == 1 ? "" : "s"),
+             *most < least ? "not every worker can be started"
+                           : "each worker has threads of its own, for BLAS, NCCL and data loaders",
+             std::move(remedy));
 }
 
 void judge_memory(const LimitFacts& facts, AreaReport& report) {
@@ -67,6 +66,7 @@ std::string text_of(const LimitFacts& facts) {
       fmt::format("{} open files · {} locked memory", facts.open_files,
                   facts.locked_bytes ? bytes(*facts.locked_bytes) : std::string("unlimited"));
   text += facts.processes_left ? fmt::format(" · {} more processes", *facts.processes_left)
+          : facts.of_user      ? fmt::format(" · {} processes of this user", *facts.of_user)
                                : std::string(" · no known limit of processes");
   return text + (facts.memory > 0 ? fmt::format(" · {} memory", bytes(facts.memory))
                                   : std::string(" · no known limit of memory"));
@@ -78,7 +78,15 @@ AreaReport judge_limits(const LimitFacts& facts) {
   AreaReport report{.area = "limits", .text = text_of(facts), .findings = {}};
   judge_files(facts, report);
   judge_locked(facts, report);
-  judge_processes(facts, report);
+  // Each worker and the rendezvous store; and trainit itself, which a user's limit counts too.
+  const auto started = static_cast<std::uint64_t>(facts.workers) + 1;
+  judge_processes(
+      facts.processes_left, started, "only {} more processes and threads may be started (pids.max)",
+      "with Docker raise it by --pids-limit, on Kubernetes by the kubelet's podPidsLimit", facts,
+      report);
+  judge_processes(facts.of_user, started + 1,
+                  "this user may have only {} processes and threads (RLIMIT_NPROC)",
+                  "with Docker raise it by --ulimit nproc=-1, else by ulimit -u", facts, report);
   judge_memory(facts, report);
   return report;
 }

@@ -1,4 +1,5 @@
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -28,15 +29,20 @@ std::optional<std::uint64_t> processes_left(const hardware::SystemRoots& roots) 
   return least;
 }
 
+std::optional<std::uint64_t> limit_of(int resource) {
+  rlimit limit = {};
+  if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::nullopt;
+  return limit.rlim_cur;
+}
+
 }  // namespace
 
 LimitFacts limit_facts(const Subject& subject) {
   LimitFacts facts;
   facts.open_files = subject.hardware.open_files_limit;
-  rlimit locked = {};
-  if (::getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_cur != RLIM_INFINITY)
-    facts.locked_bytes = locked.rlim_cur;
+  facts.locked_bytes = limit_of(RLIMIT_MEMLOCK);
   facts.processes_left = processes_left(subject.roots.system);
+  if (::geteuid() != 0) facts.of_user = limit_of(RLIMIT_NPROC);
   facts.memory = subject.hardware.memory_limit;
   facts.workers = subject.workers;
   facts.gpus = subject.hardware.gpus.count();

@@ -11,23 +11,38 @@
 namespace trainit::check {
 namespace {
 
+/// At least one. A comma at the end cuts nothing off, and so begins no entry here.
 std::vector<std::string> entries_of(std::string_view value) {
   std::vector<std::string> entries;
   for (const std::string_view entry : split(value, ',')) entries.emplace_back(trim(entry));
+  while (entries.size() > 1 && entries.back().empty()) entries.pop_back();
   return entries;
 }
 
-bool is_uuid(const std::string& entry) {
+bool is_uuid(std::string_view entry) {
   return entry.starts_with("GPU-") || entry.starts_with("MIG-");
 }
 
-/// The first entry that names no device, by the rules of CUDA; empty: each names one.
-std::string first_unknown(const std::vector<std::string>& entries, const std::vector<Gpu>& all) {
+/// It means a device, be there one or not: not so "", "-1", "none" and Slurm's "NoDevFiles".
+bool means_device(std::string_view entry) {
+  if (entry.starts_with('+')) entry.remove_prefix(1);
+  return is_uuid(entry) || (!entry.empty() && entry[0] >= '0' && entry[0] <= '9');
+}
+
+/// One spelling for "0" and "00".
+std::string canonical(const std::string& entry) {
+  const auto number = parse_number<int>(entry);
+  return number ? std::to_string(*number) : entry;
+}
+
+/// The first entry that names no device, by the rules of CUDA; nothing: each names one.
+std::optional<std::string> first_unknown(const std::vector<std::string>& entries,
+                                         const std::vector<Gpu>& all) {
   for (const std::string& entry : entries) {
     std::vector<std::string> warnings;
     if (hardware::visible_devices(all, entry, warnings).empty()) return entry;
   }
-  return {};
+  return std::nullopt;
 }
 
 void judge_hidden(const VisibilityFacts& facts, AreaReport& report) {
@@ -41,19 +56,20 @@ void judge_hidden(const VisibilityFacts& facts, AreaReport& report) {
 
 void judge_unknown(const VisibilityFacts& facts, const std::vector<std::string>& entries,
                    AreaReport& report) {
-  const std::string unknown =
-      facts.all && !facts.all->empty() ? first_unknown(entries, *facts.all) : "";
-  if (unknown.empty()) return;
-  const bool first = unknown == entries.front();
-  const bool renumbered = facts.nvidia && !is_uuid(unknown) && *facts.nvidia != "all" &&
+  if (!facts.all || facts.all->empty()) return;
+  const auto unknown = first_unknown(entries, *facts.all);
+  if (!unknown) return;
+  const bool first = *unknown == entries.front();
+  const bool renumbered = facts.nvidia && !is_uuid(*unknown) && *facts.nvidia != "all" &&
                           !facts.nvidia->empty() && *facts.nvidia != "void";
-  report.add(
-      first ? Severity::kError : Severity::kWarning,
-      fmt::format("CUDA_VISIBLE_DEVICES={} names {}, and this container has {} GPU{}", *facts.cuda,
-                  unknown, facts.all->size(), facts.all->size() == 1 ? "" : "s"),
-      first ? "CUDA ends the list there, so the workers see no GPU at all"
-            : "CUDA ends the list there, so the workers see fewer GPUs than it names",
-      renumbered ? fmt::format("NVIDIA_VISIBLE_DEVICES={} chose the GPUs of this container, "
+  report.add(first ? Severity::kError : Severity::kWarning,
+             fmt::format("CUDA_VISIBLE_DEVICES={} names {}, and this container has {} GPU{}",
+                         *facts.cuda, unknown->empty() ? "nothing in one place" : *unknown,
+                         facts.all->size(), facts.all->size() == 1 ? "" : "s"),
+             first ? "CUDA ends the list there, so the workers see no GPU at all"
+                   : "CUDA ends the list there, so the workers see fewer GPUs than it names",
+             renumbered
+                 ? fmt::format("NVIDIA_VISIBLE_DEVICES={} chose the GPUs of this container, "
                                "and here they count from 0: leave CUDA_VISIBLE_DEVICES unset",
                                *facts.nvidia)
                  : "name GPUs that trainit gpus shows, or leave the variable unset");
@@ -68,7 +84,9 @@ void judge_form(const VisibilityFacts& facts, const std::vector<std::string>& en
                "NVIDIA's documents allow a list of the one or of the other",
                "use one of the two forms");
   }
-  if (std::set<std::string>(entries.begin(), entries.end()).size() < entries.size()) {
+  std::set<std::string> distinct;
+  for (const std::string& entry : entries) distinct.insert(canonical(entry));
+  if (distinct.size() < entries.size()) {
     report.add(Severity::kError,
                fmt::format("CUDA_VISIBLE_DEVICES={} has an entry twice", *facts.cuda),
                "CUDA shows no GPU at all then", "name each GPU once");
@@ -97,7 +115,7 @@ AreaReport judge_visibility(const VisibilityFacts& facts) {
   AreaReport report{.area = "visibility", .text = text_of(facts), .findings = {}};
   if (facts.cuda) {
     const std::vector<std::string> entries = entries_of(*facts.cuda);
-    if (entries.front().empty() || entries.front() == "-1") {
+    if (!means_device(entries.front())) {
       judge_hidden(facts, report);
     } else {
       judge_unknown(facts, entries, report);

@@ -178,6 +178,15 @@ def test_a_low_limit_of_open_files(check, job):
     assert "only 256 files" in only(check(job(resources=RESOURCES), wrapper=low), "warning", "limits")
 
 
+def test_a_low_limit_of_processes_for_a_user_who_is_not_root(check, job):
+    low = ["prlimit", "--nproc=40"]
+    check(job(resources=RESOURCES), wrapper=low)
+    assert "40" not in check.areas["limits"]
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    findings = check(job(resources=RESOURCES), wrapper=[*low, *nobody])
+    assert "this user may have only 40 processes" in only(findings, "warning", "limits")
+
+
 @pytest.mark.parametrize("name, value, severity", [
     ("NCCL_SOCKET_IFNAME", "nowhere0", "warning"), ("NCCL_SOCKET_IFNAME", "=l", "warning"), ("NCCL_SOCKET_IFNAME", "l", None),
     ("NCCL_SOCKET_IFNAME", "^nowhere", None), ("GLOO_SOCKET_IFNAME", "l", "error"), ("GLOO_SOCKET_IFNAME", "lo", None)])

@@ -51,6 +51,16 @@ TEST_CASE("too few processes for the workers' threads, and for the workers thems
   check_told(judge_limits(facts), {"error: only 4 more processes"});
 }
 
+TEST_CASE("a user's limit of processes counts trainit as well") {
+  LimitFacts facts = healthy(4, 0);
+  facts.of_user = 256;
+  check_told(judge_limits(facts), {});
+  facts.of_user = 6;
+  check_told(judge_limits(facts), {"warning: this user may have only 6 processes and threads"});
+  facts.of_user = 5;
+  check_told(judge_limits(facts), {"error: this user may have only 5 processes and threads"});
+}
+
 TEST_CASE("memory is shared by the workers") {
   LimitFacts facts = healthy(4, 0);
   facts.memory = std::uint64_t{1} << 30;

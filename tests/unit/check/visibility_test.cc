@@ -40,10 +40,16 @@ TEST_CASE("what CUDA_VISIBLE_DEVICES chooses, against what is there") {
       {"4,0", {"error: CUDA_VISIBLE_DEVICES=4,0 names 4"}},
       {"GPU-9", {"error: CUDA_VISIBLE_DEVICES=GPU-9 names GPU-9"}},
       {"0,x", {"warning: CUDA_VISIBLE_DEVICES=0,x names x"}},
+      {"0,1,,3", {"warning: CUDA_VISIBLE_DEVICES=0,1,,3 names nothing in one place, and"}},
+      {"0,1,", {}},
       {"", {"warning: CUDA_VISIBLE_DEVICES= hides all 4 GPUs"}},
       {"-1", {"warning: CUDA_VISIBLE_DEVICES=-1 hides all 4 GPUs"}},
+      {"NoDevFiles", {"warning: CUDA_VISIBLE_DEVICES=NoDevFiles hides all 4 GPUs"}},
+      {"none,0", {"warning: CUDA_VISIBLE_DEVICES=none,0 hides all 4 GPUs"}},
+      {"+9", {"error: CUDA_VISIBLE_DEVICES=+9 names +9"}},
       {"0,GPU-1a", {"warning: CUDA_VISIBLE_DEVICES=0,GPU-1a has numbers and UUIDs"}},
       {"1,1", {"error: CUDA_VISIBLE_DEVICES=1,1 has an entry twice"}},
+      {"1,01", {"error: CUDA_VISIBLE_DEVICES=1,01 has an entry twice"}},
       {"MIG-1,MIG-2", {"warning: CUDA_VISIBLE_DEVICES has 2 MIG instances"}},
   };
   for (const Case& one : cases) {

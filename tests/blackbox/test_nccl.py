@@ -277,6 +277,8 @@ def test_what_was_closed_or_aborted_is_not_touched_again(group):
     assert sorted(group.calls(1)[-3:]) == sorted([*ENDED, "ncclCommAbort"])
     end = group.run("make=a", "close=a", "check=a", workers=1)
     assert errors(end)[0] == 'the communicator "a": it was closed or aborted before', end
+    end = group.run("make=a", "move=a", workers=1)
+    assert errors(end)[0] == "this communicator was moved from: nothing is left of it", end
 
 
 @pytest.mark.parametrize("step, words", [

@@ -9,6 +9,7 @@
 //   same=NAME                                       again, with the client of the store kept
 //   sum=NAME       adds up the ranks of the job, and says the sum
 //   check=NAME  close=NAME  abort=NAME
+//   move=NAME      moves it elsewhere, and asks what was left whether NCCL and all is well
 //   break=NAME     waits for its asynchronous error
 //   plain          as a program that knows NCCL alone: by NCCL_COMM_ID, RANK and WORLD_SIZE
 //   bare=N  made=N N communicators, without this project's Communicator (the id through the store)
@@ -74,6 +75,7 @@ class Worker {
     if (name == "check") return made_.at(value).check();
     if (name == "close") return made_.at(value).close();
     if (name == "abort") return made_.at(value).abort(), Result<void>();
+    if (name == "move") return move(made_.at(value));
     if (name == "break") return wait_for_error(made_.at(value));
     if (name == "plain") return plain();
     if (name == "bare") return bare(std::atoi(value.c_str()));
@@ -138,6 +140,14 @@ class Worker {
         all_reduce(&from, &to, 1, ncclFloat, ncclSum, communicator.get(), nullptr)));
     std::printf("%s: sum %g\n", name.c_str(), to);
     return {};
+  }
+
+  static Result<void> move(Communicator& communicator) {
+    const Communicator taken = std::move(communicator);
+    for (const auto result : {ncclSuccess, ncclSystemError}) {
+      if (communicator.settle(result)) return trainit::fail("what was moved from was settled");
+    }
+    return communicator.check();
   }
 
   static Result<void> wait_for_error(Communicator& communicator) {

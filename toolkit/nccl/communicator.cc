@@ -87,6 +87,8 @@ Result<std::unique_ptr<Handle>> make_handle(StoreClient& store, const Party& par
   return handle;
 }
 
+Result<void> moved() { return fail("this communicator was moved from: nothing is left of it"); }
+
 }  // namespace
 
 Result<Communicator> Communicator::from_environment(const Options& options) {
@@ -151,11 +153,11 @@ std::function<Result<void>()> Communicator::patience() const {
 }
 
 Result<void> Communicator::settle(ncclResult_t result) {
-  if (!handle_) return {};
+  if (!handle_) return moved();
   return named(handle_->settle("NCCL", result, patience()));
 }
 
-Result<void> Communicator::check() { return handle_ ? named(handle_->check()) : Result<void>(); }
+Result<void> Communicator::check() { return handle_ ? named(handle_->check()) : moved(); }
 
 Result<void> Communicator::close() {
   return handle_ ? named(handle_->close(patience())) : Result<void>();

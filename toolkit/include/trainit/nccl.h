@@ -22,7 +22,8 @@ namespace trainit::nccl {
 class Handle;
 
 struct Options {
-  /// For all of it: meeting the others, and NCCL's own start. Later on for each wait.
+  /// For all of it: meeting the others, and NCCL's own start; a request to the store that is on
+  /// its way then is given up to 5 s more. Later on for each wait.
   std::chrono::milliseconds timeout = std::chrono::minutes(5);
   /// The ranks of the job that take part, in the order of their ranks in the communicator, and the
   /// same on all of them; empty: every rank.

@@ -15,7 +15,7 @@ std::string_view text_of(Refusal refusal) {
     case Refusal::kTooMuch:
       return "it asks for more than 256 MiB of values in one request";
     case Refusal::kNoNumber:
-      return "it adds to a value that is no number";
+      return "it adds to a value that is no number, or comes to more than 64 bits";
   }
   return "";
 }

@@ -18,7 +18,7 @@ enum class Refusal {
   kStranger,  ///< what it sends is not the protocol
   kTooLong,   ///< a length or a count is over its limit
   kTooMuch,   ///< it asks for more at once than is given
-  kNoNumber,  ///< it adds to a value that is no number
+  kNoNumber,  ///< it adds to a value that is no number, or beyond 64 bits
 };
 
 /// What all sessions of a server have in common. The spaces outlive them.

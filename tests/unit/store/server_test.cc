@@ -484,7 +484,7 @@ TEST_CASE("strangers are closed, and of each kind of them one is told") {
       refused(kHello + add) ==
       Texts{
           "the rendezvous store closed a connection from this machine: it adds to a value that is "
-          "no number"});
+          "no number, or comes to more than 64 bits"});
   RequestWriter too_much(Operation::kMultiGet);
   too_much.number(33);
   for (int index = 0; index < 33; ++index) too_much.text("/big");

@@ -179,6 +179,8 @@ Result<UniqueFd> open_file(BorrowedFd directory, const std::string& path, int fl
   struct stat status = {};
   // ENXIO: nobody has the other end of a FIFO open, or it is a socket.
   const bool opened = file && posix::fstat(file.get(), &status) == 0;
+  if (!opened && errno == ELOOP && (flags & O_NOFOLLOW) != 0)
+    return fail("it is a symbolic link, which is not followed");
   if (!opened && errno != ENXIO) return fail(errno_text(errno));
   if (!opened || !S_ISREG(status.st_mode)) return fail("it is not a regular file");
   return file;

@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(LogFileFixture,
   LogFile(place, name + ".fifo", 0, 1, trouble, lost).append("lost\n");
   CHECK(*sys::read_file(victim) == "precious\n");
   REQUIRE(told.size() == 2);
-  CHECK(told[0].find("Too many levels of symbolic links (ELOOP)") != std::string::npos);
+  CHECK(told[0].find("it is a symbolic link") != std::string::npos);
   CHECK(told[1].find("it is not a regular file") != std::string::npos);
 }
 

@@ -95,10 +95,18 @@ Attempt signal_report(Block& block) {
   return report(block, std::move(summary));
 }
 
+/// "1 process" of `Primary job  terminated normally, but 1 process returned`.
+std::string who_failed(std::string_view line) {
+  constexpr std::string_view kBut = "normally, but ";
+  const std::size_t begin = line.find(kBut), end = line.find(" returned");
+  if (begin == line.npos || end == line.npos || end < begin + kBut.size()) return "processes";
+  return one_line(line.substr(begin + kBut.size(), end - begin - kBut.size()));
+}
+
 /// `Primary job  terminated normally, but 1 process returned a non-zero exit code`, which says less
 /// than the text that mpirun prints after it.
 Attempt job_report(Block& block) {
-  std::string summary = one_line(block.text());
+  std::string summary = "mpirun: " + who_failed(block.text()) + " ended with a code that is not 0";
   while (block.ahead_starts_with("a non-zero exit code") ||
          (block.ahead() && is_mpi_rule(*block.ahead())))
     block.advance();

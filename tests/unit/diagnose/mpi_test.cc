@@ -87,6 +87,16 @@ TEST_CASE("the newer form of an abort's report names process and code too") {
         "Errorcode: 3");
 }
 
+TEST_CASE("the first text of mpirun alone tells how many processes failed") {
+  CHECK(summary_of(kPrimary) == "mpirun: 1 process ended with a code that is not 0");
+  CHECK(summary_of(kRule +
+                   "\nPrimary job  terminated normally, but 3 processes returned\n"
+                   "a non-zero exit code. Per user-direction, the job has been aborted.\n") ==
+        "mpirun: 3 processes ended with a code that is not 0");
+  CHECK(summary_of(kRule + "\nPrimary job  terminated normally, but\n") ==
+        "mpirun: processes ended with a code that is not 0");
+}
+
 TEST_CASE("a line about CUDA far back leaves the word to MPI's report") {
   std::string log = "NCCL WARN socketStartConnect: Connection refused\n";
   for (int i = 0; i < 100; ++i) log += "epoch\n";

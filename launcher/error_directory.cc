@@ -11,6 +11,22 @@ namespace trainit {
 namespace {
 
 constexpr std::size_t kLongest = 1 << 20;
+/// Directories within each other that are removed: each holds a descriptor until it is empty.
+constexpr int kDeepest = 32;
+
+/// What is in a directory, as far as it can be removed.
+void empty(sys::BorrowedFd directory, int depth) {
+  const auto names = sys::list_directory(directory);
+  if (!names || depth == kDeepest) return;
+  for (const std::string& name : *names) {
+    if (posix::unlinkat(directory.get(), name.c_str(), 0) == 0) continue;
+    const sys::UniqueFd inside(posix::openat(directory.get(), name.c_str(),
+                                             O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!inside) continue;
+    empty(inside.borrow(), depth + 1);
+    posix::unlinkat(directory.get(), name.c_str(), AT_REMOVEDIR);
+  }
+}
 
 }  // namespace
 
@@ -38,9 +54,7 @@ bool ErrorDirectory::make_below(const std::string& parent,
 
 ErrorDirectory::~ErrorDirectory() {
   if (path_.empty()) return;
-  if (const auto names = sys::list_directory(directory_.borrow())) {
-    for (const std::string& name : *names) posix::unlinkat(directory_.get(), name.c_str(), 0);
-  }
+  empty(directory_.borrow(), 0);
   posix::rmdir(path_.c_str());
 }
 

@@ -22,7 +22,7 @@ class ErrorDirectory {
   ErrorDirectory(const Environment& environment, const std::optional<sys::Credentials>& user);
   ErrorDirectory(const ErrorDirectory&) = delete;
   ErrorDirectory& operator=(const ErrorDirectory&) = delete;
-  /// Removes its files and itself.
+  /// Removes what is in it, and itself.
   ~ErrorDirectory();
 
   /// Empty when no place was writable.

@@ -288,6 +288,16 @@ def test_a_fifo_or_too_much_in_place_of_an_error_file_is_neither_waited_for_nor_
         assert end.code == 3 and "code 3" in here.failure_reason
 
 
+def test_what_workers_make_beside_their_error_files_goes_with_them(trainit, pid1, job, tmp_path):
+    kept, place = tmp_path / "kept", tmp_path / "place"
+    (kept / "inner").mkdir(parents=True)
+    place.mkdir()
+    script = f'cd "$(dirname "$TORCHELASTIC_ERROR_FILE")" && mkdir -p a/b/c && touch a/b/c/d a/e && ln -s {kept} a/link && ln -s {kept} link'
+    end = pid1([trainit, "--", "sh", "-c", script], job=job(), env={"TMPDIR": str(place)})
+    assert end.code == 0, end
+    assert list(place.iterdir()) == [] and (kept / "inner").is_dir()
+
+
 def copied(trainit, here):
     """Its path where the job's directory is at /mnt: whatever else may be hidden."""
     return f"/mnt/{os.path.basename(shutil.copy2(trainit, here.base))}"

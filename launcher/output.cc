@@ -53,13 +53,31 @@ logs::WhenFull when_full(LogsFull choice) {
   }
 }
 
+/// The first option that asks something of the relay; null: none does.
+const char* asked_of_relay(const Options& options) {
+  const std::pair<bool, const char*> kOptions[] = {
+      {!options.log_directory.empty(), "--log-dir"},
+      {options.log_rank_0_only, "--log-ranks"},
+      {options.log_prefix.has_value(), "--log-prefix"},
+      {options.log_prefix_rank_0, "--log-prefix-rank-0"},
+      {options.logs_full != LogsFull::kBlock, "--logs-full"},
+      {options.collapse_progress, "--progress"},
+  };
+  for (const auto& [asked, name] : kOptions) {
+    if (asked) return name;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Result<void> prepare_log_directories(const Options& options) {
-  if (options.logs == Logs::kInherit && !options.log_directory.empty()) {
+  const char* const useless = options.logs == Logs::kInherit ? asked_of_relay(options) : nullptr;
+  if (useless != nullptr) {
     return fail(
-        "--logs inherit lets the workers write to trainit's own stdout and stderr, so there is "
-        "nothing to keep in --log-dir: give one of the two");
+        fmt::format("--logs inherit lets the workers write to trainit's own stdout and stderr, of "
+                    "which it sees nothing, so {} means nothing: give one of the two",
+                    useless));
   }
   for (const std::string& path : {options.log_directory, options.spill_directory}) {
     if (path.empty()) continue;

@@ -11,7 +11,8 @@
 /// Where the workers' output goes, by the options and the plan.
 namespace trainit {
 
-/// Makes the directories of the workers' log files. Error: one cannot be made or written.
+/// Makes the directories of the workers' log files. Errors: one cannot be made or
+/// written; an option asks something of a relay that is not there (--logs inherit).
 Result<void> prepare_log_directories(const Options& options);
 
 logs::RelayOptions relay_options(const JobContext& context, const LaunchPlan& plan);

@@ -273,10 +273,20 @@ def test_a_failure_without_a_relay_still_has_its_code_and_its_file(trainit, pid1
     assert end.code == 7 and "rank 1: ended with code 7" in here.failure
 
 
-def test_files_cannot_be_kept_of_what_nobody_relays(trainit, pid1, job, tmp_path):
+@pytest.mark.parametrize("option, value", [
+    ("--log-dir", "logs"), ("--log-ranks", "0"), ("--log-prefix", "x"), ("--log-prefix-rank-0", "true"),
+    ("--logs-full", "drop"), ("--progress", "collapse")])
+def test_nothing_is_made_of_output_that_nobody_relays(trainit, pid1, job, tmp_path, option, value):
     here = job()
-    end = pid1([trainit, "--logs", "inherit", "--log-dir", str(tmp_path), "--", "true"], job=here)
-    assert end.code == 125 and "--log-dir" in here.failure
+    end = pid1([trainit, "--logs", "inherit", f"{option}={value}", "--", "true"], job=here, cwd=tmp_path)
+    assert end.code == 125 and here.failure.endswith(f"{option} means nothing: give one of the two"), here.failure
+    assert not (tmp_path / "logs").exists()
+
+
+def test_options_that_ask_for_what_is_so_anyway_stand_beside_output_that_nobody_relays(trainit, pid1, job):
+    options = ["--log-ranks=all", "--log-prefix-rank-0=false", "--logs-full=block", "--progress=pass"]
+    end = pid1([trainit, "--logs", "inherit", *options, "--", "echo", "done"], job=job())
+    assert (end.code, end.out) == (0, "done\n")
 
 
 def test_a_relative_log_directory_is_that_of_the_start(trainit, pid1, job, tmp_path):

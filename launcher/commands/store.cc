@@ -8,6 +8,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "commands/commands.h"
 #include "commands/print.h"
 #include "store/server.h"
@@ -25,6 +27,8 @@ Result<sys::Listener> open_listener(const CommandLine& line, const Options& opti
   for (const std::string& text : line.store.listen) {
     const auto address = sys::Address::parse(text);
     if (!address) return fail("--listen", address.error());
+    if (std::find(addresses.begin(), addresses.end(), *address) != addresses.end())
+      return fail(fmt::format("--listen: {} stands there twice", address->text()));
     addresses.push_back(*address);
   }
   return sys::Listener::open(addresses, line.store.port);
@@ -52,6 +56,9 @@ Result<void> serve(sys::EventLoop& loop, sys::BorrowedFd signals) {
 }
 
 Result<int> run(const CommandLine& line, Logger& log) {
+  if (!line.worker_command.empty())
+    return fail(fmt::format("trainit store starts no command: what is \"{}\" behind -- for?",
+                            line.worker_command[0]));
   const Options options =
       TRAINIT_TRY(make_options(line, Hyperparameters(), Environment::of_process()));
   log.set_level(options.log_level);

@@ -18,7 +18,7 @@ from gpu_prepare import CPU_TRAINER, LAUNCHER, PYTORCH_SCRIPT, SPEED, TRAINER, f
 
 LIMIT = 120  # seconds of one run
 #: How far a parameter of the model may be from what the CPU comes to: sums in another order are rounded otherwise.
-LARGEST_DIFFERENCE = 1e-4
+LARGEST_DIFFERENCE = 1e-5
 LEAST_ACCURACY = 0.9
 #: Of what the Communicator may add to the start of NCCL.
 LARGEST_START_MS = 20

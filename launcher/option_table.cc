@@ -66,6 +66,14 @@ Result<void> set_duration(Field& field, std::string_view text) {
   return {};
 }
 
+Result<void> set_time(milliseconds& field, std::string_view text) {
+  milliseconds time(0);
+  if (!set_duration(time, text) || time == milliseconds(0))
+    return fail("expected a duration above 0 such as 20 (seconds), 500ms or 2m");
+  field = time;
+  return {};
+}
+
 Result<void> set_workers(WorkerCount& field, std::string_view text) {
   using Kind = WorkerCount::Kind;
   constexpr Choice<Kind> kWords[] = {
@@ -101,13 +109,16 @@ Result<void> set_pairs(std::map<int, int>& field, std::string_view text, char se
 Result<void> set_rewrites(std::map<int, int>& field, std::string_view text) {
   return set_pairs(
       field, text, ':',
-      "expected FROM:TO with signals such as 15, TERM or RTMIN+1 that can be caught (CHLD cannot "
-      "be rewritten), and 0 for TO to drop FROM",
+      "expected FROM:TO with signals such as 15, TERM or RTMIN+1 that can be caught (CHLD can be "
+      "neither), and 0 for TO to drop FROM",
       [](std::string_view from) -> std::optional<int> {
         const auto signal = sys::parse_signal(from);
         return signal && sys::can_be_rewritten(*signal) ? signal : std::nullopt;
       },
-      [](std::string_view to) { return to == "0" ? 0 : sys::parse_signal(to); });
+      [](std::string_view to) -> std::optional<int> {
+        const auto signal = to == "0" ? 0 : sys::parse_signal(to);
+        return signal != SIGCHLD ? signal : std::nullopt;
+      });
 }
 
 /// "143=0", "143=0,130=0".
@@ -407,7 +418,7 @@ constexpr OptionRow kTable[] = {
      }},
     {"deep-deadline", "DURATION", "Platform", "2 min",
      "How long the part of a check that tries the GPUs may take",
-     [](Options& o, Text text) { return set_duration(o.deep_deadline, text); }},
+     [](Options& o, Text text) { return set_time(o.deep_deadline, text); }},
     {"gpu-probe", "auto|always|never", "Platform", "auto",
      "Whether the driver is asked for GPUs; auto: where something looks like one",
      [](Options& o, Text text) { return choose(o.gpu_probe, text, kGpuProbes); }},

@@ -49,7 +49,7 @@ struct StoreWords {
 struct CommandLine {
   /// train, exec, env, gpus, check, store, failure, explain, help, version
   std::string command = "train";
-  std::string help_topic;                    ///< for help: "", "train" or "exec"
+  std::string help_topic;                    ///< for help: "" or a command
   std::map<std::string, std::string> flags;  ///< option name → its text; a switch is "true"
   std::vector<std::string> worker_command;   ///< everything after --, byte for byte
   std::string format;                        ///< env, gpus, check, failure, explain: --format
@@ -83,7 +83,7 @@ bool drop_platform_argument(std::vector<std::string>& worker_command, const Trai
                             PlatformArgument choice);
 
 /// `topic` "": one screen; "train": every option in groups, with its three names and its default;
-/// "exec": those that count there.
+/// "exec" and "store": those that count there; "check": its own.
 std::string help_text(std::string_view topic);
 
 }  // namespace trainit

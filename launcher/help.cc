@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "cli.h"
 
 namespace trainit {
@@ -52,12 +54,48 @@ the terminal, gets the signals that we get, and its exit code is ours. SIGTERM b
 A flag wins over a variable; there are no hyperparameters here.
 )";
 
-std::string row_text(const OptionRow& row, bool exec) {
+constexpr std::string_view kStoreHelp = R"(usage: trainit store [options]
+
+Serves PyTorch's rendezvous store alone, until SIGTERM, SIGINT or SIGHUP. The first line on stdout
+says where it listens, once it does.
+
+  --port PORT
+      Where it listens; 0: a free port [default: 29500]
+  --listen ADDRESS[,…]
+      The addresses [default: the loopback interface; with --store-allow every interface]
+  --world-size N
+      How many processes share it, which keeps groups apart that are made one after the other
+)";
+
+constexpr std::string_view kCheckHelp = R"(usage: trainit check [options] [-- command arguments…]
+
+Looks for what would make the job fail here: imports, driver, directories, limits and more. It
+starts no worker. Exit code: 0 all is well, 1 there are warnings, 2 there are errors.
+
+  --deep
+      Try what the GPUs can do, too; for at most --deep-deadline
+  --format text|json
+      How it is printed [default: text]
+
+It takes the options of a job as well, and looks at what these would start: see trainit train --help.
+)";
+
+/// Nothing reads hyperparameters there.
+bool is_without_job(std::string_view topic) { return topic == "exec" || topic == "store"; }
+
+bool is_heeded(const OptionRow& row, std::string_view topic) {
+  constexpr std::string_view kOfStore[] = {"store-allow", "log-level", "log-format"};
+  if (topic == "exec") return row.for_exec;
+  return topic != "store" ||
+         std::find(std::begin(kOfStore), std::end(kOfStore), row.name) != std::end(kOfStore);
+}
+
+std::string row_text(const OptionRow& row, std::string_view topic) {
   const std::string left = row.flag() + (*row.value == '\0' ? "" : " ") + row.value;
   const std::string by_default =
       *row.by_default == '\0' ? "" : fmt::format(" [default: {}]", row.by_default);
   const std::string hyperparameter =
-      exec ? "" : fmt::format("hyperparameter {}, ", row.hyperparameter());
+      is_without_job(topic) ? "" : fmt::format("hyperparameter {}, ", row.hyperparameter());
   return fmt::format("  {}\n      {}{}\n      {}variable {}\n", left, row.help, by_default,
                      hyperparameter, row.variable());
 }
@@ -65,15 +103,15 @@ std::string row_text(const OptionRow& row, bool exec) {
 }  // namespace
 
 std::string help_text(std::string_view topic) {
-  if (topic != "train" && topic != "exec") return std::string(kShortHelp);
-  const bool exec = topic == "exec";
-  std::string text(exec ? kExecHelp : kTrainHelp);
+  if (topic == "check") return std::string(kCheckHelp);
+  if (topic != "train" && topic != "exec" && topic != "store") return std::string(kShortHelp);
+  std::string text(topic == "exec" ? kExecHelp : topic == "store" ? kStoreHelp : kTrainHelp);
   std::string_view group;
   for (const OptionRow& row : option_table()) {
-    if (exec && !row.for_exec) continue;
+    if (!is_heeded(row, topic)) continue;
     if (group != row.group) text += fmt::format("\n{}\n", row.group);
     group = row.group;
-    text += row_text(row, exec);
+    text += row_text(row, topic);
   }
   return text;
 }

@@ -267,6 +267,28 @@ def test_help_fits_one_screen_and_the_long_one_lists_every_name(trainit, pid1):
         assert name in long.out
 
 
+def test_store_and_check_have_pages_of_their_own(trainit, pid1):
+    store, check = pid1([trainit, "store", "--help"]), pid1([trainit, "check", "--help"])
+    assert store.code == check.code == 0
+    for name in ("--port PORT", "--listen ADDRESS", "--world-size N", "--store-allow", "--log-level", "TRAINIT_STORE_ALLOW"):
+        assert name in store.out
+    assert "--workers" not in store.out and "trainit_store_allow" not in store.out
+    for name in ("--deep", "--format text|json", "--deep-deadline", "trainit train --help"):
+        assert name in check.out
+
+
+def test_a_check_of_the_gpus_has_time(trainit, pid1, job):
+    for options in (["check", "--deep"], ["--preflight=deep"]):
+        end = pid1([trainit, *options, "--deep-deadline", "0", "--", "true"], job=job())
+        assert end.code == 125 and '--deep-deadline is "0": expected a duration above 0' in end.err
+
+
+def test_no_signal_is_taken_for_the_one_that_tells_of_childrens_ends(trainit, pid1, job):
+    for rewrite in ("15:17", "TERM:CHLD", "CHLD:15"):
+        end = pid1([trainit, "--rewrite", rewrite, "--", "true"], job=job())
+        assert end.code == 125 and f'--rewrite is "{rewrite}": expected FROM:TO' in end.err
+
+
 @pytest.mark.parametrize("word", ["--version", "version"])
 def test_the_version_is_printed(trainit, pid1, word):
     end = pid1([trainit, word])
@@ -274,7 +296,8 @@ def test_the_version_is_printed(trainit, pid1, word):
 
 
 @pytest.mark.parametrize("word, flag", [(["help"], ["--help"]), (["help", "train"], ["train", "--help"]),
-                                        (["help", "exec"], ["exec", "--help"]), (["--log-level", "info", "help"], ["--help"])])
+                                        (["help", "exec"], ["exec", "--help"]), (["help", "store"], ["store", "--help"]),
+                                        (["help", "check"], ["check", "--help"]), (["--log-level", "info", "help"], ["--help"])])
 def test_help_can_be_asked_for_by_a_word(trainit, pid1, word, flag):
     asked, expected = pid1([trainit, *word]), pid1([trainit, *flag])
     assert (asked.code, asked.out) == (0, expected.out) and "usage: trainit" in asked.out

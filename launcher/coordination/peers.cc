@@ -356,6 +356,8 @@ void Peers::withdraw(const Error& why, const std::function<bool()>& given_up) {
 
 std::optional<environment::Agreement> Peers::meet_again(const std::function<bool()>& given_up) {
   again_.reset();
+  // Who says that it is ready may be the last, and then all begin.
+  if (given_up()) return std::nullopt;
   act(member_.ready());
   while (!agreement_ && !done() && !given_up()) loop_.run_once(kGlance);
   return agreement_;

@@ -77,6 +77,8 @@ class Host : public Launcher {
   bool is_between() const { return stage_ == Stage::kBetween; }
   /// It was stopped between two rounds.
   bool stopped_between() const { return stopped_between_; }
+  /// The same, before it was ready for the next.
+  bool stopped_unready() const { return stopped_unready_; }
   /// Every worker of the last round ended with 0.
   bool went_well() const { return begun() && round().went_well(); }
   int exit_code() const;
@@ -178,7 +180,7 @@ class Host : public Launcher {
   std::optional<Micros> ready_at_;
   bool ready_ = false;    ///< it has said so
   bool pending_ = false;  ///< a stop signal waits until somebody looks
-  bool stopped_between_ = false;
+  bool stopped_between_ = false, stopped_unready_ = false;
   std::set<int> came_;  ///< the leader's: ranks of this round that have come to the store
   std::optional<Micros> stop_came_at_;  ///< after which there is no other round
   bool lost_store_ = false;

@@ -102,6 +102,7 @@ void Host::miss_peer() {
 
 void Host::be_ready() {
   if (part(again_->round).trouble_clearing) return fail_set_up("the disk does not answer", 125);
+  if (pending_) return stop_between();
   ready_ = true;
   act(member_->ready());
 }
@@ -124,6 +125,7 @@ void Host::stop_signal() {
       return stop_attending();
     case Stage::kBetween:
       if (std::exchange(pending_, true)) return;
+      stopped_unready_ = !ready_;
       return after(kGlance, [this] {
         if (stage_ == Stage::kBetween) stop_between();
       });
@@ -142,10 +144,9 @@ void Host::stop_attending() {
   hurry_at(*stop_came_at_ + budget());
 }
 
-/// It was on its way to the next round, and says that it is ready before it looks.
+/// It was on its way to the next round.
 void Host::stop_between() {
-  if (!std::exchange(ready_, true)) act(member_->ready());
-  if (stage_ != Stage::kBetween || verdict_) return;
+  if (verdict_) return;
   note("does not begin again");
   stage_ = Stage::kStopped;
   stopped_between_ = true;

@@ -108,8 +108,16 @@ void Job::hub_says(int host, const coordination::Message& message) {
   if (!problem.empty()) return broken("the leader: " + problem);
   const bool begins = between && !referee_.is_between();
   if (!begins && referee_.round() == round) return;
+  if (begins) check_nobody_stopped();
   check_pace(begins);
   post_blows(!begins);
+}
+
+/// Who is asked to stop while others wait for it lets none of them start a worker.
+void Job::check_nobody_stopped() {
+  for (const auto& host : hosts_)
+    expect(!host->stopped_unready(),
+           host->name() + " is stopped before it is ready, and a round begins");
 }
 
 /// No worker runs while one of another round does.

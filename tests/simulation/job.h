@@ -64,6 +64,7 @@ class Job : public World {
   void check_told_soon(int round);
   void check_single_blow();
   void check_pace(bool begins);
+  void check_nobody_stopped();
   bool heals() const;
   void check_refusal(const std::vector<std::string>& words);
 

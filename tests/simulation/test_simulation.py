@@ -26,6 +26,7 @@ FOUND = {
     390: "a job was to begin again without a host that had gone when its part was over, and waited for it for ever",
     744: "a host that was stopped while the others agreed on another round had nothing to report, and they waited for it",
     370: "workers that were stopped before their turn came kept a job from a restart",
+    5872: "a host that was stopped while the others waited until it was ready let the next round begin",
     12449: "a stop that crossed a restart on its way had no end of its time any more",
 }
 

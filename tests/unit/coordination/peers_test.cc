@@ -33,6 +33,7 @@ struct Fixture {
     setup.limits.lost = lost;
     setup.limits.meet = meet_limit;
     setup.common.store = {"algo-1", 29500};
+    setup.restarts = restarts;
     setup.listener = rank == 0 ? &listener : nullptr;
     auto opened = Peers::open(loop, std::move(setup),
                               {.info = [](const std::string&) {},
@@ -55,6 +56,7 @@ struct Fixture {
   sys::EventLoop loop = make_loop();
   sys::Listener listener = testing::listen_here();
   JobKey key = testing::key_of("job");
+  diagnose::RestartLimits restarts;
   std::string warned;
 };
 
@@ -122,6 +124,25 @@ TEST_CASE("a host that goes without a word is lost to the other") {
   CHECK(stopped);
   CHECK_FALSE(leader->verdict()->success());
   CHECK(leader->verdict()->failure.find("algo-2") != std::string::npos);
+}
+
+TEST_CASE("a host that is stopped before it is ready for another round begins none") {
+  Fixture it;
+  it.restarts.most = 1;
+  auto leader = it.host(0), follower = it.host(1);
+  it.meet(*leader);
+  it.meet(*follower);
+  message::Ended failed;
+  failed.end.evidence.resize(1);
+  failed.end.evidence.front().status = sys::ExitStatus::exited(7);
+  leader->ended(failed);
+  follower->ended(well());
+  run_until(it.loop, [&] { return leader->again() && follower->again(); });
+  int turns = 0;
+  CHECK_FALSE(follower->meet_again([&] { return ++turns > 5; }));  // it has told the leader
+  CHECK_FALSE(leader->meet_again([] { return true; }));
+  leader->hurry();
+  CHECK(leader->verdict()->exit_code == 7);
 }
 
 TEST_CASE("a leader without time waits for nobody") {

@@ -3,11 +3,25 @@
 #include <fmt/core.h>
 
 #include "cluster/platforms.h"
+#include "sys/address.h"
 
 namespace trainit::cluster {
 namespace {
 
 constexpr int kMostNodes = 100'000;
+
+/// One host needs none of the other options; but who has given some of them meant several.
+Result<void> check_one(const Choice& choice) {
+  if (choice.nodes == 0 && !choice.leader.empty()) {
+    return fail(
+        fmt::format("--leader {} needs --nnodes and --node-rank here, where no platform "
+                    "tells of other hosts",
+                    choice.leader));
+  }
+  if (choice.nodes == 1 && choice.node_rank > 0)
+    return fail(fmt::format("--node-rank {} with --nnodes 1: expected 0", choice.node_rank));
+  return {};
+}
 
 Result<void> check(const Choice& choice) {
   if (choice.nodes > kMostNodes)
@@ -26,6 +40,20 @@ Result<void> check(const Choice& choice) {
   return {};
 }
 
+/// A name or an address; the latter may have the brackets in which one of IPv6 stands before a
+/// port.
+Result<std::string> leader_of(const Choice& choice) {
+  std::string leader = choice.leader;
+  if (leader.starts_with('[') && leader.ends_with(']'))
+    leader = leader.substr(1, leader.size() - 2);
+  if (sys::Address::parse(leader) || leader.find_first_of(":/%[]@ ") == std::string::npos)
+    return leader;
+  return fail(
+      fmt::format("--leader {}: expected the name or the address of a host alone, without a port, "
+                  "a scheme or an interface",
+                  choice.leader));
+}
+
 /// Whatever a platform may say of others.
 Found one_host(const Resources& resources, const Choice& choice) {
   Found found;
@@ -42,7 +70,10 @@ Found one_host(const Resources& resources, const Choice& choice) {
 /// The hosts have no names that we know: they are called by their ranks.
 Result<Found> find(const Question& question) {
   const Choice& choice = question.choice;
-  if (choice.nodes <= 1) return one_host(question.job.resources, choice);
+  if (choice.nodes <= 1) {
+    TRAINIT_TRY(check_one(choice));
+    return one_host(question.job.resources, choice);
+  }
   TRAINIT_TRY(check(choice));
   Found found;
   found.by = "--nnodes";
@@ -52,7 +83,7 @@ Result<Found> find(const Question& question) {
     cluster.hosts.push_back(fmt::format("node-{}", rank));
   cluster.host_rank = choice.node_rank;
   cluster.current_host = cluster.hosts[static_cast<std::size_t>(choice.node_rank)];
-  cluster.leader = choice.leader;
+  cluster.leader = TRAINIT_TRY(leader_of(choice));
   cluster.named = false;
   return found;
 }

@@ -192,3 +192,28 @@ TEST_CASE("choices that contradict each other are refused") {
   CHECK(error_of({.nodes = 3, .node_rank = 3, .leader = "x"}).starts_with("--node-rank 3 with"));
   CHECK(error_of({.nodes = 3, .node_rank = 1}).starts_with("--nnodes 3 needs --leader"));
 }
+
+TEST_CASE("one host is none of several") {
+  const char* const kNone = "none";
+  CHECK(error_of({.node_rank = 1, .leader = "algo-1"}).starts_with("--node-rank 1 needs --nnodes"));
+  CHECK(error_of({.platform = kNone, .node_rank = 0}).starts_with("--node-rank 0 needs --nnodes"));
+  CHECK(
+      error_of({.platform = kNone, .leader = "algo-1"}).starts_with("--leader algo-1 needs --nn"));
+  CHECK(error_of({.nodes = 1, .node_rank = 5}) == "--node-rank 5 with --nnodes 1: expected 0");
+  CHECK(error_of({.nodes = 1, .node_rank = 0, .leader = "algo-1"}).empty());
+}
+
+TEST_CASE("a leader is a name or an address, and nothing else") {
+  const auto leader = [](const char* text) -> std::string {
+    const auto found = found_for({.nodes = 2, .node_rank = 1, .leader = text});
+    return found ? found->cluster.leader : found.error().message;
+  };
+  for (const char* good : {"algo-1", "my_host.example.com", "10.77.0.11", "fd77::11"})
+    CHECK(leader(good) == good);
+  CHECK(leader("[fd77::11]") == "fd77::11");
+  for (const char* bad : {"10.77.0.11:29400", "[fd77::11]:29400", "http://algo-1", "fd77::11%eth0",
+                          "algo-1:29400", "[algo-1", "algo 1"}) {
+    CHECK(
+        leader(bad).starts_with(std::string("--leader ") + bad + ": expected the name or the add"));
+  }
+}

@@ -32,8 +32,8 @@ std::string name_of(std::string_view host) {
 std::string wrong_key(const JobKey& key, std::string_view host) {
   if (key.secret)
     return fmt::format(
-        "{} does not know this job's key: give all hosts the same TRAINIT_JOB_KEY, or it belongs "
-        "to another job",
+        "{} does not know this job's key: give all hosts the same TRAINIT_JOB_KEY, or it sees "
+        "another job name or other hosts, or belongs to another job",
         name_of(host));
   return fmt::format(
       "{} does not know this job's key, which is made of the job's name and its hosts: it belongs "

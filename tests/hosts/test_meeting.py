@@ -377,7 +377,7 @@ def test_a_host_with_another_job_key_is_kept_out(cluster, launch):
     for name, end in ends.items():
         assert "up" not in end.out
         assert_no_secret(hosts[name], end)
-    said = "algo-3 does not know this job's key: give all hosts the same"
+    said = "algo-3 does not know this job's key: give all hosts the same TRAINIT_JOB_KEY, or it sees another job name"
     assert any(said in line for line in ends["algo-1"].ours) and said in hosts["algo-3"].job.failure, ends
     assert "algo-3" in hosts["algo-2"].job.failure
 

@@ -118,7 +118,8 @@ TEST_CASE("who does not know the key is refused, but may try again") {
 
   const message::Refusal secret = refusal_in(meet(key_of(kSecret), key_of()));
   CHECK(secret.why.starts_with(
-      "algo-2 does not know this job's key: give all hosts the same TRAINIT_JOB_KEY"));
+      "algo-2 does not know this job's key: give all hosts the same TRAINIT_JOB_KEY, or it sees "
+      "another job name or other hosts"));
   CHECK_FALSE(secret.final);
   CHECK(refusal_in(meet(key_of(kSecret), key_of("0123456789abcdeF"))) == secret);
 }

@@ -76,10 +76,12 @@ def test_hosts_are_ranked_by_their_numbers_behind_the_one_that_leads(cluster, be
 @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
 def test_three_hosts_form_one_group(cluster, begin, ipv6):
     hosts = cluster(3, ipv6=ipv6)
-    begin(hosts, SHOW + LISTENS)
+    begin(hosts, SHOW + LISTENS + '; echo "nccl $NCCL_COMM_ID"', "--nccl-comm-id")
     ends = assert_well(hosts, within=MET)
     own = f"[{hosts[0].address}]" if ipv6 else hosts[0].address
     assert listening(ends["algo-1"]) == sorted(["127.0.0.1", "[::1]", own])
+    ids = [re.findall(r"nccl (\S+):(\d+)$", end.out, re.MULTILINE) for end in ends.values()]
+    assert ids == 3 * [2 * ids[0][:1]] and ids[0][0][0] == own, ends
     assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
     for name, end in ends.items():
         assert re.search(rf"job digits · host {name} \({name[-1]} of 3\)", end.err), end
@@ -387,8 +389,10 @@ def test_a_host_of_another_job_is_kept_out(cluster, launch):
     for host in hosts:
         name = "digits-again" if host.name == "algo-3" else "digits"
         launch(host, "--meet-timeout", "4s", "--", "sh", "-c", STAY, env={"TRAINING_JOB_NAME": name})
-    ends = assert_failed(hosts, SET_UP_FAILED, "", within=4 + LOST)
+    ends = assert_failed(hosts, SET_UP_FAILED, "algo-3", within=4 + LOST)
     assert not any("up" in end.out for end in ends.values())
+    said = "algo-3 does not know this job's key, which is made of the job's name and its hosts: it belongs to another job"
+    assert any(said in line for line in ends["algo-1"].ours) and said in hosts["algo-3"].job.failure, ends
 
 
 GARBAGE = [b"", b"GET / HTTP/1.1\r\nHost: algo-1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",

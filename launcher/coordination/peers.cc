@@ -13,8 +13,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLookUp = 5s;
-/// Until a name that had no address is looked up again.
+/// Until a name that had no address is looked up again, and how often that comes round before all
+/// are whose hosts are not there: a container that is started anew may have another address.
 constexpr auto kLookUpAgain = 1s;
+constexpr int kLookUpAll = 3;
 
 /// Waiting that is over sooner is not worth a line.
 constexpr auto kPatience = 2s;
@@ -111,27 +113,27 @@ void Peers::begin_as_follower() {
   dialer_->dial();
 }
 
-/// All names that have no address yet, at once, again and again.
+/// Names that have no address yet, at once, again and again, and now and then the others.
 void Peers::look_up_hosts() {
   look_up_timer_.reset();
   if (!setup_.named || !hub_->is_open()) return;
-  bool missing = false;
+  const bool all = look_ups_++ % kLookUpAll == 0;
   for (std::size_t host = 0; host < setup_.hosts.size(); ++host) {
-    if (!addresses_[host].empty()) continue;
-    missing = true;
-    if (asked_[host]) continue;
+    const bool is_there = host == 0 || members_[host] != nullptr;
+    if (asked_[host] || (!addresses_[host].empty() && (is_there || !all))) continue;
     asked_[host] = true;
     resolver_.look_up(setup_.hosts[host], kLookUp,
                       [this, host](const auto& found) { looked_up(host, found); });
   }
-  if (missing) look_up_timer_ = loop_.after(kLookUpAgain, [this] { look_up_hosts(); });
+  look_up_timer_ = loop_.after(kLookUpAgain, [this] { look_up_hosts(); });
 }
 
 void Peers::looked_up(std::size_t host, const Result<std::vector<sys::Address>>& found) {
   asked_[host] = false;
+  const bool was_known = !addresses_[host].empty();
   if (found) addresses_[host] = *found;
-  if (members_[host] == nullptr && host != 0)
-    hub_->note(static_cast<int>(host), found ? "not heard from" : "no address yet");
+  if (was_known || members_[host] != nullptr || host == 0) return;
+  hub_->note(static_cast<int>(host), found ? "not heard from" : "no address yet");
 }
 
 bool Peers::is_allowed(const sys::Address& address) const {

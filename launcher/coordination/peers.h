@@ -155,6 +155,7 @@ class Peers {
   std::vector<std::vector<sys::Address>> addresses_;  ///< too
   std::vector<Place> places_;                         ///< too
   std::vector<bool> asked_;                           ///< whose name is being looked up
+  int look_ups_ = 0;                                  ///< how often they have come round
 
   // What is decided may lead to more of it: that waits here, in order.
   std::deque<std::function<void()>> work_;

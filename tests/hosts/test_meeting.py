@@ -210,6 +210,18 @@ def test_a_host_that_comes_before_its_name_has_an_address_is_no_stranger(cluster
     assert "control port" not in ends["algo-1"].err, ends["algo-1"]
 
 
+def test_a_host_whose_name_had_another_hosts_address_is_no_stranger_when_it_has_its_own(cluster, begin):
+    hosts = cluster(2, known=False)
+    own, hosts["algo-2"].address = hosts["algo-2"].address, "10.77.0.99"
+    hosts.announce(*hosts)
+    hosts["algo-2"].address = own
+    begin(hosts, SHOW, "--meet-timeout", "40s")
+    hosts["algo-1"].run.wait_for(r"waiting for 1 of 2 hosts: algo-2 \(not heard from\)", stream="err")
+    hosts["algo-2"].run.wait_for("waiting: the leader algo-1 ended", stream="err")
+    hosts.announce(*hosts)
+    assert_well(hosts, within=MET)
+
+
 def test_a_host_that_starts_late_is_waited_for(cluster, begin):
     hosts = cluster(3)
     begin([hosts["algo-1"], hosts["algo-3"]], SHOW)

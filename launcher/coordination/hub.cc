@@ -460,7 +460,8 @@ std::string Hub::missing() const {
   }
   if (count == 0) return {};
   if (count > kMostNamed) names.push_back(fmt::format("and {} more", count - kMostNamed));
-  return fmt::format("{} of {} hosts: {}", count, hosts_.size(), join(names, ", "));
+  return fmt::format("{} of {} hosts: {}{}", count, hosts_.size(), join(names, ", "),
+                     remark_.empty() ? "" : "; " + remark_);
 }
 
 }  // namespace trainit::coordination

@@ -55,6 +55,8 @@ class Hub {
   void note(int host, std::string what) {
     hosts_[static_cast<std::size_t>(host)].note = std::move(what);
   }
+  /// What has been noticed while hosts are waited for: to stand behind the names of those.
+  void remark(std::string sentence) { remark_ = std::move(sentence); }
   /// Whether a host may still come: until all have agreed, and then no more.
   bool is_open() const { return phase_ == Phase::kMeeting; }
   /// What to say to a host that comes too late: a sentence.
@@ -144,7 +146,7 @@ class Hub {
   bool stop_asked_ = false;  ///< by the platform, when a round was over already on that host
   int round_ = 0;            ///< that runs, or is made ready for
   diagnose::Verdict round_verdict_;  ///< of the one before
-  std::string told_missing_;
+  std::string told_missing_, remark_;
   std::string outcome_;          ///< what was said of a job that failed
   sys::Duration stood_still_{};  ///< while the workers ran, the longest time
   sys::TimePoint settled_at_;    ///< then what had come while we could not run has been read

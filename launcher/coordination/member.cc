@@ -257,7 +257,9 @@ void Member::give_up(std::string why, int exit_code, Actions& out) {
 /// Whom it waits for, or what keeps it from the leader, as far as is known.
 std::string Member::missing() const {
   if (connected_ && !waiting_for_.empty()) return waiting_for_;
-  if (!not_reached_.empty()) return not_reached_;
+  if (!not_reached_.empty()) {
+    return not_reached_ + (waiting_for_.empty() ? "" : "; it had been waiting for " + waiting_for_);
+  }
   return fmt::format("the leader {} {}", setup_.leader,
                      connected_ ? "waits for others" : "was not reached");
 }

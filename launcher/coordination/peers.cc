@@ -161,10 +161,11 @@ void Peers::replace_member(int host) {
   members_[index]->hang_up();
   closed_.push_back(std::move(members_[index]));
   if (++returns_[index] == kOddReturns) {
-    say_.warning(
-        fmt::format("{} connects again and again: another host may have its name or its "
-                    "--node-rank too",
-                    setup_.hosts[index]));
+    const std::string sentence = fmt::format(
+        "{} connects again and again: another host may have its name or its --node-rank too",
+        setup_.hosts[index]);
+    say_.warning(sentence);
+    hub_->remark(sentence);
   }
   act(hub_->disconnected(host, "came anew", sys::Clock::now()));
 }

@@ -164,12 +164,14 @@ TEST_CASE("a member that gives up without the leader says what kept it from it a
     host.loses_leader();
     SUBCASE("the leader is there no more") {
       host.member().not_reached("the leader algo-1 refuses port 29400");
-      CHECK(host.lives(15min + 10s) == refused);
+      CHECK(host.lives(15min + 10s) ==
+            Told{refused.front() + "; it had been waiting for 1 of 2 hosts: algo-3"});
     }
     SUBCASE("the time is over at once") {
       CHECK(host.lives(15min + 10s) ==
             Told{"give up with 125: the hosts of this job did not come together within 15 min: "
-                 "the leader algo-1 ended without a word"});
+                 "the leader algo-1 ended without a word; it had been waiting for 1 of 2 hosts: "
+                 "algo-3"});
     }
   }
   SUBCASE("it is connected, and does not know for whom they wait") {

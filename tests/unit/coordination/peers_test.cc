@@ -36,7 +36,7 @@ struct Fixture {
     setup.restarts = restarts;
     setup.listener = rank == 0 ? &listener : nullptr;
     auto opened = Peers::open(loop, std::move(setup),
-                              {.info = [](const std::string&) {},
+                              {.info = [this](const std::string& what) { said += what; },
                                .warning = [this](const std::string& what) { warned += what; }});
     REQUIRE(opened);
     return std::move(*opened);
@@ -57,7 +57,7 @@ struct Fixture {
   sys::Listener listener = testing::listen_here();
   JobKey key = testing::key_of("job");
   diagnose::RestartLimits restarts;
-  std::string warned;
+  std::string said, warned;
 };
 
 message::Ended well() {
@@ -239,8 +239,16 @@ TEST_CASE("the end of a host's former connection is not that of its new one") {
 TEST_CASE("two hosts that take themselves for the same one are told of") {
   Fixture it({"algo-1", "algo-2", "algo-3"});
   auto leader = it.host(0), one = it.host(1), other = it.host(1);
+  const std::string odd =
+      "algo-2 connects again and again: another host may have its name or its --node-rank too";
   run_until(it.loop, [&] { return !it.warned.empty(); });
-  CHECK(it.warned.find("algo-2 connects again and again") != std::string::npos);
+  CHECK(it.warned == odd);
+  // And whoever waits for the third hears of it.
+  const auto met = leader->meet([&]() -> std::optional<Error> {
+    if (it.said.find("algo-3 (not heard from); " + odd) == std::string::npos) return std::nullopt;
+    return Error{"heard"};
+  });
+  CHECK(met.error().message == "heard");
 }
 
 TEST_CASE(

@@ -63,6 +63,17 @@ Result<coordination::JobKey> job_key(const JobContext& context, const Cluster& c
   return key;
 }
 
+/// How little it takes to know what the hosts of a job without a secret know.
+std::string unguarded_text(const JobContext& context, const Cluster& cluster) {
+  if (!context.job.name.empty()) {
+    return "the hosts know each other by the job's name alone, which keeps strays out but no "
+           "attacker: a secret in TRAINIT_JOB_KEY does";
+  }
+  return fmt::format(
+      "the job has no name and no TRAINIT_JOB_KEY: hosts of another one are let in that has {}",
+      cluster.named ? "hosts of the same names" : "as many");
+}
+
 constexpr std::size_t kMostDirectories = 8;  ///< one in the other
 /// So many names are looked at, be it only to count them.
 constexpr std::size_t kMostCounted = 10'000;
@@ -167,11 +178,7 @@ Result<std::unique_ptr<coordination::Peers>> open_peers(sys::EventLoop& loop,
   setup.common = preparation.agreement;
   setup.restarts = restart_limits(context.options);
   setup.listener = preparation.control ? &*preparation.control : nullptr;
-  if (!setup.key.secret) {
-    log.info(
-        "the hosts know each other by the job's name alone, which keeps strays out but no "
-        "attacker: a secret in TRAINIT_JOB_KEY does");
-  }
+  if (!setup.key.secret) log.info("{}", unguarded_text(context, cluster));
   return coordination::Peers::open(
       loop, std::move(setup),
       {.info = [&log](const std::string& sentence) { log.info("{}", sentence); },

@@ -94,12 +94,14 @@ def test_hosts_that_are_only_numbered_form_one_group_and_all_their_workers_are_s
         host.lay_out(resources=None)
         leader = "algo-1" if index == 2 else hosts[0].address
         launch(host, "--workers", "2", "--nnodes", "3", "--node-rank", str(index), "--leader", leader, "--",
-               "sh", "-c", SHOW + LISTENS)
+               "sh", "-c", SHOW + LISTENS, env={"TRAINING_JOB_NAME": ""})
     ends = assert_well(hosts, within=MET)
     assert listening(ends["algo-1"]) == ["0.0.0.0", "[::]"]  # nobody says which interface is between them
     assert [rank[0] for end in ends.values() for rank in ranks_of(end)[0]] == [0, 1, 2, 3, 4, 5]
     assert not any("does not serve" in end.err for end in ends.values())
+    unguarded = "the job has no name and no TRAINIT_JOB_KEY: hosts of another one are let in that has as many"
     assert all(any(line.startswith("3 hosts, by --nnodes: ") for line in end.ours) for end in ends.values())
+    assert all(unguarded in end.ours and OPEN_TO_ATTACKERS not in end.err for end in ends.values())
 
 
 def test_hosts_of_the_distributions_groups_form_one_group_and_one_outside_runs_for_itself(cluster, launch):

@@ -295,13 +295,17 @@ void record_outcome(const Conclusion& conclusion, const Outcome& outcome, int st
 }
 
 void record_set_up_failure(const JobContext& context, const std::optional<check::Report>& preflight,
-                           const Outcome& outcome) {
+                           std::optional<Ledger> ledger, int gpus, const Outcome& outcome) {
   const Paths& paths = context.job.paths;
   if (context.options.record.empty() && !sys::is_directory(paths.output)) return;
   auto record = open_record(context, {});
   if (!record) return;
   record_start(context, *record);
   if (preflight) record_check(*preflight, *record);
+  if (ledger) {
+    ledger->started_at = ledger->failed_at = ledger->over_at = sys::Clock::now();
+    record_ledger(*ledger, {}, gpus, *record);
+  }
   record_outcome({}, outcome, 0, &paths, *record);
 }
 

@@ -69,8 +69,9 @@ void record_outcome(const Conclusion& conclusion, const Outcome& outcome, int st
                     const Paths* paths, report::RunRecord& record);
 
 /// The story of a job that failed before its first worker: "start", "check" where there was one,
+/// "ledger" where other hosts were waited for, of which `ledger` knows since when and for how long,
 /// and "outcome". It never fails, and makes no output directory where there is none.
 void record_set_up_failure(const JobContext& context, const std::optional<check::Report>& preflight,
-                           const Outcome& outcome);
+                           std::optional<Ledger> ledger, int gpus, const Outcome& outcome);
 
 }  // namespace trainit

@@ -49,15 +49,6 @@ Result<std::optional<sys::Credentials>> find_worker_user(const JobContext& conte
   return user;
 }
 
-/// Leaves the failure of a job that had no worker. Returns its exit code.
-int fail_early(const Error& error, const JobContext& context,
-               const std::optional<check::Report>& preflight, const Logger& log) {
-  const Error cause = stopped_early(context.options).value_or(error);
-  const Outcome outcome = leave_set_up_failure(cause, context.job, log);
-  record_set_up_failure(context, preflight, outcome);
-  return outcome.exit_code;
-}
-
 /// Says what is wrong, but for the first error, which is the job's failure.
 Result<void> judge_preflight(const check::Report& report, const Logger& log) {
   std::vector<std::string> errors;
@@ -99,15 +90,24 @@ class Train {
     sys::raise_open_files();  // a connection for each host
     peers_ = TRAINIT_TRY(open_peers(*loop_, context_, preparation, log_));
     const sys::TimePoint begin = sys::Clock::now();
-    const auto agreement =
-        TRAINIT_TRY(peers_->meet([this] { return stopped_early(context_.options); }));
+    const auto agreement = peers_->meet([this] { return stopped_early(context_.options); });
     waited_for_hosts_ = sys::Clock::now() - begin;
-    if (preparation.ranks) preparation.agreement = agreement;
+    if (!agreement) return tl::unexpected(agreement.error());
+    if (preparation.ranks) preparation.agreement = *agreement;
     return run_workers();
   }
 
-  /// What --preflight saw; nothing: it was off, or the job failed before it.
-  const std::optional<check::Report>& preflight() const { return preflight_; }
+  /// Leaves the failure of a job that had no worker. Returns its exit code.
+  int fail(const Error& error) const {
+    const Error cause = stopped_early(context_.options).value_or(error);
+    const Outcome outcome = leave_set_up_failure(cause, context_.job, log_);
+    std::optional<Ledger> ledger;
+    if (peers_ != nullptr)
+      ledger.emplace(Ledger{.launched_at = launched_at_, .waited = waited_for_hosts_});
+    record_set_up_failure(context_, preflight_, ledger, preparation_.hardware.gpus.count(),
+                          outcome);
+    return outcome.exit_code;
+  }
 
  private:
   /// Error: the job could not work here.
@@ -145,7 +145,7 @@ class Train {
   sys::Inheritance inheritance_;
   const JobContext& context_;
   Logger& log_;
-  std::optional<check::Report> preflight_;
+  std::optional<check::Report> preflight_;  ///< nothing: it was off, or the job failed before it
   bool markers_ = false;
   std::optional<sys::Credentials> user_;
   // In this order: the peers hold on to the loop and to where the leader listens.
@@ -168,7 +168,7 @@ int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
     sys::drop_signal(inheritance.signals, signal);
   Train job(line, std::move(inheritance), *context, log);
   const Result<int> code = job.run();
-  const int exit_code = code ? *code : fail_early(code.error(), *context, job.preflight(), log);
+  const int exit_code = code ? *code : job.fail(code.error());
   return mapped_exit_code(exit_code, context->options.exit_codes, log);
 }
 

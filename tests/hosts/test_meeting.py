@@ -44,6 +44,12 @@ def ranks_of(end):
     return sorted(tuple(map(int, numbers.split())) for numbers, *_ in shown), {tuple(place) for _, *place in shown}
 
 
+def ledger_of(host):
+    (file,) = (host.job.output / "data/trainit").glob("*.jsonl")
+    (ledger,) = [event for event in map(json.loads, file.read_text().splitlines()) if event["event"] == "ledger"]
+    return ledger
+
+
 # ---- ranks
 
 def test_ranks_are_contiguous_also_when_hosts_have_different_numbers_of_workers(cluster, launch):
@@ -251,6 +257,10 @@ def test_a_host_that_never_comes_is_named_when_the_time_to_meet_is_over(cluster,
     said = f"the leader {missing} refuses port {CONTROL_PORT}" if missing == "algo-1" else rf"{missing} \(not heard from\)"
     ends = assert_failed(hosts, SET_UP_FAILED, said, within=4 + LOST, names=[host.name for host in there])
     assert not any("up" in end.out for end in ends.values())
+    for host in there:
+        ledger = ledger_of(host)
+        assert ledger["waiting_for_hosts"] >= 4 and ledger["training"] == ledger["after_the_end"] == 0, ledger
+        assert 0 < ledger["set_up"] < ends[host.name].seconds - 4, ledger
     assert_nothing_left(hosts)
 
 
@@ -551,10 +561,7 @@ def test_the_ledger_of_each_host_tells_where_all_of_its_time_has_gone(cluster, l
     time.sleep(1)
     let_go(hosts["algo-3"])
     ends = assert_failed(hosts, 7, "^algo-3 rank 4: ", within=TOLD)
-    ledgers = {}
-    for host in hosts:
-        (file,) = (host.job.output / "data/trainit").glob("*.jsonl")
-        (ledgers[host.name],) = [event for event in map(json.loads, file.read_text().splitlines()) if event["event"] == "ledger"]
+    ledgers = {host.name: ledger_of(host) for host in hosts}
     assert [ledger["gpus"] for ledger in ledgers.values()] == [2, 2, 4]
     for name, ledger in ledgers.items():
         parts = {part: ledger[part] for part in ("set_up", "waiting_for_hosts", "training", "after_the_failure")}

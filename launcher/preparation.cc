@@ -149,6 +149,15 @@ std::string own_address(const Cluster& cluster) {
   return addresses.empty() ? cluster.leader : addresses.front().text();
 }
 
+/// On the leader of hosts that are to meet.
+Result<void> open_control(const JobContext& context, Preparation& preparation) {
+  if (!preparation.together || preparation.cluster.host_rank != 0) return {};
+  preparation.control = TRAINIT_TRY(
+      listen_at(addresses_for_hosts(preparation.cluster.interface), context.options.control_port,
+                "choose another with --control-port, the same on all hosts"));
+  return {};
+}
+
 /// What is known of the ranks before the hosts have met.
 Result<void> make_agreement(const JobContext& context, bool for_workers, Preparation& preparation) {
   const Cluster& cluster = preparation.cluster;
@@ -167,12 +176,7 @@ Result<void> make_agreement(const JobContext& context, bool for_workers, Prepara
       preparation.ranks && !context.options.worker_store && (!with_others || preparation.together);
   if (preparation.ranks) TRAINIT_TRY(make_endpoints(context, for_workers, preparation, agreement));
   preparation.agreement = std::move(agreement);
-  if (preparation.together && for_workers && cluster.host_rank == 0) {
-    preparation.control =
-        TRAINIT_TRY(listen_at(addresses_for_hosts(cluster.interface), context.options.control_port,
-                              "choose another with --control-port, the same on all hosts"));
-  }
-  return {};
+  return for_workers ? open_control(context, preparation) : Result<void>();
 }
 
 }  // namespace
@@ -261,6 +265,16 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
         "{} is left out: it is longer than the 128 KiB that the kernel accepts for one variable",
         name);
   }
+  return preparation;
+}
+
+Result<Preparation> prepare_to_meet(const JobContext& context) {
+  Preparation preparation;
+  preparation.cluster =
+      TRAINIT_TRY(cluster::find_cluster({.job = context.job, .choice = context.options.cluster}))
+          .cluster;
+  preparation.together = hosts_meet(context, preparation.cluster);
+  TRAINIT_TRY(open_control(context, preparation));
   return preparation;
 }
 

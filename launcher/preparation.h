@@ -60,6 +60,10 @@ struct Preparation {
 Result<Preparation> prepare(const CommandLine& line, const JobContext& context, const Logger& log,
                             bool for_workers);
 
+/// No more than what it takes to meet the other hosts: whether they are to meet, and the place
+/// among them. For a host that cannot take part, and is to say so.
+Result<Preparation> prepare_to_meet(const JobContext& context);
+
 /// What the workers run. Where nothing is given or named, an error with `for_workers`, else a
 /// command without words.
 Result<Command> job_command(const CommandLine& line, const JobContext& context, const Logger& log,

@@ -164,7 +164,7 @@ coordination::message::Report host_report(const JobContext& context, const Prepa
 Result<std::unique_ptr<coordination::Peers>> open_peers(sys::EventLoop& loop,
                                                         const JobContext& context,
                                                         const Preparation& preparation,
-                                                        const Logger& log) {
+                                                        bool takes_part, const Logger& log) {
   const Cluster& cluster = preparation.cluster;
   coordination::Peers::Setup setup;
   setup.hosts = cluster.hosts;
@@ -172,7 +172,7 @@ Result<std::unique_ptr<coordination::Peers>> open_peers(sys::EventLoop& loop,
   setup.leader = cluster.leader;
   setup.named = cluster.named;
   setup.key = TRAINIT_TRY(job_key(context, cluster));
-  setup.report = host_report(context, preparation, setup.key);
+  if (takes_part) setup.report = host_report(context, preparation, setup.key);
   setup.control_port = context.options.control_port;
   setup.limits.meet = context.options.meet_timeout;
   setup.common = preparation.agreement;
@@ -193,9 +193,10 @@ diagnose::RestartLimits restart_limits(const Options& options) {
 }
 
 void withdraw(coordination::Peers& peers, const Error& why, const Options& options,
-              const Logger& log) {
-  peers.withdraw({log.masked(why.message), why.exit_code},
-                 [&options] { return pending_stop(options).has_value(); });
+              const Logger& log, sys::Duration patience) {
+  peers.withdraw(
+      {log.masked(why.message), why.exit_code},
+      [&options] { return pending_stop(options).has_value(); }, patience);
 }
 
 diagnose::Judgement judgement_of(const diagnose::Verdict& verdict, const diagnose::HostEnd& own) {

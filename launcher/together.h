@@ -17,20 +17,22 @@ namespace trainit {
 coordination::message::Report host_report(const JobContext& context, const Preparation& preparation,
                                           const coordination::JobKey& key);
 
-/// Begins to look for the other hosts of this job. Error: the key cannot be read, or the kernel
-/// refuses what is needed.
+/// Begins to look for the other hosts of this job. Without `takes_part` this one only withdraws,
+/// and all that counts of the preparation is what `prepare_to_meet` makes. Error: the key cannot be
+/// read, or the kernel refuses what is needed.
 Result<std::unique_ptr<coordination::Peers>> open_peers(sys::EventLoop& loop,
                                                         const JobContext& context,
                                                         const Preparation& preparation,
-                                                        const Logger& log);
+                                                        bool takes_part, const Logger& log);
 
 /// By the options: when workers that failed are started once more.
 diagnose::RestartLimits restart_limits(const Options& options);
 
 /// This host cannot go on, and the others are not to wait for it. Returns when they know, or when a
-/// stop signal leaves no more time for that.
+/// stop signal leaves no more time for that. Before all have met it waits so long for those that
+/// are not there.
 void withdraw(coordination::Peers& peers, const Error& why, const Options& options,
-              const Logger& log);
+              const Logger& log, sys::Duration patience = {});
 
 /// What is reported of the job here: the verdict of all hosts, with the first cause where it lies
 /// on this one.

@@ -4,6 +4,8 @@
 // ended with 0; otherwise a failure file that says why. Whatever goes wrong before the first worker
 // ends in a sentence, a failure file and 125 (126, 127); stop signal n in that time in 128 + n
 // within a second.
+#include <algorithm>
+
 #include "base/text.h"
 #include "check/checks.h"
 #include "check_subject.h"
@@ -88,7 +90,7 @@ class Train {
     loop_ = TRAINIT_TRY(sys::EventLoop::create());
     if (!preparation.together) return run_workers();
     sys::raise_open_files();  // a connection for each host
-    peers_ = TRAINIT_TRY(open_peers(*loop_, context_, preparation, log_));
+    peers_ = TRAINIT_TRY(open_peers(*loop_, context_, preparation, true, log_));
     const sys::TimePoint begin = sys::Clock::now();
     const auto agreement = peers_->meet([this] { return stopped_early(context_.options); });
     waited_for_hosts_ = sys::Clock::now() - begin;
@@ -107,6 +109,26 @@ class Train {
     record_set_up_failure(context_, preflight_, ledger, preparation_.hardware.gpus.count(),
                           outcome);
     return outcome.exit_code;
+  }
+
+  /// Who fails before the hosts have met is not waited for any longer; its own failure is written
+  /// by then.
+  void tell_others(const Error& why) {
+    constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(15);
+    if (peers_ != nullptr || stopped_early(context_.options)) return;
+    if (!preparation_.together) {
+      auto prepared = prepare_to_meet(context_);
+      if (!prepared || !prepared->together) return;
+      preparation_ = std::move(*prepared);
+    }
+    auto loop = sys::EventLoop::create();
+    if (!loop) return;
+    const auto peers = open_peers(*loop, context_, preparation_, false, log_);
+    if (!peers) return;
+    const auto patience = std::min(kPatience, context_.options.meet_timeout);
+    log_.info("telling the other hosts, for which this one waits {} at most",
+              human_seconds(sys::in_seconds(patience)));
+    withdraw(**peers, why, context_.options, log_, patience);
   }
 
  private:
@@ -169,6 +191,7 @@ int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   Train job(line, std::move(inheritance), *context, log);
   const Result<int> code = job.run();
   const int exit_code = code ? *code : job.fail(code.error());
+  if (!code) job.tell_others(code.error());
   return mapped_exit_code(exit_code, context->options.exit_codes, log);
 }
 

@@ -20,7 +20,7 @@ Member::Actions Member::connected(sys::TimePoint now) {
   not_reached_.clear();
   heard_at_ = now;
   echo_ = {};
-  out.push_back(member_action::Send{setup_.report});
+  if (setup_.report) out.push_back(member_action::Send{*setup_.report});
   return out;
 }
 

@@ -65,7 +65,7 @@ class Member {
   struct Setup {
     std::string host, leader;
     int host_rank = 0;
-    message::Report report;
+    std::optional<message::Report> report;  ///< nothing: this host is to withdraw
     Limits limits;
   };
   using Actions = std::vector<MemberAction>;

@@ -347,7 +347,18 @@ Result<environment::Agreement> Peers::meet(
   return tl::unexpected(*gave_up_);
 }
 
-void Peers::withdraw(const Error& why, const std::function<bool()>& given_up) {
+/// Others than the leader reach no more than that.
+bool Peers::reaches_all() const {
+  if (!leads()) return to_hub_ != nullptr;
+  return std::all_of(members_.begin() + 1, members_.end(),
+                     [](const auto& connection) { return connection != nullptr; });
+}
+
+void Peers::withdraw(const Error& why, const std::function<bool()>& given_up,
+                     sys::Duration patience) {
+  const sys::TimePoint until = sys::Clock::now() + patience;
+  while (!reaches_all() && !done() && !given_up() && sys::Clock::now() < until)
+    loop_.run_once(kGlance);
   message::Ended end;
   end.end.trouble = why.message;
   end.end.trouble_code = why.exit_code;

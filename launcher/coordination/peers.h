@@ -23,9 +23,9 @@ class Peers {
   struct Setup {
     std::vector<std::string> hosts;  ///< in rank order; the first leads
     int host_rank = 0;
-    std::string leader;      ///< where to find it: its name, or an address
-    bool named = true;       ///< the hosts' names can be looked up, and only they are let in
-    message::Report report;  ///< of this host
+    std::string leader;  ///< where to find it: its name, or an address
+    bool named = true;   ///< the hosts' names can be looked up, and only they are let in
+    std::optional<message::Report> report;  ///< of this host; nothing: it is to withdraw
     JobKey key;
     int control_port = 0;
     Limits limits;
@@ -49,8 +49,10 @@ class Peers {
   /// returns is told to the others and comes back. Error: why the hosts do not begin.
   Result<environment::Agreement> meet(const std::function<std::optional<Error>()>& interrupted);
   /// This host cannot go on: tells the others, and runs the loop until nobody needs this host any
-  /// more; from when `given_up` says so, not for long.
-  void withdraw(const Error& why, const std::function<bool()>& given_up);
+  /// more; from when `given_up` says so, not for long. Before all have met it first waits so long
+  /// for those that it has not reached.
+  void withdraw(const Error& why, const std::function<bool()>& given_up,
+                sys::Duration patience = {});
   /// The addresses of all hosts, as far as they are known: of the leader alone on the others.
   std::vector<sys::Address> addresses() const;
 
@@ -109,6 +111,7 @@ class Peers {
   Result<void> begin();
   Result<void> begin_as_leader();
   void begin_as_follower();
+  bool reaches_all() const;
   void look_up_hosts();
   void looked_up(std::size_t host, const Result<std::vector<sys::Address>>& found);
   bool is_allowed(const sys::Address& address) const;

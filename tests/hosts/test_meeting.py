@@ -350,6 +350,27 @@ def test_set_up_that_fails_on_one_host_is_the_failure_of_all(cluster, launch):
     assert not any("up" in end.out for end in ends.values())
 
 
+@pytest.mark.parametrize("victim, other", [("algo-1", "algo-2"), ("algo-2", "algo-1")], ids=["leader", "follower"])
+def test_a_host_whose_preflight_fails_does_not_let_the_other_wait_for_it(cluster, launch, victim, other):
+    hosts = cluster(2)
+    launch(hosts[other], "--workers", "1", "--preflight", "--", "sh", "-c", STAY)
+    launch(hosts[victim], "--workers", "1", "--preflight", "--", "sh", "-c", STAY, env={"GLOO_SOCKET_IFNAME": "nowhere"})
+    said = "preflight: .*GLOO_SOCKET_IFNAME"
+    assert_failed(hosts, SET_UP_FAILED, f"^{said}", within=TOLD, names=[victim])
+    end = assert_failed(hosts, SET_UP_FAILED, f"^{victim}: {said}", within=TOLD, names=[other])[other]
+    assert "up" not in end.out
+    assert_nothing_left(hosts)
+
+
+def test_a_host_that_cannot_begin_waits_for_the_others_and_not_when_it_is_stopped(cluster, begin):
+    hosts = cluster(2)
+    begin([hosts["algo-2"]], STAY, "--require-gpus")
+    hosts["algo-2"].run.wait_for("telling the other hosts, for which this one waits 15 s at most", stream="err")
+    hosts["algo-2"].run.signal(signal.SIGTERM)
+    (end,) = assert_failed(hosts, SET_UP_FAILED, "^--require-gpus: ", within=TOLD, names=["algo-2"]).values()
+    assert end.seconds < 10
+
+
 # ---- the control port
 
 def test_a_taken_control_port_is_named_on_all_hosts(cluster, begin):

@@ -26,7 +26,7 @@ struct Fixture {
     setup.host_rank = rank;
     setup.leader = "127.0.0.1";
     setup.named = named;
-    setup.report.slots = workers;
+    if (workers > 0) setup.report = message::Report{.slots = workers, .facts = {}};
     setup.key = key;
     setup.control_port = listener.port();
     setup.limits.beat = beat;
@@ -170,6 +170,44 @@ TEST_CASE("a leader that is stopped while hosts are missing stays until the othe
   const auto heard = follower->meet(Fixture::nothing);
   REQUIRE_FALSE(heard);
   CHECK(heard.error().message.find("stopped by SIGTERM") != std::string::npos);
+}
+
+TEST_CASE("a host that cannot take part waits for the others, and no longer than it has time for") {
+  Fixture it({"algo-1", "algo-2", "algo-3"});
+  constexpr int kNoPart = 0;
+  const Error why{"there is no train.py", 127};
+  const auto never = [] { return false; };
+  const std::string said = "there is no train.py";
+  SUBCASE("it leads, and all come") {
+    auto leader = it.host(0, kNoPart), one = it.host(1), other = it.host(2);
+    leader->withdraw(why, never, 15min);
+    for (const auto& host : {&one, &other}) {
+      const auto met = (*host)->meet(Fixture::nothing);
+      REQUIRE_FALSE(met);
+      CHECK(met.error().message == "algo-1: " + said);
+      CHECK(met.error().exit_code == 127);
+    }
+  }
+  SUBCASE("it follows, and only the leader is there") {
+    auto follower = it.host(2, kNoPart), leader = it.host(0);
+    follower->withdraw(why, never, 15min);
+    const auto met = leader->meet(Fixture::nothing);
+    REQUIRE_FALSE(met);
+    CHECK(met.error().message == "algo-3: " + said);
+  }
+  SUBCASE("the leader does not come") {
+    auto follower = it.host(2, kNoPart);
+    follower->withdraw(why, never, 1ms);
+    CHECK(follower->done());
+  }
+  SUBCASE("one of two does not come") {
+    auto leader = it.host(0, kNoPart), one = it.host(1);
+    leader->withdraw(why, never, 1s);
+    CHECK(leader->done());
+    const auto met = one->meet(Fixture::nothing);
+    REQUIRE_FALSE(met);
+    CHECK(met.error().message == "algo-1: " + said);
+  }
 }
 
 TEST_CASE("a host that is stopped while hosts are missing does not wait for a silent leader") {

@@ -85,8 +85,7 @@ void wait_for_gpu_memory(sys::EventLoop& loop, const JobContext& context, const 
   const auto most = memory.most_in_use();
   if (!most) return;
   log.warning("GPU {} still has {} of its memory in use after {}: going on all the same", most->gpu,
-              human_bytes(static_cast<double>(most->bytes)),
-              human_seconds(sys::in_seconds(most_time)));
+              human_bytes(most->bytes), human_seconds(sys::in_seconds(most_time)));
 }
 
 }  // namespace trainit

@@ -8,6 +8,7 @@
 #include "base/python_text.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "environment/host_facts.h"
 #include "hardware/describe.h"
 #include "store_access.h"
 #include "sys/interface.h"
@@ -128,10 +129,10 @@ Result<void> make_endpoints(const JobContext& context, bool for_workers, Prepara
     TRAINIT_TRY(open_store(options, preparation));
     agreement.store.port = preparation.store->port();
   } else if (!serves || !for_workers) {
-    // Hosts that do not meet have nobody to tell them a free one; SageMaker's own code takes this.
-    constexpr int kUsual = 7777;
+    // Hosts that do not meet have nobody to tell them a free one.
     const bool guesses = agreement.host_count > 1 && !preparation.together;
-    const int wanted = options.master_port == 0 && guesses ? kUsual : options.master_port;
+    const int wanted =
+        options.master_port == 0 && guesses ? environment::kMasterPort : options.master_port;
     agreement.store.port = TRAINIT_TRY(meeting_port(wanted, keeps, preparation));
   }
   agreement.jax.port = TRAINIT_TRY(meeting_port(0, keeps, preparation));

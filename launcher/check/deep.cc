@@ -152,8 +152,7 @@ void judge_memory_in_use(const ProbeReport& report, AreaReport& area) {
     if (used <= gpu.total / 10) continue;
     area.add(Severity::kWarning,
              fmt::format("{} of {} of GPU {}'s memory are in use before the job starts",
-                         human_bytes(static_cast<double>(used)),
-                         human_bytes(static_cast<double>(gpu.total)), gpu.index),
+                         human_bytes(used), human_bytes(gpu.total), gpu.index),
              "another process uses this GPU, and the job has less memory and less time of it",
              "nvidia-smi on the host shows which one");
   }

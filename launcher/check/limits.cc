@@ -13,8 +13,6 @@ constexpr std::uint64_t kProcessesPerWorker = 64;
 /// Importing PyTorch alone takes about as much.
 constexpr std::uint64_t kLeastMemory = 256 << 20;
 
-std::string bytes(std::uint64_t count) { return human_bytes(static_cast<double>(count)); }
-
 void judge_files(const LimitFacts& facts, AreaReport& report) {
   const std::uint64_t wanted = hardware::open_files_wanted(facts.gpus);
   if (facts.open_files == 0 || facts.open_files >= wanted) return;
@@ -31,7 +29,7 @@ void judge_locked(const LimitFacts& facts, AreaReport& report) {
   report.add(Severity::kWarning,
              fmt::format("a process may lock only {} of memory (RLIMIT_MEMLOCK), and there {} {} "
                          "RDMA device{}",
-                         bytes(*facts.locked_bytes), facts.rdma_devices == 1 ? "is" : "are",
+                         human_bytes(*facts.locked_bytes), facts.rdma_devices == 1 ? "is" : "are",
                          facts.rdma_devices, facts.rdma_devices == 1 ? "" : "s"),
              "EFA and InfiniBand lock the buffers that they send from, and fail without",
              "with Docker raise it by --ulimit memlock=-1, else by ulimit -l unlimited");
@@ -54,8 +52,8 @@ void judge_memory(const LimitFacts& facts, AreaReport& report) {
   const auto workers = static_cast<std::uint64_t>(facts.workers);
   if (facts.memory == 0 || facts.memory / workers >= kLeastMemory) return;
   report.add(Severity::kWarning,
-             fmt::format("the container may have {} of memory for {} worker{}", bytes(facts.memory),
-                         workers, workers == 1 ? "" : "s"),
+             fmt::format("the container may have {} of memory for {} worker{}",
+                         human_bytes(facts.memory), workers, workers == 1 ? "" : "s"),
              "importing a framework alone takes some 200 MB in each, and past the limit the kernel "
              "kills",
              "give the container more memory, or start fewer workers");
@@ -64,11 +62,11 @@ void judge_memory(const LimitFacts& facts, AreaReport& report) {
 std::string text_of(const LimitFacts& facts) {
   std::string text =
       fmt::format("{} open files · {} locked memory", facts.open_files,
-                  facts.locked_bytes ? bytes(*facts.locked_bytes) : std::string("unlimited"));
+                  facts.locked_bytes ? human_bytes(*facts.locked_bytes) : std::string("unlimited"));
   text += facts.processes_left ? fmt::format(" · {} more processes", *facts.processes_left)
           : facts.of_user      ? fmt::format(" · {} processes of this user", *facts.of_user)
                                : std::string(" · no known limit of processes");
-  return text + (facts.memory > 0 ? fmt::format(" · {} memory", bytes(facts.memory))
+  return text + (facts.memory > 0 ? fmt::format(" · {} memory", human_bytes(facts.memory))
                                   : std::string(" · no known limit of memory"));
 }
 

@@ -42,11 +42,6 @@ int verbs_files(const hardware::SystemRoots& roots) {
       names->begin(), names->end(), [](const auto& name) { return name.starts_with("uverbs"); }));
 }
 
-std::optional<std::string> variable(const Environment& environment, std::string_view name) {
-  const std::string* value = environment.find(name);
-  return value == nullptr ? std::nullopt : std::optional(*value);
-}
-
 std::string first_of(const std::vector<std::string>& found) {
   return found.empty() ? std::string() : found.front();
 }
@@ -57,8 +52,8 @@ NetworkFacts network_facts(const Subject& subject) {
   NetworkFacts facts;
   if (subject.job.resources.from_platform) facts.wanted = subject.cluster.interface;
   facts.interfaces = interfaces_of(subject.hardware);
-  facts.nccl = variable(subject.environment, "NCCL_SOCKET_IFNAME");
-  facts.gloo = variable(subject.environment, "GLOO_SOCKET_IFNAME");
+  facts.nccl = subject.variable("NCCL_SOCKET_IFNAME");
+  facts.gloo = subject.variable("GLOO_SOCKET_IFNAME");
   facts.hosts = subject.cluster.host_count();
   facts.gpus = subject.hardware.gpus.count();
   facts.instance_type = subject.job.resources.instance_type;

@@ -12,8 +12,6 @@ namespace {
 constexpr std::uint64_t kLittleSpace = std::uint64_t{1} << 30, kNoSpace = 10 << 20;
 constexpr std::uint64_t kFewFiles = 1000, kNoFiles = 10;
 
-std::string bytes(std::uint64_t count) { return human_bytes(static_cast<double>(count)); }
-
 bool is_full(const DirectoryFacts& directory) {
   return (directory.blocks > 0 && directory.free < kNoSpace) ||
          (directory.nodes > 0 && directory.free_nodes < kNoFiles);
@@ -37,7 +35,8 @@ void judge_writing(const OutputFacts& facts, AreaReport& report) {
 void judge_space(const std::string& where, const DirectoryFacts& one, AreaReport& report) {
   if (one.blocks == 0 || one.free >= kLittleSpace) return;
   report.add(one.free < kNoSpace ? Severity::kError : Severity::kWarning,
-             fmt::format("{} of {} are free for {}", bytes(one.free), bytes(one.blocks), where),
+             fmt::format("{} of {} are free for {}", human_bytes(one.free), human_bytes(one.blocks),
+                         where),
              "a model or a checkpoint that does not fit is lost at the end of the job",
              "make the volume larger (VolumeSizeInGB, --tmpfs size=, the disk of the host), or "
              "remove what is not needed");
@@ -80,8 +79,8 @@ AreaReport judge_outputs(const OutputFacts& facts) {
   for (const auto& [device, directories] : by_device(facts)) {
     const std::string where = paths_of(directories);
     const DirectoryFacts& first = *directories.front();
-    parts.push_back(first.blocks == 0 ? where
-                                      : fmt::format("{} ({} free)", where, bytes(first.free)));
+    parts.push_back(
+        first.blocks == 0 ? where : fmt::format("{} ({} free)", where, human_bytes(first.free)));
     judge_space(where, first, report);
     judge_nodes(where, first, report);
   }

@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "base/json_members.h"
 #include "check/outputs.h"
 #include "check/scratch_file.h"
 #include "job/directories.h"
@@ -34,16 +35,9 @@ Json look_at(const std::string& path) {
                       {"free_nodes", number(system.f_favail)}};
 }
 
-std::string text_of(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  return member != nullptr && member->string() != nullptr ? *member->string() : std::string();
-}
-
-std::uint64_t number_of(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  const auto number = member == nullptr ? std::nullopt : member->to_int64();
+std::uint64_t count_of(const Json& object, std::string_view name) {
   // More than 8 EiB is the answer of file systems that have no end.
-  return number ? static_cast<std::uint64_t>(*number) : INT64_MAX;
+  return static_cast<std::uint64_t>(integer_of(object, name).value_or(INT64_MAX));
 }
 
 }  // namespace
@@ -54,9 +48,9 @@ Result<std::vector<DirectoryFacts>> parse_directories(std::string_view json) {
   std::vector<DirectoryFacts> directories;
   for (const Json& one : *parsed->array()) {
     directories.push_back({text_of(one, "path"), text_of(one, "looked_at"),
-                           text_of(one, "write_error"), number_of(one, "device"),
-                           number_of(one, "blocks"), number_of(one, "free"),
-                           number_of(one, "nodes"), number_of(one, "free_nodes")});
+                           text_of(one, "write_error"), count_of(one, "device"),
+                           count_of(one, "blocks"), count_of(one, "free"), count_of(one, "nodes"),
+                           count_of(one, "free_nodes")});
   }
   return directories;
 }

@@ -1,6 +1,7 @@
 // Asks the job's own Python what its program imports, and reads the answer.
 #include <fmt/core.h>
 
+#include "base/json_members.h"
 #include "base/text.h"
 #include "check/python.h"
 #include "hardware/tool.h"
@@ -13,19 +14,8 @@ namespace {
 
 constexpr int kDeadlineMilliseconds = 20'000;
 
-std::string text_of(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  return member != nullptr && member->string() != nullptr ? *member->string() : std::string();
-}
-
-int number_of(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  return member == nullptr ? 0 : static_cast<int>(member->to_int64().value_or(0));
-}
-
-bool flag_of(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  return member != nullptr && member->truthy();
+int count_of(const Json& object, std::string_view name) {
+  return static_cast<int>(integer_of(object, name).value_or(0));
 }
 
 const Json::Array& list_of(const Json& object, std::string_view name) {
@@ -90,16 +80,16 @@ Result<PythonFacts> parse_probe_answer(std::string_view json) {
   PythonFacts facts;
   facts.used = true;
   facts.version = text_of(answer, "version");
-  facts.files = number_of(answer, "files");
-  facts.modules = number_of(answer, "modules");
+  facts.files = count_of(answer, "files");
+  facts.modules = count_of(answer, "modules");
   facts.nccl_library = text_of(answer, "nccl_library");
   for (const Json& one : list_of(answer, "missing")) {
     facts.missing.push_back(
-        {text_of(one, "module"), text_of(one, "file"), number_of(one, "line"), runs_of(one)});
+        {text_of(one, "module"), text_of(one, "file"), count_of(one, "line"), runs_of(one)});
   }
   for (const Json& one : list_of(answer, "mistakes")) {
     facts.mistakes.push_back(
-        {text_of(one, "file"), text_of(one, "message"), number_of(one, "line"), runs_of(one)});
+        {text_of(one, "file"), text_of(one, "message"), count_of(one, "line"), runs_of(one)});
   }
   if (const Json* packages = answer.find("packages"); packages && packages->object()) {
     for (const Json::Member& member : *packages->object()) {

@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::uint64_t kLittle = 16 << 20;
 
-std::string bytes(std::uint64_t count) { return human_bytes(static_cast<double>(count)); }
-
 }  // namespace
 
 AreaReport judge_shared_memory(const SharedMemoryFacts& facts) {
@@ -27,19 +25,20 @@ AreaReport judge_shared_memory(const SharedMemoryFacts& facts) {
     report.add(severity, report.text, why, "mount a tmpfs there");
     return report;
   }
-  report.text = facts.size == 0
-                    ? "/dev/shm has no limit of its own"
-                    : fmt::format("/dev/shm {}, {} free", bytes(facts.size), bytes(facts.free));
+  report.text = facts.size == 0 ? "/dev/shm has no limit of its own"
+                                : fmt::format("/dev/shm {}, {} free", human_bytes(facts.size),
+                                              human_bytes(facts.free));
   if (!facts.write_error.empty()) {
     report.add(facts.workers > 1 ? Severity::kError : severity,
                "no file can be made in /dev/shm: " + facts.write_error, why,
                "mount a tmpfs there that everybody may write to (mode 1777)");
   } else if (facts.size > 0 && facts.size <= hardware::kDockersSharedMemory) {
-    report.add(severity, fmt::format("/dev/shm has only {}", bytes(facts.size)), why, raise);
+    report.add(severity, fmt::format("/dev/shm has only {}", human_bytes(facts.size)), why, raise);
   } else if (facts.size > 0 && facts.free < kLittle) {
-    report.add(severity,
-               fmt::format("/dev/shm has {} of {} left", bytes(facts.free), bytes(facts.size)), why,
-               "remove what other processes left there, or make it larger");
+    report.add(
+        severity,
+        fmt::format("/dev/shm has {} of {} left", human_bytes(facts.free), human_bytes(facts.size)),
+        why, "remove what other processes left there, or make it larger");
   }
   return report;
 }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "code/command.h"
@@ -34,6 +35,12 @@ struct Subject {
   int workers = 1;
   sys::StopSignals stops = sys::usual_stop_signals();  ///< end every wait at once; stay pending
   Roots roots;
+
+  /// What a variable of `environment` is set to; nothing: it is not set.
+  std::optional<std::string> variable(std::string_view name) const {
+    const std::string* value = environment.find(name);
+    return value == nullptr ? std::nullopt : std::optional(*value);
+  }
 };
 
 }  // namespace trainit::check

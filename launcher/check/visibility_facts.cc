@@ -10,11 +10,6 @@
 namespace trainit::check {
 namespace {
 
-std::optional<std::string> variable(const Environment& environment, std::string_view name) {
-  const std::string* value = environment.find(name);
-  return value == nullptr ? std::nullopt : std::optional(*value);
-}
-
 std::optional<std::vector<Gpu>> all_gpus(const Subject& subject, bool ask_driver) {
   if (!subject.hardware.gpus.chosen) return subject.hardware.gpus.devices;
   const auto files = hardware::gpus_by_device_files(subject.roots.system, subject.stops);
@@ -46,8 +41,8 @@ std::vector<std::string> empty_mig(const hardware::SystemRoots& roots) {
 
 VisibilityFacts visibility_facts(const Subject& subject, bool ask_driver) {
   VisibilityFacts facts;
-  facts.cuda = variable(subject.environment, "CUDA_VISIBLE_DEVICES");
-  facts.nvidia = variable(subject.environment, "NVIDIA_VISIBLE_DEVICES");
+  facts.cuda = subject.variable("CUDA_VISIBLE_DEVICES");
+  facts.nvidia = subject.variable("NVIDIA_VISIBLE_DEVICES");
   facts.found = subject.hardware.gpus.count();
   facts.all = all_gpus(subject, ask_driver);
   facts.isolated = subject.options.isolate_gpus;

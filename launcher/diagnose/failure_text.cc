@@ -25,8 +25,6 @@ constexpr std::string_view kCut = "…";
 /// form.
 std::string plain(std::string_view text) { return utf8::one_line(trim(text)); }
 
-std::string bytes_text(std::uint64_t bytes) { return human_bytes(static_cast<double>(bytes)); }
-
 std::string name_of(const Evidence& evidence) {
   constexpr std::size_t kHostBytes = 64;
   std::string rank = fmt::format("rank {}", evidence.rank);
@@ -58,7 +56,7 @@ std::string with_facts(std::string meaning, const Evidence& evidence) {
   };
   if (evidence.oom_ruled_out) replace("perhaps out of memory", "not for want of memory");
   if (evidence.shared_memory > 0)
-    replace("perhaps /dev/shm is full", "/dev/shm is " + bytes_text(evidence.shared_memory));
+    replace("perhaps /dev/shm is full", "/dev/shm is " + human_bytes(evidence.shared_memory));
   return meaning;
 }
 
@@ -71,7 +69,7 @@ std::string shared_memory_note(const Evidence& evidence) {
         return evidence.error->summary.find(words) != std::string::npos ||
                evidence.error->detail.find(words) != std::string::npos;
       });
-  return speaks_of_it ? "; /dev/shm is " + bytes_text(evidence.shared_memory) : "";
+  return speaks_of_it ? "; /dev/shm is " + human_bytes(evidence.shared_memory) : "";
 }
 
 /// "exit code 137 after 48 s: SIGKILL from outside, perhaps out of memory"
@@ -123,7 +121,8 @@ std::string out_of_memory(const Evidence& evidence) {
   const bool itself = signal_behind(evidence.status) == SIGKILL;
   return fmt::format(
       "out of memory: the kernel killed {}{}", itself ? "this worker" : "a process of this worker",
-      evidence.memory_limit == 0 ? "" : "; the container has " + bytes_text(evidence.memory_limit));
+      evidence.memory_limit == 0 ? ""
+                                 : "; the container has " + human_bytes(evidence.memory_limit));
 }
 
 bool leads_with_error(const Evidence& evidence) {

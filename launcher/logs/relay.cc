@@ -231,8 +231,8 @@ void Relay::tell_overflow(WorkerStream& stream) {
   overflow_.bytes += overflow.bytes;
   const LogFile* file = stream.overflow_file();
   tell(fmt::format("{} was not read fast enough: {} lines ({}) of rank {} {}",
-                   name_of(stream.stream()), overflow.lines,
-                   human_bytes(static_cast<double>(overflow.bytes)), stream.rank(),
+                   name_of(stream.stream()), overflow.lines, human_bytes(overflow.bytes),
+                   stream.rank(),
                    file == nullptr ? "are dropped" : "are in " + file->path() + " instead"));
 }
 
@@ -291,7 +291,7 @@ bool Relay::finish(sys::Duration patience, sys::Duration deadline, sys::Borrowed
   // It comes through if it was only stdout that was slow, or there is room again.
   if (lost > 0)
     tell(fmt::format("the last {} of the output were not read in time, and are dropped",
-                     human_bytes(static_cast<double>(lost))));
+                     human_bytes(lost)));
   return true;
 }
 
@@ -327,17 +327,17 @@ std::vector<std::string> Relay::remarks() const {
     remarks.push_back(fmt::format("{} line{} of the output had no end when another came",
                                   sum.inserted_line_ends, sum.inserted_line_ends == 1 ? "" : "s"));
   if (sum.lost_bytes > 0)
-    remarks.push_back(fmt::format("{} of the output could not be written",
-                                  human_bytes(static_cast<double>(sum.lost_bytes))));
+    remarks.push_back(
+        fmt::format("{} of the output could not be written", human_bytes(sum.lost_bytes)));
   if (overflow_.bytes > 0)
     remarks.push_back(
         fmt::format("{} lines ({}) of the output came faster than they were read and {}",
-                    overflow_.lines, human_bytes(static_cast<double>(overflow_.bytes)),
+                    overflow_.lines, human_bytes(overflow_.bytes),
                     options_.when_full == WhenFull::kSpill ? "are in " + options_.spill_directory
                                                            : "were dropped"));
   if (lost_in_files_ > 0)
-    remarks.push_back(fmt::format("{} of the log files could not be written",
-                                  human_bytes(static_cast<double>(lost_in_files_))));
+    remarks.push_back(
+        fmt::format("{} of the log files could not be written", human_bytes(lost_in_files_)));
   return remarks;
 }
 

@@ -4,31 +4,12 @@
 
 #include <cmath>
 
+#include "base/json_members.h"
 #include "base/text.h"
 #include "report/shared_variables.h"
 
 namespace trainit::report {
 namespace {
-
-std::string text_of(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  return member != nullptr && member->string() != nullptr ? *member->string() : std::string();
-}
-
-bool flag_of(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  return member != nullptr && member->boolean() != nullptr && *member->boolean();
-}
-
-std::optional<double> number_of(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  return member == nullptr ? std::nullopt : member->to_double();
-}
-
-std::optional<std::int64_t> integer_of(const Json& object, std::string_view name) {
-  const Json* member = object.find(name);
-  return member == nullptr ? std::nullopt : member->to_int64();
-}
 
 std::optional<int> small_of(const Json& object, std::string_view name) {
   const auto value = integer_of(object, name);

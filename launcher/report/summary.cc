@@ -26,7 +26,7 @@ std::string clock_text(sys::Duration duration) {
 }
 
 std::string memory_text(long kib) {
-  return kib <= 0 ? "" : human_bytes(static_cast<double>(kib) * 1024);
+  return kib <= 0 ? "" : human_bytes(static_cast<std::uint64_t>(kib) * 1024);
 }
 
 Row row_of(const WorkerSummary& worker) {

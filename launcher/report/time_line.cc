@@ -4,21 +4,12 @@
 
 #include <algorithm>
 
+#include "base/json_members.h"
 #include "base/text.h"
 #include "report/people.h"
 
 namespace trainit::report {
 namespace {
-
-std::string text_of(const Json& json, std::string_view name) {
-  const Json* member = json.find(name);
-  return member != nullptr && member->string() != nullptr ? *member->string() : std::string();
-}
-
-std::optional<std::int64_t> integer_of(const Json& json, std::string_view name) {
-  const Json* member = json.find(name);
-  return member == nullptr ? std::nullopt : member->to_int64();
-}
 
 std::string began(const Json& json) {
   return fmt::format("trainit {} began", text_of(json, "version"));

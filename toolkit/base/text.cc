@@ -122,14 +122,15 @@ std::optional<double> parse_float(std::string_view text) {
   return value;
 }
 
-std::string human_bytes(double bytes) {
+std::string human_bytes(std::uint64_t bytes) {
   constexpr const char* kUnits[] = {"bytes", "KB", "MB", "GB", "TB"};
+  auto number = static_cast<double>(bytes);
   int unit = 0;
-  while (bytes >= 1023.5 && unit < 4) {
-    bytes /= 1024;
+  while (number >= 1023.5 && unit < 4) {
+    number /= 1024;
     ++unit;
   }
-  return fmt::format("{:.{}f} {}", bytes, unit >= 3 && bytes < 100 ? 1 : 0, kUnits[unit]);
+  return fmt::format("{:.{}f} {}", number, unit >= 3 && number < 100 ? 1 : 0, kUnits[unit]);
 }
 
 std::string human_seconds(double seconds) {

@@ -51,7 +51,7 @@ std::optional<Number> parse_number(std::string_view text) {
 std::optional<double> parse_float(std::string_view text);
 
 /// "4.0 GB", "350 MB": bytes for people, in powers of 1024.
-std::string human_bytes(double bytes);
+std::string human_bytes(std::uint64_t bytes);
 /// "48 s", "5 min", "6 min 12 s", "2 h 5 min"; "0.4 s" below ten seconds.
 std::string human_seconds(double seconds);
 

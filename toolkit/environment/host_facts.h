@@ -57,6 +57,7 @@ Json training_environment(const HostFacts& facts);
 /// A list of texts.
 Json json_list(const std::vector<std::string>& texts);
 
+/// Where ranks meet unless somebody says otherwise, as in SageMaker's own code.
 inline constexpr int kMasterPort = 7777;
 
 }  // namespace trainit::environment

@@ -69,15 +69,13 @@ std::string describe_cpus(const Cpus& cpus) {
   return number + (cpus.online == 1 ? " cpu" : " cpus");
 }
 
-std::string bytes(std::uint64_t count) { return human_bytes(static_cast<double>(count)); }
-
 std::string describe_memory(const Hardware& hardware) {
   const std::uint64_t limit = hardware.memory_limit, total = hardware.memory_total;
   if (limit > 0 && (total == 0 || limit < total)) {
-    return total == 0 ? bytes(limit) + " memory"
-                      : fmt::format("{} of {} memory", bytes(limit), bytes(total));
+    return total == 0 ? human_bytes(limit) + " memory"
+                      : fmt::format("{} of {} memory", human_bytes(limit), human_bytes(total));
   }
-  return total == 0 ? std::string() : bytes(total) + " memory";
+  return total == 0 ? std::string() : human_bytes(total) + " memory";
 }
 
 }  // namespace
@@ -112,7 +110,7 @@ std::string describe(const Hardware& hardware) {
   parts.push_back(describe_cpus(hardware.cpus));
   if (std::string memory = describe_memory(hardware); !memory.empty())
     parts.push_back(std::move(memory));
-  if (hardware.shm_size > 0) parts.push_back("/dev/shm " + bytes(hardware.shm_size));
+  if (hardware.shm_size > 0) parts.push_back("/dev/shm " + human_bytes(hardware.shm_size));
   if (hardware.efa_devices > 0) parts.push_back(fmt::format("{} EFA", hardware.efa_devices));
   return join(parts, " · ");
 }

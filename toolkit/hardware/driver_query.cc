@@ -4,7 +4,7 @@
 
 #include <climits>
 
-#include "base/utf8.h"
+#include "base/json_members.h"
 #include "hardware/gpu_helper/embedded.h"
 #include "hardware/pci.h"
 #include "hardware/tool.h"
@@ -19,34 +19,22 @@ constexpr char kName[] = "trainit-gpu-helper";
 constexpr std::int64_t kMostMemory = std::int64_t{1} << 50;
 constexpr std::size_t kLongestText = 256;
 
-std::string text_of(const Json& object, std::string_view name) {
-  const Json* value = object.find(name);
-  if (value == nullptr || value->string() == nullptr) return {};
-  return utf8::one_line(utf8::truncate(*value->string(), kLongestText));
-}
-
-std::int64_t number_of(const Json& object, std::string_view name) {
-  const Json* value = object.find(name);
-  return value == nullptr ? 0 : value->to_int64().value_or(0);
+std::string short_line_of(const Json& object, std::string_view name) {
+  return line_of(object, name, kLongestText);
 }
 
 /// 0, which stands for unknown, when it is none that a device can have.
 std::int64_t number_up_to(std::int64_t largest, const Json& object, std::string_view name) {
-  const std::int64_t number = number_of(object, name);
+  const std::int64_t number = integer_of(object, name).value_or(0);
   return number >= 0 && number <= largest ? number : 0;
-}
-
-bool flag_of(const Json& object, std::string_view name) {
-  const Json* value = object.find(name);
-  return value != nullptr && value->truthy();
 }
 
 Gpu gpu_of(const Json& device, int index) {
   Gpu gpu;
   gpu.index = index;
-  gpu.name = text_of(device, "name");
-  gpu.uuid = text_of(device, "uuid");
-  gpu.pci = pci_address(text_of(device, "pci"));
+  gpu.name = short_line_of(device, "name");
+  gpu.uuid = short_line_of(device, "uuid");
+  gpu.pci = pci_address(short_line_of(device, "pci"));
   gpu.memory = static_cast<std::uint64_t>(number_up_to(kMostMemory, device, "memory"));
   gpu.compute_major = static_cast<int>(number_up_to(INT_MAX, device, "major"));
   gpu.compute_minor = static_cast<int>(number_up_to(INT_MAX, device, "minor"));
@@ -62,12 +50,13 @@ std::string cuda_version(std::int64_t number) {
 
 /// "cuInit: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)"
 std::string error_text(const Json& answer) {
-  const std::string what = text_of(answer, "error");
-  const std::string message = text_of(answer, "message");
+  const std::string what = short_line_of(answer, "error");
+  const std::string message = short_line_of(answer, "message");
   if (what == "dlopen") return message.empty() ? "libcuda.so.1 cannot be loaded" : message;
   if (what == "dlsym") return "libcuda.so.1 has no " + message;
-  const std::string name = text_of(answer, "name");
-  return fmt::format("{}: {} ({})", what, name.empty() ? "error" : name, number_of(answer, "code"));
+  const std::string name = short_line_of(answer, "name");
+  return fmt::format("{}: {} ({})", what, name.empty() ? "error" : name,
+                     integer_of(answer, "code").value_or(0));
 }
 
 }  // namespace
@@ -80,10 +69,10 @@ Result<Gpus> parse_driver_answer(std::string_view line) {
   if (devices == nullptr || devices->array() == nullptr) return fail("its answer names no devices");
   Gpus gpus;
   gpus.source = "libcuda";
-  gpus.driver_version = text_of(*answer, "driver");
-  gpus.cuda_version = cuda_version(number_of(*answer, "cuda"));
+  gpus.driver_version = short_line_of(*answer, "driver");
+  gpus.cuda_version = cuda_version(integer_of(*answer, "cuda").value_or(0));
   for (const Json& device : *devices->array()) gpus.devices.push_back(gpu_of(device, gpus.count()));
-  const std::int64_t instances = number_of(*answer, "mig_instances");
+  const std::int64_t instances = integer_of(*answer, "mig_instances").value_or(0);
   if (instances > gpus.count()) {
     gpus.warnings.push_back(fmt::format(
         "the GPUs are divided into {} MIG instances, of which one CUDA program sees {}; "

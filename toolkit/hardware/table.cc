@@ -17,7 +17,7 @@ Row row_of(const Gpu& gpu) {
   return Row{
       std::to_string(gpu.index),
       or_dash(gpu.name),
-      gpu.memory > 0 ? human_bytes(static_cast<double>(gpu.memory)) : "-",
+      gpu.memory > 0 ? human_bytes(gpu.memory) : "-",
       gpu.compute_major > 0 ? fmt::format("{}.{}", gpu.compute_major, gpu.compute_minor) : "-",
       or_dash(gpu.pci),
       gpu.numa_node >= 0 ? std::to_string(gpu.numa_node) : "-",

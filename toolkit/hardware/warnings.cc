@@ -27,7 +27,7 @@ std::string small_shared_memory(std::uint64_t size) {
       "/dev/shm has only {}, and PyTorch's data loaders and NCCL keep their buffers there; with "
       "Docker raise it by --shm-size=8g or --ipc=host, on Kubernetes mount an emptyDir with "
       "\"medium: Memory\"",
-      human_bytes(static_cast<double>(size)));
+      human_bytes(size));
 }
 
 std::string few_open_files(std::uint64_t limit, int gpus) {

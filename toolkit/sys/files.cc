@@ -57,8 +57,7 @@ Result<std::string> read_to_end(BorrowedFd file, std::size_t limit) {
     if (count == 0) return content;
     if (count < 0) return fail(errno_text(errno));
     content.append(buffer, static_cast<std::size_t>(count));
-    if (content.size() > limit)
-      return fail("it is longer than " + human_bytes(static_cast<double>(limit)));
+    if (content.size() > limit) return fail("it is longer than " + human_bytes(limit));
   }
 }
 

@@ -80,7 +80,7 @@ std::string why_exec_failed(int errno_value, const SpawnRequest& request) {
       return fmt::format(
           "{} of arguments and variables: the kernel takes 128 KiB in one string, and in all a "
           "quarter of the stack limit, at most 6 MB",
-          human_bytes(static_cast<double>(size_in_memory(request))));
+          human_bytes(size_in_memory(request)));
     case ETXTBSY:
       return "somebody has it open for writing";
     default:

@@ -37,8 +37,8 @@ TEST_CASE("durations and sizes read as people say them") {
   CHECK(human_seconds(7200) == "2 h");
   CHECK(human_seconds(7500) == "2 h 5 min");
   CHECK(human_bytes(512) == "512 bytes");
-  CHECK(human_bytes(4.0 * (1 << 30)) == "4.0 GB");
-  CHECK(human_bytes(350.0 * (1 << 20)) == "350 MB");
+  CHECK(human_bytes(std::uint64_t{4} << 30) == "4.0 GB");
+  CHECK(human_bytes(350 << 20) == "350 MB");
 }
 
 TEST_CASE("no number is none at all") {

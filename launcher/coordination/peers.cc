@@ -349,7 +349,7 @@ Result<environment::Agreement> Peers::meet(
 
 /// Others than the leader reach no more than that.
 bool Peers::reaches_all() const {
-  if (!leads()) return to_hub_ != nullptr;
+  if (!hub_) return to_hub_ != nullptr;
   return std::all_of(members_.begin() + 1, members_.end(),
                      [](const auto& connection) { return connection != nullptr; });
 }

@@ -89,7 +89,11 @@ class Follower {
 
  private:
   static Member::Setup setup() {
-    return {.host = "algo-2", .leader = "algo-1", .host_rank = 1, .report = {}, .limits = {}};
+    return {.host = "algo-2",
+            .leader = "algo-1",
+            .host_rank = 1,
+            .report = message::Report{},
+            .limits = {}};
   }
   sys::TimePoint now_ = sys::TimePoint(1h);
   Member member_;

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from trainit_testing.ports import free_port
 from trainit_testing.processes import store_of
+from trainit_testing.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 RUN_RECORD = REPOSITORY / "docs/run-record.md"
@@ -390,6 +391,7 @@ def test_every_event_and_member_that_a_job_writes_is_documented(trainit, pid1, s
     storeless = job()
     running = start([trainit, "--", "sh", "-c", "echo up; exec sleep 600"], job=storeless)
     running.wait_for("up")
+    wait_until(lambda: store_of(running.pid), "the store has its name")
     os.kill(store_of(running.pid), 9)
     running.wait(30)
     with_gpus = job()

@@ -276,6 +276,7 @@ TEST_CASE("the end of a host's former connection is not that of its new one") {
 
 TEST_CASE("two hosts that take themselves for the same one are told of") {
   Fixture it({"algo-1", "algo-2", "algo-3"});
+  it.meet_limit = 1min;
   auto leader = it.host(0), one = it.host(1), other = it.host(1);
   const std::string odd =
       "algo-2 connects again and again: another host may have its name or its --node-rank too";

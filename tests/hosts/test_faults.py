@@ -137,10 +137,12 @@ def test_a_host_that_is_cut_off_for_good_is_lost_to_the_others_and_they_to_it(cl
 def test_a_failure_stays_the_cause_when_a_launcher_is_killed_before_all_parts_are_over(cluster, begin, victim):
     """Until then no more is known of it than what made all stop."""
     hosts = cluster(3)
-    begin(hosts, 'if [ "$RANK" = 5 ] || [ "$RANK" = 0 ]; then trap "" TERM; fi; ' + one_does(4, "exit 9"), "--failure-grace", "3s")
+    stays = 'if [ "$RANK" = 5 ] || [ "$RANK" = 0 ]; then trap "" TERM; fi; '
+    begin(hosts, stays + one_does(4, "exit 9"), "--failure-grace", "5s")
     wait_until_up(hosts)
     let_go(hosts["algo-3"])
     hosts["algo-2"].run.wait_for("stopping the workers here too", stream="err")
+    time.sleep(1.5)  # each has had a sign of life since then
     hosts[victim].run.signal(signal.SIGKILL)
     names = others(hosts, victim)
     ends = assert_failed(hosts, 1, r"^algo-3: rank 4 \(pid \d+\) ended with code 9 after", within=2 * LOST,

@@ -157,6 +157,17 @@ TEST_CASE("a leader without time waits for nobody") {
   CHECK_FALSE(leader->verdict()->success());
 }
 
+TEST_CASE("who is in a hurry before its part is over waits for nobody when it is") {
+  Fixture it;
+  auto leader = it.host(0), follower = it.host(1);
+  it.meet(*leader);
+  it.meet(*follower);
+  follower->hurry();
+  CHECK_FALSE(follower->done());
+  follower->ended(well());
+  CHECK(follower->done());
+}
+
 TEST_CASE("a leader that is stopped while hosts are missing stays until the others have heard it") {
   Fixture it({"algo-1", "algo-2", "algo-3"});
   auto leader = it.host(0), follower = it.host(1);

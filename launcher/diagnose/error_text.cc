@@ -77,17 +77,17 @@ void consider(Candidate next, std::size_t end, std::optional<Candidate>& best) {
   if (consequence && in_wake(next, *best)) best->dump_end = end - 1;
 }
 
-/// The lines first to last, without what stands before each; the end of them when they are too
-/// long.
-std::string block(const Lines& lines, std::size_t first, std::size_t last,
-                  std::string_view prefix) {
+/// The lines first to last, without what stands before each; the end of them when they are longer
+/// than `longest`.
+std::string block(const Lines& lines, std::size_t first, std::size_t last, std::string_view prefix,
+                  std::size_t longest = kLongestDetail) {
   std::size_t size = 0, from = last + 1;
-  while (from > first && size + lines[from - 1].size() < kLongestDetail) {
+  while (from > first && size + lines[from - 1].size() < longest) {
     --from;
     size += lines[from].size() + 1;
   }
   std::string text;
-  if (from > last) text = utf8::truncate(lines[last], kLongestDetail);
+  if (from > last) text = utf8::truncate(lines[last], longest);
   for (std::size_t i = from; i <= last; ++i) {
     const std::string_view line = lines[i];
     text += line.starts_with(prefix) ? line.substr(prefix.size()) : line;
@@ -119,10 +119,12 @@ std::size_t end_of_text(const Lines& lines) {
 /// What a program printed at last, long after an error that it had perhaps survived, belongs to the
 /// account of its end.
 void add_end(const Lines& lines, ErrorText& error) {
-  constexpr std::size_t kLastLines = 5;
+  constexpr std::size_t kLastLines = 5, kLongestEnd = 1024;
   const std::size_t end = end_of_text(lines);
   error.last_line = utf8::truncate(trim(lines[end - 1]), kLongestSummary);
-  error.detail += "\n…\n" + block(lines, end - kLastLines, end - 1, "");
+  const std::string ending = "\n…\n" + block(lines, end - kLastLines, end - 1, "", kLongestEnd);
+  const auto kept = utf8::last_bytes(error.detail, kLongestDetail - ending.size());
+  error.detail = std::string(kept) + ending;
   error.communication = error.communication || speaks_of_communication(error.last_line);
 }
 

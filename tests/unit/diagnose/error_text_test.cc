@@ -202,6 +202,17 @@ TEST_CASE("what a program said long after an error belongs to the account of its
   CHECK(find_error(survived + "Connection closed by peer")->communication);
 }
 
+TEST_CASE("an error's block has at most 16 KiB, with what a program said long after it") {
+  const std::string long_message =
+      "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: " +
+      repeat("long\n", 5 * 4000);
+  const auto error =
+      find_error(long_message + repeat("epoch\n", 6 * 20) + repeat("last ", 5 * 2000) + "\n");
+  REQUIRE(error);
+  REQUIRE_FALSE(error->last_words());
+  CHECK(error->detail.size() <= 16 * 1024);
+}
+
 TEST_CASE("libc++ names its exceptions in one line") {
   CHECK(summary_of(
             "libc++abi: terminating due to uncaught exception of type std::runtime_error: boo\n") ==

@@ -10,6 +10,10 @@ import threading
 import time
 from pathlib import Path
 
+# A shell that runs the tests in the background has it ignored, and so would have all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pid_namespace(proc):
     """The kernel's own /proc is mounted anew, so that a program sees its namespace's processes only."""

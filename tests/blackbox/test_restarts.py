@@ -177,7 +177,6 @@ def test_a_stop_that_comes_to_a_host_when_all_others_know_of_a_restart_ends_the_
     for end, here in zip((leader.wait(), other.wait()), places):
         assert end.code == 3 and "ended with code 3" in here.failure and not here.success, end
         assert "not restarted: a stop was asked for" in end.ours and end.out == "up\n", end
-    assert "restart 1 of 5" not in other.err
 
 
 def test_the_pause_grows_with_each_restart(trainit, pid1, job):

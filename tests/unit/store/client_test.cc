@@ -26,6 +26,7 @@ StoreClient client_of(const ServedStore& store, StoreClient::Duration timeout = 
 class Impostor {
  public:
   explicit Impostor(std::string says, std::chrono::milliseconds after = 0ms) {
+    ::fcntl(listener_.sockets()[0].get(), F_SETFL, 0);  // its accept waits
     thread_ = std::thread([this, says = std::move(says), after] {
       const int client = ::accept(listener_.sockets()[0].get(), nullptr, nullptr);
       if (client < 0) return;
@@ -36,8 +37,6 @@ class Impostor {
       }
       ::close(client);
     });
-    const int flags = 0;
-    ::fcntl(listener_.sockets()[0].get(), F_SETFL, flags);  // its accept waits
   }
   ~Impostor() {
     ::shutdown(listener_.sockets()[0].get(), SHUT_RDWR);

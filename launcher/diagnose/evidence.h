@@ -61,17 +61,24 @@ struct FirstCause {
 /// When its error came, or its end, if it has none or went on after it.
 sys::TimePoint failed_at(const Evidence& evidence);
 
+/// True when SIGKILL ended it, or the program that it ran, and not we had sent that.
+bool killed_from_outside(const Evidence& evidence);
+
+/// True when a signal of ours may be what ended it: we had told it to stop, and a signal ended it,
+/// but not as a crash, nor as SIGKILL before we had sent any.
+bool may_be_ended_by_us(const Evidence& evidence);
+
 /// Ranks what was gathered: exec failure, OOM, a GPU that failed, foreign signal, exception, then
 /// errors of communication; of GPUs those last that only had an error on a link; within a class the
 /// earliest failure (`failed_at`), then the earliest exit, then the lowest rank. The evidence must
 /// outlive the result, which points at it.
 ///
-/// What we stopped is no cause, with two exceptions, because a victim may die before the worker
-/// that failed: its last words were an error, and came before we told it to stop; or the kernel had
-/// taken memory back from it. And where only errors of communication are left, a worker whose GPU
-/// had failed, or that raised or crashed while it was being stopped, explains them better. Workers
-/// that ended with 0 are passed over. Times of different hosts are by one clock, but for
-/// `clock_error`.
+/// What we stopped is no cause, with three exceptions, because a victim may die before the worker
+/// that failed: its last words were an error, and came before we told it to stop; the kernel had
+/// taken memory back from it; or a SIGKILL that is not ours ended it within 100 ms. And where only
+/// errors of communication are left, a worker whose GPU had failed, or that raised, crashed or was
+/// killed from outside while it was being stopped, explains them better. Workers that ended with 0
+/// are passed over. Times of different hosts are by one clock, but for `clock_error`.
 FirstCause decide(std::span<const Evidence* const> gathered, sys::Duration clock_error = {});
 FirstCause decide(std::span<const Evidence> gathered);
 

@@ -80,7 +80,7 @@ std::string end_with_time(const Evidence& evidence) {
       evidence.oom ? std::string()
                    : with_facts(std::string(exit_code_meaning(evidence.status.code)), evidence);
   // It had raised its error before we told it to stop; how it ended then is our doing, not news.
-  if (evidence.stopped_by_us && signal_behind(evidence.status) != 0) return "stopped after " + time;
+  if (may_be_ended_by_us(evidence)) return "stopped after " + time;
   if (evidence.status.signal != 0) {
     return fmt::format("{} after {}", sys::signal_name(evidence.status.signal), time);
   }
@@ -129,7 +129,7 @@ bool leads_with_error(const Evidence& evidence) {
   if (!evidence.error || evidence.error->only_last_lines || evidence.error->summary.empty())
     return false;
   if (signal_behind(evidence.status) == 0) return true;
-  return evidence.stopped_by_us && evidence.error->last_words();
+  return may_be_ended_by_us(evidence) && evidence.error->last_words();
 }
 
 /// "train.py:42, exit code 1 after 48 s"

@@ -11,6 +11,16 @@ namespace {
 
 constexpr sys::TimePoint kUnknown{};
 
+/// Of a process that is killed its peers know before we do: the kernel closes its connections
+/// first. Their end may be seen, and answered, before its own.
+constexpr sys::Duration kOnItsWay = std::chrono::milliseconds(100);
+
+bool crashed(const Evidence& evidence) {
+  constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+  return std::find(std::begin(kCrashes), std::end(kCrashes), signal_behind(evidence.status)) !=
+         std::end(kCrashes);
+}
+
 bool failed(const Evidence& evidence) {
   return evidence.spawn_error.has_value() || !evidence.status.success();
 }
@@ -38,7 +48,10 @@ CauseClass class_of(const Evidence& evidence) {
   if (evidence.oom) return CauseClass::kOutOfMemory;
   if (!evidence.stopped_by_us)
     return evidence.gpu_fault ? CauseClass::kGpuFault : class_by_status(evidence);
-  // SIGTERM or SIGKILL may be ours by now: only its error speaks.
+  if (killed_from_outside(evidence) && evidence.told_at != kUnknown &&
+      evidence.exited_at - evidence.told_at <= kOnItsWay)
+    return CauseClass::kForeignSignal;
+  // Its end may be our doing by now: only its error speaks.
   if (!raised_before_the_stop(evidence)) return CauseClass::kStopped;
   if (evidence.gpu_fault) return CauseClass::kGpuFault;
   return evidence.error->communication ? CauseClass::kCommunication : CauseClass::kException;
@@ -46,10 +59,7 @@ CauseClass class_of(const Evidence& evidence) {
 
 /// True when a worker that we were stopping failed in a way that no stop signal explains.
 bool failed_while_stopping(const Evidence& evidence) {
-  constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-  const bool crashed = std::find(std::begin(kCrashes), std::end(kCrashes),
-                                 signal_behind(evidence.status)) != std::end(kCrashes);
-  if (crashed) return true;
+  if (crashed(evidence) || killed_from_outside(evidence)) return true;
   if (evidence.status.signal != 0 || signal_behind(evidence.status) != 0) return false;
   if (!ended_with_error(evidence) || evidence.error->communication) return false;
   constexpr std::string_view kOfTheStop[] = {"KeyboardInterrupt", "SystemExit", "Signal", "signal",
@@ -117,6 +127,15 @@ sys::TimePoint failed_at(const Evidence& evidence) {
   const bool went_on = evidence.error && !evidence.error->last_words();
   return evidence.first_error_at == kUnknown || went_on ? evidence.exited_at
                                                         : evidence.first_error_at;
+}
+
+bool killed_from_outside(const Evidence& evidence) {
+  return signal_behind(evidence.status) == SIGKILL && !evidence.killed_by_us;
+}
+
+bool may_be_ended_by_us(const Evidence& evidence) {
+  return evidence.stopped_by_us && signal_behind(evidence.status) != 0 && !crashed(evidence) &&
+         !killed_from_outside(evidence);
 }
 
 const Evidence* worst_after_stop(std::span<const Evidence* const> gathered, int stop_signal) {

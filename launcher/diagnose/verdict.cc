@@ -26,7 +26,7 @@ int exit_code_of(const Evidence& evidence) {
 /// The code of the cause. A worker that had printed its error but was ended by our own signal has
 /// none of its own; then it is the code of the worker whose end made us stop the others.
 int code_of(const FirstCause& cause, const Pointers& gathered) {
-  if (!cause.evidence->stopped_by_us) return exit_code_of(*cause.evidence);
+  if (!may_be_ended_by_us(*cause.evidence)) return exit_code_of(*cause.evidence);
   for (const Evidence* evidence : gathered) {
     if (!evidence->stopped_by_us && exit_code_of(*evidence) != 0) return exit_code_of(*evidence);
   }

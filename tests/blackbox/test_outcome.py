@@ -59,6 +59,17 @@ if not peer.recv(1): raise ConnectionResetError("Connection closed by peer")
     assert here.failure.startswith("algo-1 rank 0: RuntimeError: the data is broken"), here.failure
 
 
+@pytest.mark.parametrize("words", ["ConnectionResetError: Connection closed by peer", "RuntimeError: where is everybody?"])
+def test_a_worker_that_was_being_killed_when_we_stopped_it_is_the_cause_whatever_its_peers_say(trainit, pid1, job, tmp_path, words):
+    # What others kill may be seen to end after its peers, which lose their connections first.
+    script = (f"""if [ "$RANK" = 0 ]; then while [ ! -e up ]; do sleep 0.01; done; echo "{words}" >&2; exit 1; fi; """
+              "trap 'kill -KILL $$' TERM; : > up; while :; do sleep 0.01; done")
+    here = job()
+    end = pid1([trainit, "--workers", "2", "--", "sh", "-c", script], job=here, cwd=tmp_path)
+    assert end.code == 137, end
+    assert here.failure.startswith("algo-1 rank 1: killed by SIGKILL"), here.failure
+
+
 def test_what_a_worker_said_before_another_one_failed_counts_also_when_all_is_read_later(trainit, start, job, tmp_path):
     said = r"""printf 'Traceback (most recent call last):\n  File "/app/train.py", line 5, in step\nValueError: loss is nan\n' >&2"""
     wait = "while [ ! -e {} ]; do sleep 0.01; done; "

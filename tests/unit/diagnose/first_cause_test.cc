@@ -152,6 +152,30 @@ TEST_CASE("a crash that was slow to write its core explains errors of communicat
                   stopped(ended(5, ExitStatus::killed(SIGSEGV), 3s), 70ms)}) == 5);
 }
 
+TEST_CASE("what others killed while we were stopping it explains errors of communication") {
+  const Evidence killed = stopped(ended(5, ExitStatus::killed(SIGKILL), 3s), 70ms);
+  CHECK(cause_of({raised(0, true, 20ms), killed}) == 5);
+  CHECK(cause_of({raised(0, false, 20ms), killed}) == 0);
+  CHECK(cause_of({raised(0, true, 20ms),
+                  stopped(ended(5, ExitStatus::exited(128 + SIGKILL), 3s), 70ms)}) == 5);
+  Evidence ours = killed;
+  ours.killed_by_us = true;
+  CHECK(cause_of({raised(0, true, 20ms), ours}) == 0);
+}
+
+TEST_CASE("what others had killed when we told it to stop is a cause, whatever its peers said") {
+  const Evidence killed = stopped(ended(5, ExitStatus::killed(SIGKILL), 170ms), 70ms);
+  CHECK(cause_of({raised(0, false, 20ms), killed}) == 5);
+  CHECK(decide(std::vector{killed}).kind == CauseClass::kForeignSignal);
+  Evidence ours = killed;
+  ours.killed_by_us = true;
+  CHECK(cause_of({raised(0, false, 20ms), ours}) == 0);
+  CHECK(cause_of({raised(0, false, 20ms),
+                  stopped(ended(5, ExitStatus::killed(SIGKILL), 171ms), 70ms)}) == 0);
+  CHECK(cause_of({raised(0, false, 20ms),
+                  stopped(ended(5, ExitStatus::killed(SIGTERM), 80ms), 70ms)}) == 0);
+}
+
 TEST_CASE("what the kernel killed for memory is a cause although we were stopping it") {
   Evidence killed = stopped(ended(5, ExitStatus::killed(SIGKILL), 3s), 70ms);
   killed.oom = true;

@@ -114,6 +114,20 @@ TEST_CASE("a cause that was ended by our stop has the code of the one that made 
   CHECK(told.exit_code == 9);
 }
 
+TEST_CASE("a cause that our stop did not end has a code of its own, and its end is told") {
+  const auto with = [&](Evidence cause) {
+    return verdict({host(1, {raised(0, true, 1500ms, 9), stopped(std::move(cause), 2s)})});
+  };
+  const Verdict killed = with(ended(1, ExitStatus::killed(SIGKILL), 2050ms));
+  CHECK(killed.exit_code == 137);
+  CHECK(killed.failure.starts_with("algo-1 rank 1: killed by SIGKILL after 2.0 s"));
+  const Verdict crashed = with(ended(1, ExitStatus::killed(SIGSEGV), 4s));
+  CHECK(crashed.exit_code == 139);
+  CHECK(crashed.failure.starts_with("algo-1 rank 1: killed by SIGSEGV after 4.0 s"));
+  const Verdict left = with(raised(1, false, 1s, 3));
+  CHECK(left.exit_code == 3);
+}
+
 TEST_CASE("who came first of two hosts is only known as far as their clocks are") {
   const std::vector<HostEnd> ends = {host(1, {raised(0, false, 2s, 5)}),
                                      host(2, {raised(2, false, 2040ms, 6)})};

@@ -11,13 +11,12 @@
 namespace trainit::logs {
 
 LogFile::LogFile(const LogDirectory& directory, std::string name, std::uint64_t limit, int kept,
-                 Trouble trouble, std::uint64_t& lost)
+                 Trouble trouble)
     : directory_(directory),
       name_(std::move(name)),
       limit_(limit),
       kept_(kept),
-      trouble_(std::move(trouble)),
-      lost_(lost) {}
+      trouble_(std::move(trouble)) {}
 
 Result<void> LogFile::open() {
   if (file_) return {};
@@ -27,14 +26,16 @@ Result<void> LogFile::open() {
   return {};
 }
 
-void LogFile::append(std::string_view bytes) {
+std::size_t LogFile::append(std::string_view bytes) {
+  std::size_t lost = 0;
   while (!bytes.empty()) {
-    if (const auto opened = open(); !opened) return lose(bytes, opened.error().message);
+    if (const auto opened = open(); !opened) return lost + lose(bytes, opened.error().message);
     const std::size_t count = fitting(bytes);
-    write(bytes.substr(0, count));
+    lost += write(bytes.substr(0, count));
     bytes.remove_prefix(count);
     if (!bytes.empty()) rotate();
   }
+  return lost;
 }
 
 /// How much of it belongs into this file: the lines that fit; but something, if it is empty.
@@ -49,25 +50,33 @@ std::size_t LogFile::fitting(std::string_view bytes) const {
   return size_ > limit_ ? 0 : bytes.size();
 }
 
-void LogFile::write(std::string_view bytes) {
-  if (bytes.empty()) return;
-  std::string ended;
-  if (torn_ && last_written_ != '\n') bytes = ended.append("\n").append(bytes);
+std::size_t LogFile::write(std::string_view bytes) {
+  if (bytes.empty()) return 0;
+  // The line that was torn ends here, or this would seem to be its end.
+  if (torn_ && last_written_ != '\n' && !put("\n").empty())
+    return lose(bytes, sys::errno_text(errno));
+  torn_ = false;
+  const std::string_view left = put(bytes);
+  return left.empty() ? 0 : lose(left, sys::errno_text(errno));
+}
+
+/// Returns what could not be written (errno).
+std::string_view LogFile::put(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = sys::write_some(file_.borrow(), bytes);
-    if (count <= 0) return lose(bytes, sys::errno_text(errno));
-    torn_ = false;
+    if (count <= 0) break;
     size_ += static_cast<std::uint64_t>(count);
     last_written_ = bytes[static_cast<std::size_t>(count) - 1];
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
+  return bytes;
 }
 
-void LogFile::lose(std::string_view bytes, const std::string& why) {
+std::size_t LogFile::lose(std::string_view bytes, const std::string& why) {
   torn_ = true;
-  lost_ += bytes.size();
-  if (std::exchange(told_, true) || !trouble_) return;
-  trouble_(fmt::format("{} cannot be written ({}): what does not fit is dropped", path(), why));
+  if (!std::exchange(told_, true) && trouble_)
+    trouble_(fmt::format("{} cannot be written ({}): what does not fit is dropped", path(), why));
+  return bytes.size();
 }
 
 void LogFile::rotate() {

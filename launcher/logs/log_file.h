@@ -19,20 +19,22 @@ class LogFile {
 
   /// When the file has about `limit` bytes (0: never) it becomes NAME.1, NAME.1 becomes NAME.2 and
   /// so on up to `kept`, at least 1; it is parted only between lines, unless one is as long as the
-  /// limit. `trouble` is called once, with a sentence that says why something could not be written;
-  /// how many bytes that are is added to `lost`. `directory` and `lost` outlive it.
+  /// limit. `trouble` is called once, with a sentence that says why something could not be written.
+  /// `directory` outlives it.
   LogFile(const LogDirectory& directory, std::string name, std::uint64_t limit, int kept,
-          Trouble trouble, std::uint64_t& lost);
+          Trouble trouble);
 
-  void append(std::string_view bytes);
+  /// Returns how many of the bytes could not be written.
+  std::size_t append(std::string_view bytes);
 
   std::string path() const { return directory_.path_of(name_); }
 
  private:
   Result<void> open();
   std::size_t fitting(std::string_view bytes) const;
-  void write(std::string_view bytes);
-  void lose(std::string_view bytes, const std::string& why);
+  std::size_t write(std::string_view bytes);
+  std::string_view put(std::string_view bytes);
+  std::size_t lose(std::string_view bytes, const std::string& why);
   void rotate();
   std::string generation(int number) const;
 
@@ -41,7 +43,6 @@ class LogFile {
   std::uint64_t limit_;
   int kept_;
   Trouble trouble_;
-  std::uint64_t& lost_;
   sys::UniqueFd file_;
   std::uint64_t size_ = 0;
   char last_written_ = '\n';

@@ -30,6 +30,15 @@ std::size_t longest_line(std::size_t memory, int workers) {
   return std::min(memory / 4 / streams, LineSplitter::kLongestLine);
 }
 
+/// Where lines are that were not read in time: "in /spill, but for 2.1 MB that could not be
+/// written". Without a place for them, or if that took nothing: "dropped".
+std::string whereabouts(const WorkerStream::Overflow& overflow, const std::string& place) {
+  if (place.empty() || overflow.lost == overflow.bytes) return "dropped";
+  if (overflow.lost == 0) return "in " + place;
+  return fmt::format("in {}, but for {} that could not be written", place,
+                     human_bytes(overflow.lost));
+}
+
 }  // namespace
 
 Relay::Relay(sys::EventLoop& loop, int workers, RelayOptions options)
@@ -131,9 +140,8 @@ std::unique_ptr<LogFile> Relay::make_file(const LogDirectory& directory,
                                           std::string_view ending, std::uint64_t limit) {
   const std::string name =
       fmt::format("rank-{}.{}.{}", stream.rank, name_of(stream.stream), ending);
-  return std::make_unique<LogFile>(
-      directory, name, limit, options_.files_kept, [this](const std::string& text) { tell(text); },
-      lost_in_files_);
+  return std::make_unique<LogFile>(directory, name, limit, options_.files_kept,
+                                   [this](const std::string& text) { tell(text); });
 }
 
 void Relay::tell(const std::string& text) const {
@@ -199,6 +207,7 @@ void Relay::end(WorkerStream& stream) {
   loop_.unwatch(stream.reader());
   std::erase(unwatched_, &stream);
   stream.close();
+  lost_in_files_ += stream.lost_in_file();
   tell_overflow(stream);
 }
 
@@ -229,11 +238,12 @@ void Relay::tell_overflow(WorkerStream& stream) {
   if (overflow.bytes == 0) return;
   overflow_.lines += overflow.lines;
   overflow_.bytes += overflow.bytes;
+  overflow_.lost += overflow.lost;
   const LogFile* file = stream.overflow_file();
-  tell(fmt::format("{} was not read fast enough: {} lines ({}) of rank {} {}",
+  tell(fmt::format("{} was not read fast enough: {} lines ({}) of rank {} are {}",
                    name_of(stream.stream()), overflow.lines, human_bytes(overflow.bytes),
                    stream.rank(),
-                   file == nullptr ? "are dropped" : "are in " + file->path() + " instead"));
+                   whereabouts(overflow, file == nullptr ? "" : file->path() + " instead")));
 }
 
 void Relay::arm_flush(const WorkerStream& stream) {
@@ -330,11 +340,9 @@ std::vector<std::string> Relay::remarks() const {
     remarks.push_back(
         fmt::format("{} of the output could not be written", human_bytes(sum.lost_bytes)));
   if (overflow_.bytes > 0)
-    remarks.push_back(
-        fmt::format("{} lines ({}) of the output came faster than they were read and {}",
-                    overflow_.lines, human_bytes(overflow_.bytes),
-                    options_.when_full == WhenFull::kSpill ? "are in " + options_.spill_directory
-                                                           : "were dropped"));
+    remarks.push_back(fmt::format(
+        "{} lines ({}) of the output came faster than they were read and are {}", overflow_.lines,
+        human_bytes(overflow_.bytes), whereabouts(overflow_, options_.spill_directory)));
   if (lost_in_files_ > 0)
     remarks.push_back(
         fmt::format("{} of the log files could not be written", human_bytes(lost_in_files_)));

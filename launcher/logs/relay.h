@@ -102,7 +102,7 @@ class Relay {
   LogDirectory directory_, spill_directory_;
   std::unique_ptr<Console> own_stdout_, own_stderr_;  ///< one only, when both lead to one place
   Console *stdout_, *stderr_;
-  std::uint64_t lost_in_files_ = 0;  ///< bytes of all log files, also of earlier rounds
+  std::uint64_t lost_in_files_ = 0;  ///< bytes of all streams that have ended
   std::vector<std::unique_ptr<WorkerStream>> streams_;
   std::unique_ptr<char[]> buffer_;  ///< what is read, of whomever; memory that is first used then
   std::size_t longest_line_;

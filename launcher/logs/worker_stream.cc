@@ -31,7 +31,7 @@ WorkerStream::Pumped WorkerStream::pump(std::span<char> buffer) {
 
 void WorkerStream::pass(std::string_view bytes, sys::TimePoint now) {
   tail_.append(bytes, now);
-  if (description_.file) description_.file->append(bytes);
+  if (description_.file) lost_in_file_ += description_.file->append(bytes);
   if (!shown()) return;
   if (description_.passing == Passing::kBytes) return show(bytes);
   const Console::Batch batch(console_);
@@ -71,7 +71,7 @@ void WorkerStream::show(std::string_view bytes) {
 void WorkerStream::overflow(std::string_view bytes) {
   overflow_.bytes += bytes.size();
   overflow_.lines += static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
-  if (description_.overflow) description_.overflow->append(bytes);
+  if (description_.overflow) overflow_.lost += description_.overflow->append(bytes);
 }
 
 void WorkerStream::flush_unfinished(sys::TimePoint limit) {

@@ -52,6 +52,7 @@ class WorkerStream {
   };
   struct Overflow {
     std::uint64_t lines = 0, bytes = 0;
+    std::uint64_t lost = 0;  ///< bytes of these that its file did not take
   };
 
   WorkerStream(Description description, sys::UniqueFd reader, Console& console);
@@ -84,6 +85,8 @@ class WorkerStream {
   /// What the console did not take since this was asked last.
   Overflow take_overflow() { return std::exchange(overflow_, {}); }
   const LogFile* overflow_file() const { return description_.overflow.get(); }
+  /// Bytes that the file of everything did not take.
+  std::uint64_t lost_in_file() const { return lost_in_file_; }
 
  private:
   bool shown() const { return description_.passing != Passing::kNothing; }
@@ -101,6 +104,7 @@ class WorkerStream {
   sys::TimePoint unfinished_since_;
   bool overflowing_line_ = false;  ///< the beginning of this line overflowed
   Overflow overflow_;
+  std::uint64_t lost_in_file_ = 0;
 };
 
 }  // namespace trainit::logs

@@ -1,11 +1,11 @@
 #include "logs/console.h"
 
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <vector>
 
+#include "file_size_limit.h"
 #include "logs/relay_options.h"
 #include "pipes.h"
 #include "refused_watch.h"
@@ -31,24 +31,6 @@ struct PipeConsole : TestLoop {
 
 struct PatientConsole : PipeConsole {
   PatientConsole() : PipeConsole(std::chrono::seconds(60)) {}
-};
-
-/// Files of this process can be this long, no longer.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    ::signal(SIGXFSZ, SIG_IGN);
-    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
-    set(bytes);
-  }
-  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
-  void set(rlim_t bytes) {
-    const rlimit limit = {bytes, before_.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
-  }
-
- private:
-  rlimit before_ = {};
 };
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <random>
 #include <vector>
 
+#include "base/text.h"
+#include "file_size_limit.h"
 #include "pipes.h"
 #include "refused_watch.h"
 #include "temporary_directory.h"
@@ -731,8 +733,53 @@ TEST_CASE("a worker that would have to wait loses whole lines instead, and it is
     CHECK(told.ends_with("of rank 0 are dropped\n"));
     REQUIRE(test.relay.remarks().size() == 1);
     CHECK(test.relay.remarks()[0].starts_with(dropped));
-    CHECK(test.relay.remarks()[0].ends_with("came faster than they were read and were dropped"));
+    CHECK(test.relay.remarks()[0].ends_with("came faster than they were read and are dropped"));
   }
+}
+
+TEST_CASE("what is kept in files is all that is said to be there") {
+  const TemporaryDirectory directory;
+  RelayOptions options = with_memory(1 << 20);
+  options.when_full = logs::WhenFull::kSpill;
+  options.spill_directory = directory.path;
+  std::size_t fits = 0;
+  std::string end = "in ";
+  SUBCASE("all of it fits") { fits = std::size_t{1} << 30; }
+  SUBCASE("half of it fits") { fits = 100'000; }
+  SUBCASE("nothing fits") { end = "dropped"; }
+  TestRelay test(1, options);
+  std::string told;
+  test.relay.on_trouble([&](const std::string& text) {
+    if (text.starts_with("stdout was not read")) told = text;
+  });
+  Worker one = test.add(0);
+  const pid_t child = in_child(one, [&] { write_numbered_lines(0, one); });
+  one.end();
+  {
+    const FileSizeLimit limit(fits);
+    test.run_until([&] {
+      test.err_text += read_all(test.err.reader);
+      return test.relay.drained();
+    });
+  }
+  check_ended_well(child);
+  test.drain();
+  const std::string path = directory / "rank-0.stdout.spilled.log";
+  const std::size_t kept = sys::read_file(path)->size();
+  std::size_t came = 0;
+  for (int number = 0; number < kLines; ++number) came += numbered_line(0, "out", number).size();
+  const std::size_t lost = came - test.out_text.size() - kept;
+  if (kept > 0) {
+    const std::string but =
+        lost == 0 ? "" : ", but for " + human_bytes(lost) + " that could not be written";
+    CHECK(told.ends_with("are in " + path + " instead" + but));
+    end += directory.path + but;
+  } else {
+    CHECK(told.ends_with("of rank 0 are dropped"));
+  }
+  CHECK((lost == 0) == (fits > came));
+  REQUIRE(test.relay.remarks().size() == 1);
+  CHECK(test.relay.remarks()[0].ends_with("came faster than they were read and are " + end));
 }
 
 TEST_CASE("what would be dropped can be kept in files, so that nothing is lost") {

@@ -2,13 +2,12 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <ctime>
 
+#include "file_size_limit.h"
 #include "sys/files.h"
 #include "temporary_directory.h"
 
@@ -114,16 +113,11 @@ TEST_CASE("a disk that takes no more is told of once, and the next line that fit
   record.write("start", {});
   const std::string first = content(path);
 
-  // A limit on the size of files stands for a full disk: it cuts the write that crosses it.
-  signal(SIGXFSZ, SIG_IGN);
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  rlimit full = before;
-  full.rlim_cur = first.size() + 10;
-  setrlimit(RLIMIT_FSIZE, &full);
-  record.write("spawned", {});
-  record.write("spawned", {});
-  setrlimit(RLIMIT_FSIZE, &before);
+  {
+    const FileSizeLimit full(first.size() + 10);  // cuts the write that crosses it
+    record.write("spawned", {});
+    record.write("spawned", {});
+  }
   CHECK(complaints == 1);
 
   record.write("outcome", {});

@@ -1,7 +1,9 @@
 """What it costs to start and to end: an empty job with 1, 8 and 64 workers, against its peers.
 
 Every figure is the median of whole runs, from exec to exit, of commands that take turns. The workers
-run /bin/true, so that what is left is the launcher's own. Peers that are not installed fail the run.
+run /bin/true, so that what is left is the launcher's own. The job's directories and the temporary
+files of all of them are in memory, since no disk is to be measured. Peers that are not installed fail
+the run.
 """
 
 import os
@@ -44,7 +46,7 @@ def commands(count):
 
 
 def lay_out_job():
-    base = Path(tempfile.mkdtemp(prefix="trainit-bench-"))
+    base = Path(tempfile.mkdtemp(prefix="trainit-bench-", dir="/dev/shm"))
     job = jobs.lay_out(base, hyperparameters={"sagemaker_program": "nothing.sh"}, code={"nothing.sh": "#!/bin/sh\n"})
     (job.code / "nothing.sh").chmod(0o755)
     return job
@@ -91,7 +93,7 @@ def main():
     options = common.arguments(runs=40)
     job = lay_out_job()
     # The toolkit would wait for the job's host to have an address.
-    env = {"PATH": os.environ["PATH"], "HOME": "/root", "SM_STUDIO_LOCAL_MODE": "true", **job.env}
+    env = {"PATH": os.environ["PATH"], "HOME": "/root", "SM_STUDIO_LOCAL_MODE": "true", "TMPDIR": str(job.base), **job.env}
     sections = []
     for count in WORKERS:
         medians = common.interleaved(commands(count), options.runs if count < 64 else options.runs // 2, env)
@@ -112,7 +114,7 @@ def main():
     shutil.rmtree(job.base)
     sections.append("### Memory and end\n\n" + common.table(["launcher", "workers", "peak resident memory of its processes", "against trainit with 8"], memory) + "\n\n" +
                     common.table(["workers", "last worker's end to launcher's exit"], tails))
-    head = f"## Start and end of an empty job\n\n`scripts/bench start`, on {common.machine()}; medians of {options.runs} interleaved runs (fewer for peers that take seconds). " \
+    head = f"## Start and end of an empty job\n\n`scripts/bench start`, on {common.machine()}; medians of {options.runs} interleaved runs (fewer for peers that take seconds); what is written is in memory. " \
         "tini and the Python toolkit start one process; mpirun was seen to hang for minutes with 64 on two cores."
     common.publish("start", "\n\n".join([head, *sections]), options.print)
 

@@ -277,10 +277,11 @@ def test_store_and_check_have_pages_of_their_own(trainit, pid1):
         assert name in check.out
 
 
-def test_a_check_of_the_gpus_has_time(trainit, pid1, job):
-    for options in (["check", "--deep"], ["--preflight=deep"]):
-        end = pid1([trainit, *options, "--deep-deadline", "0", "--", "true"], job=job())
-        assert end.code == 125 and '--deep-deadline is "0": expected a duration above 0' in end.err
+def test_what_is_waited_for_has_time(trainit, pid1, job):
+    for command, option in ((["check", "--deep"], "deep-deadline"), (["--preflight=deep"], "deep-deadline"),
+                            ([], "gpu-deadline"), ([], "meet-timeout")):
+        end = pid1([trainit, *command, f"--{option}", "0", "--", "true"], job=job())
+        assert end.code == 125 and f'--{option} is "0": expected a duration above 0' in end.err
 
 
 def test_no_signal_is_taken_for_the_one_that_tells_of_childrens_ends(trainit, pid1, job):

@@ -24,18 +24,23 @@ std::size_t slips_between(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+/// Of "--logs" the "logs".
+std::size_t letters_of(std::string_view name) {
+  return name.size() - std::min(name.find_first_not_of('-'), name.size());
+}
+
 }  // namespace
 
 std::optional<std::string> nearest_name(std::string_view name,
                                         const std::vector<std::string>& names) {
   constexpr std::size_t kLongest = 64;
-  constexpr std::size_t kCharactersForEachSlip = 3;
+  constexpr std::size_t kLettersForEachSlip = 3;
   std::optional<std::string> nearest;
   std::size_t fewest = kLongest;
   if (name.size() > kLongest) return nearest;
   for (const std::string& candidate : names) {
     const std::size_t slips = slips_between(name, candidate);
-    if (slips >= fewest || slips * kCharactersForEachSlip > candidate.size()) continue;
+    if (slips >= fewest || slips * kLettersForEachSlip > letters_of(candidate)) continue;
     nearest = candidate;
     fewest = slips;
   }

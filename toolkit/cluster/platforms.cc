@@ -21,7 +21,8 @@ std::vector<std::string> platform_names() {
 Result<Found> find_cluster(const Question& question) {
   const Choice& choice = question.choice;
   if (choice.nodes == 0 && choice.node_rank >= 0)
-    return fail(fmt::format("--node-rank {} needs --nnodes, and --leader", choice.node_rank));
+    return fail(fmt::format("--node-rank {} needs --nnodes{}", choice.node_rank,
+                            choice.leader.empty() ? " and --leader" : ""));
   if (choice.platform.empty() && choice.nodes > 0) return kPlain.find(question);
   for (const Platform* platform : kPlatforms) {
     if (choice.platform.empty() ? platform->is_here(question) : choice.platform == platform->name)

@@ -23,6 +23,7 @@ TEST_CASE("what is too far from every name means none of them") {
     CAPTURE(name);
     CHECK_FALSE(nearest_name(name, kNames));
   }
+  CHECK_FALSE(nearest_name("--bogus", {"--logs"}));
   CHECK_FALSE(nearest_name(std::string(100'000, 'x'), kNames));
   CHECK_FALSE(nearest_name("train", {}));
 }

@@ -24,10 +24,6 @@ using namespace std::chrono_literals;
 constexpr sys::Duration kLookAgain = 20ms;
 constexpr int kLooks = 25;
 
-/// How long a store that was sent KILL may take to go. When even that does not end it, the job ends
-/// all the same.
-constexpr auto kStoreGoes = 500ms;
-
 /// The others are to be stopped within 5 ms.
 constexpr sys::Duration kCatchUp = 2ms;
 
@@ -62,6 +58,8 @@ Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
                          .worker_behind = [this](pid_t process) { return worker_behind(process); },
                          .is_stopping = [this] { return machine_.end().stop_at.has_value(); },
                          .peers = parts.peers.attendance}),
+      store_guard_({parts.store, parts.loop, parts.record, family_, parts.last_round},
+                   [this] { reap(); }),
       gpu_guard_({parts.gpu_watch, parts.loop, parts.relay, family_, parts.log},
                  [this] { reap(); }) {}
 
@@ -77,17 +75,10 @@ Result<void> Supervisor::prepare() {
   warn_of_caller();
   groups_ = sys::ControlGroups::of_process();
   oom_kills_before_ = sys::count_oom_kills(groups_);
-  return parts_.store != nullptr ? start_store() : Result<void>();
-}
-
-Result<void> Supervisor::start_store() {
-  TRAINIT_TRY(parts_.store->start(
-      parts_.loop,
+  return store_guard_.start(
       {.joined = [this](const auto& from, pid_t process) { attendance_.joined(from, process); },
        .joined_nameless = [this](int at_once) { attendance_.joined_nameless(at_once); },
-       .complain = [this](std::string_view what) { parts_.log.warning("{}", what); }}));
-  family_.exclude(parts_.store->pid());
-  return {};
+       .complain = [this](std::string_view what) { parts_.log.warning("{}", what); }});
 }
 
 std::optional<std::int64_t> Supervisor::oom_kills() const {
@@ -128,7 +119,7 @@ Result<JobEnd> Supervisor::run() {
   ended_ = true;
   if (!has_peers()) parts_.loop.unwatch(signal_fd_.borrow());
   if (reap_timer_) parts_.loop.cancel(*reap_timer_);
-  if (store_timer_) parts_.loop.cancel(*store_timer_);
+  store_guard_.wait_no_longer();
   attendance_.wait_no_longer();
   if (!has_peers()) attendance_.end();
   return end_of_machine();
@@ -173,8 +164,8 @@ void Supervisor::attend_peers(const std::function<bool()>& done) {
     events_.clear();  // the machine has finished
     parts_.loop.run_once();
   }
-  retire_store();
-  while (store_timer_) parts_.loop.run_once();
+  store_guard_.retire();
+  while (store_guard_.is_awaited()) parts_.loop.run_once();
   attendance_.end();
   if (hurry_timer_) parts_.loop.cancel(*hurry_timer_);
   if (reap_timer_) parts_.loop.cancel(*reap_timer_);
@@ -320,20 +311,7 @@ void Supervisor::perform(const action::TellPeers& action) {
 void Supervisor::perform(const action::EndHelpers&) {
   gpu_guard_.workers_ended(stop_came());
   // The other hosts' workers may need it longer than ours.
-  if (!has_peers()) retire_store();
-}
-
-void Supervisor::retire_store() {
-  if (parts_.store == nullptr || parts_.store->pid() < 0) return;
-  if (parts_.last_round) {
-    parts_.store->retire();
-  } else {
-    parts_.store->end();  // the next one's child listens at the same port
-  }
-  store_timer_ = parts_.loop.after(kStoreGoes, [this] {
-    store_timer_.reset();
-    reap();
-  });
+  if (!has_peers()) store_guard_.retire();
 }
 
 void Supervisor::perform(const action::AwaitEmptyTree&) {
@@ -346,7 +324,7 @@ void Supervisor::perform(const action::AwaitEmptyTree&) {
 /// that was sent KILL is awaited first, and so is who watched the GPUs: without /proc nobody could
 /// tell them from what outlived the workers, and whoever adopted them might leave them zombies.
 void Supervisor::look_for_empty_tree(sys::ReapResult reaped) {
-  if (!awaits_empty_tree_ || store_timer_ || gpu_guard_.is_awaited()) return;
+  if (!awaits_empty_tree_ || store_guard_.is_awaited() || gpu_guard_.is_awaited()) return;
   const std::optional<bool> empty = family_.is_empty(reaped);
   if (empty.value_or(false)) {
     awaits_empty_tree_ = false;
@@ -473,7 +451,7 @@ void Supervisor::reap() {
   sys::ReapResult result;
   std::optional<sys::ExitStatus> store, gpu_watch;
   while ((result = sys::reap_one(reaped)) == sys::ReapResult::kReaped) {
-    if (parts_.store != nullptr && reaped.pid == parts_.store->pid()) {
+    if (store_guard_.is(reaped.pid)) {
       store = reaped.status;
     } else if (gpu_guard_.is(reaped.pid)) {
       gpu_watch = reaped.status;
@@ -510,20 +488,9 @@ int Supervisor::worker_behind(pid_t process) const {
   return -1;
 }
 
-void Supervisor::record_store_end(const sys::ExitStatus& status) {
-  Json::Object fields{{"status", Json(sys::describe(status))}};
-  report::add_status(status, fields);
-  parts_.record.write("store", fields);
-}
-
 void Supervisor::on_store_ended(const sys::ExitStatus& status) {
-  family_.forget(parts_.store->pid());
-  parts_.store->forget();
-  if (!store_timer_) record_store_end(status);
-  const bool retired = store_timer_.has_value();
-  if (store_timer_) parts_.loop.cancel(*store_timer_);
-  store_timer_.reset();
-  if (!retired && machine_.end().leaders_down_at) {
+  const bool by_itself = store_guard_.on_ended(status);
+  if (by_itself && machine_.end().leaders_down_at) {
     lost_store_ = status;
     if (ended_ && has_peers()) parts_.peers.lost_store(status);
   }

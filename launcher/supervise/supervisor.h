@@ -14,6 +14,7 @@
 #include "supervise/gpu_guard.h"
 #include "supervise/gpu_watch.h"
 #include "supervise/job_machine.h"
+#include "supervise/store_guard.h"
 #include "supervise/store_process.h"
 #include "supervise/terminal.h"
 #include "sys/cgroup.h"
@@ -79,7 +80,6 @@ class Supervisor {
   void warn_of_caller() const;
   void leave_to_workers();
   JobEnd end_of_machine() const;
-  Result<void> start_store();
   void post(const Event& event) { events_.push_back(event); }
   void handle_events();
 
@@ -106,10 +106,8 @@ class Supervisor {
   long live_workers() const;
   std::string who_failed() const;
   bool has_peers() const { return static_cast<bool>(parts_.peers.tell); }
-  void retire_store();
   void hurry_in_time();
   int worker_behind(pid_t process) const;
-  void record_store_end(const sys::ExitStatus& status);
   void on_store_ended(const sys::ExitStatus& status);
   void look_for_drained_output();
   void reap();
@@ -125,12 +123,13 @@ class Supervisor {
   std::vector<WorkerProcess> workers_;
   Family family_;
   Attendance attendance_;
+  StoreGuard store_guard_;
   GpuGuard gpu_guard_;
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
   sys::ControlGroups groups_;
   std::optional<std::int64_t> oom_kills_before_;
-  std::optional<sys::EventLoop::TimerId> timer_, hurry_timer_, reap_timer_, store_timer_;
+  std::optional<sys::EventLoop::TimerId> timer_, hurry_timer_, reap_timer_;
   sys::TimePoint started_at_;
   std::optional<Stuck> stuck_;
   Terminal terminal_;

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "report/record.h"
+#include "supervise/family.h"
+#include "supervise/store_process.h"
+#include "sys/event_loop.h"
+#include "sys/exit_status.h"
+
+namespace trainit::supervise {
+
+/// When the rendezvous store of a round begins and when it ends. Where the workers meet without us
+/// nothing here does anything.
+class StoreGuard {
+ public:
+  /// All of them outlive this.
+  struct Parts {
+    StoreProcess* store;  ///< null: the workers meet without us
+    sys::EventLoop& loop;
+    report::RunRecord& record;
+    Family& family;
+    bool last_round;  ///< false: the next one's store begins at the same port
+  };
+  /// `gone`: the store was told to end and has had its time to go; look whether the job is over.
+  StoreGuard(Parts parts, std::function<void()> gone) : parts_(parts), gone_(std::move(gone)) {}
+  StoreGuard(const StoreGuard&) = delete;
+  StoreGuard& operator=(const StoreGuard&) = delete;
+  ~StoreGuard() { wait_no_longer(); }
+
+  /// Error: the kernel has no process or pipe left.
+  Result<void> start(StoreProcess::Callbacks callbacks);
+  /// Whether this is its process, which runs or is to be reaped.
+  bool is(pid_t process) const { return parts_.store != nullptr && parts_.store->pid() == process; }
+  /// Nobody needs it any more.
+  void retire();
+  /// Whether it was told to end and is still to go.
+  bool is_awaited() const { return gone_timer_.has_value(); }
+  void wait_no_longer();
+  /// Its process was reaped. True: it ended by itself, which is in the record then.
+  bool on_ended(const sys::ExitStatus& status);
+
+ private:
+  Parts parts_;
+  std::function<void()> gone_;
+  std::optional<sys::EventLoop::TimerId> gone_timer_;
+};
+
+}  // namespace trainit::supervise

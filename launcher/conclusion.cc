@@ -19,7 +19,7 @@ using diagnose::Evidence;
 using supervise::WorkerEnd;
 using sys::in_seconds;
 
-/// A worker that never ended by any account was beyond even SIGKILL.
+/// A worker that never ended by any account was beyond even SIGKILL, or its turn never came.
 sys::ExitStatus status_of(const WorkerEnd& end) {
   return end.status.value_or(sys::ExitStatus::killed(SIGKILL));
 }
@@ -89,7 +89,7 @@ Evidence evidence_of(const ConclusionInput& input, std::size_t index) {
   evidence.spawn_text = input.context.secrets.mask(input.processes[index].spawn_text);
   evidence.stopped_by_us = end.told_to_stop;
   if (end.told_to_stop && input.end.stop_at) evidence.told_at = *input.end.stop_at;
-  evidence.killed_by_us = input.end.kill_at && end.ended_at >= *input.end.kill_at;
+  evidence.killed_by_us = input.end.may_have_killed(end);
   evidence.memory_limit = input.hardware.memory_limit;
   evidence.shared_memory = input.hardware.shm_size;
   evidence.gpus = gpus_of(input, index);

@@ -90,6 +90,10 @@ struct JobEnd {
   std::optional<Duration> stuck_after;   ///< so long after the first KILL a process had not gone
 
   bool success() const;  ///< every worker ended with 0, and the store outlived them
+  /// Whether a KILL of ours may be what ended it. One that never ran was not killed by anybody else.
+  bool may_have_killed(const WorkerEnd& worker) const {
+    return !worker.status || (kill_at && worker.ended_at >= *kill_at);
+  }
   /// From a stop signal to the end of the last worker, most of it for a checkpoint. Nothing when no
   /// stop signal found workers running, when signals ended all of them, and when they did not end
   /// in the time that they had.

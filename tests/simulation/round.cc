@@ -230,7 +230,7 @@ diagnose::Evidence Round::evidence_of(std::size_t index) const {
   evidence.status = ended.status.value_or(ExitStatus::killed(SIGKILL));
   evidence.stopped_by_us = ended.told_to_stop;
   if (ended.told_to_stop && job.stop_at) evidence.told_at = *job.stop_at;
-  evidence.killed_by_us = job.kill_at && ended.ended_at >= *job.kill_at;
+  evidence.killed_by_us = job.may_have_killed(ended);
   evidence.exited_at = ended.ended_at;
   evidence.after = ended.ended_at - ended.started_at;
   if (who.error_at == sys::TimePoint()) return evidence;

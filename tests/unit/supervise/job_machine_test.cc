@@ -180,6 +180,8 @@ TEST_CASE("a failing worker stops the others: leaders, grace, groups, kill") {
   CHECK_FALSE(job.end().workers[1].told_to_stop);
   CHECK(job.end().workers[0].told_to_stop);
   CHECK(job.end().workers[2].told_to_stop);
+  CHECK_FALSE(job.end().may_have_killed(job.end().workers[0]));
+  CHECK(job.end().may_have_killed(job.end().workers[2]));
 }
 
 TEST_CASE("a second failure during the stop changes nothing") {
@@ -376,6 +378,8 @@ TEST_CASE("a fork that fails starts no more workers and stops those that run") {
   job.drained();
   CHECK_FALSE(job.end().success());
   CHECK(job.end().workers[2].told_to_stop);
+  CHECK_FALSE(job.end().may_have_killed(job.end().workers[1]));
+  CHECK(job.end().may_have_killed(job.end().workers[2]));  // or others would seem to have done it
 }
 
 TEST_CASE("a fork that fails for the only worker ends the job") {

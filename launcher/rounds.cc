@@ -9,6 +9,7 @@
 #include "markers.h"
 #include "sys/files.h"
 #include "together.h"
+#include "trainit/outcome.h"
 
 namespace trainit {
 namespace {
@@ -257,6 +258,9 @@ Result<std::unique_ptr<Round>> Rounds::restart() {
     if (parts_.preparation.store) parts_.preparation.store->drop_waiting();
   }
   TRAINIT_TRY(agree_again());
+  // What a worker of the last round left there is not the word of the next one.
+  const auto moved = parts_.markers ? set_aside_markers(parts_.context.job.paths) : Result<void>();
+  if (!moved) parts_.log.warning("{}", moved.error().message);
   Result<std::unique_ptr<Round>> round = plan_round();
   if (!round && parts_.peers != nullptr)
     withdraw(*parts_.peers, round.error(), parts_.context.options, parts_.log);

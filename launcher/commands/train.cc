@@ -114,7 +114,7 @@ class Train {
   /// Who fails before the hosts have met is not waited for any longer; its own failure is written
   /// by then.
   void tell_others(const Error& why) {
-    constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(15);
+    constexpr sys::Duration kPatience = coordination::Limits{}.withdraw;
     if (peers_ != nullptr || stopped_early(context_.options)) return;
     if (!preparation_.together) {
       auto prepared = prepare_to_meet(context_);
@@ -125,8 +125,8 @@ class Train {
     if (!loop) return;
     const auto peers = open_peers(*loop, context_, preparation_, false, log_);
     if (!peers) return;
-    const auto patience = std::min(kPatience, context_.options.meet_timeout);
-    log_.info("telling the other hosts, for which this one waits {} at most",
+    const auto patience = std::min<sys::Duration>(kPatience, context_.options.meet_timeout);
+    log_.info("telling the other hosts, which have {} to come",
               human_seconds(sys::in_seconds(patience)));
     withdraw(**peers, why, context_.options, log_, patience);
   }

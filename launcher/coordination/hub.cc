@@ -58,6 +58,7 @@ Hub::Actions Hub::connected(int host, sys::TimePoint now) {
   that.echo = {};
   that.note = "heard from";
   out.push_back(hub_action::Send{host, that.echo.heartbeat(now)});
+  tell_withdrawal_in_time(now, out);
   return out;
 }
 
@@ -85,7 +86,7 @@ void Hub::handle(int host, const message::Heartbeat& beat, sys::TimePoint now, A
 }
 
 void Hub::handle(int host, const message::Report& report, sys::TimePoint now, Actions& out) {
-  if (phase_ != Phase::kMeeting) return;
+  if (phase_ != Phase::kMeeting || withdrawal_) return;
   hosts_[static_cast<std::size_t>(host)].report = report;
   if (!every_host([](const Host& that) { return that.report.has_value(); })) return;
   // Not before: who comes later would find nobody to tell it why.
@@ -171,8 +172,7 @@ void Hub::handle(int host, const message::Ended& ended, sys::TimePoint now, Acti
   that.end = ended;
   that.end->end.host = setup_.hosts[static_cast<std::size_t>(host)];
   that.end->end.host_rank = host;
-  if (phase_ == Phase::kMeeting)
-    return say_outcome(diagnose::judge({&that.end->end, 1}).verdict, now, out);
+  if (phase_ == Phase::kMeeting) return cannot_begin(that.end->end, now, out);
   if (host != 0) set_clock(that.end->end, that.clock);
   if (!ended.end.success && !stopping_) {  // it had no time to say so first
     message::Stop why;
@@ -183,6 +183,34 @@ void Hub::handle(int host, const message::Ended& ended, sys::TimePoint now, Acti
     stop_all(why, now, out);
   }
   judge_when_all_ended(now, out);
+}
+
+/// Who comes a moment later would find nobody to tell it why the job does not begin.
+void Hub::cannot_begin(const diagnose::HostEnd& end, sys::TimePoint now, Actions& out) {
+  Host& that = hosts_[static_cast<std::size_t>(end.host_rank)];
+  that.report.reset();
+  that.note = "cannot begin";
+  if (!withdrawal_) {
+    withdrawal_ = diagnose::judge({&end, 1}).verdict;
+    withdrawn_at_ = now;
+  }
+  // Whoever asks for a stop does not wait.
+  if (end.reason == StopReason::kPlatform) return say_outcome(*withdrawal_, now, out);
+  tell_withdrawal_in_time(now, out);
+}
+
+void Hub::tell_withdrawal_in_time(sys::TimePoint now, Actions& out) {
+  if (phase_ != Phase::kMeeting || !withdrawal_) return;
+  const bool waited = now - withdrawn_at_ > setup_.limits.withdraw ||
+                      now - opened_at_ > setup_.limits.meet ||
+                      every_host([](const Host& that) { return that.connected; });
+  if (waited) say_outcome(*withdrawal_, now, out);
+}
+
+Hub::Actions Hub::wait_no_longer(sys::TimePoint now) {
+  Actions out;
+  if (phase_ == Phase::kMeeting && withdrawal_) say_outcome(*withdrawal_, now, out);
+  return out;
 }
 
 void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
@@ -323,9 +351,17 @@ void Hub::finish_when_all_heard(Actions& out) {
 
 Hub::Actions Hub::disconnected(int host, const std::string& how, sys::TimePoint now) {
   Actions out;
-  Host& that = hosts_[static_cast<std::size_t>(host)];
-  if (!that.connected) return out;
   notice_late(now);
+  // Had we looked all the time, we would know when. It was there at our last look.
+  miss(host, how, std::min(now, last_tick_ + setup_.limits.beat), now, out);
+  return out;
+}
+
+/// It is there no more, since then.
+void Hub::miss(int host, const std::string& how, sys::TimePoint since, sys::TimePoint now,
+               Actions& out) {
+  Host& that = hosts_[static_cast<std::size_t>(host)];
+  if (!that.connected) return;
   that.connected = false;
   switch (phase_) {
     case Phase::kMeeting:
@@ -333,7 +369,7 @@ Hub::Actions Hub::disconnected(int host, const std::string& how, sys::TimePoint 
       that.note = "came, and went again: " + how;
       break;
     case Phase::kTogether:
-      lose(host, how, now, out);
+      lose(host, how, since, now, out);
       break;
     case Phase::kBetween:
       not_again(fmt::format("{} {}", setup_.hosts[static_cast<std::size_t>(host)], how), now, out);
@@ -348,11 +384,11 @@ Hub::Actions Hub::disconnected(int host, const std::string& how, sys::TimePoint 
     case Phase::kFinished:
       break;
   }
-  return out;
 }
 
 /// A host whose part was over is not missed: how its workers ended is known.
-void Hub::lose(int host, const std::string& how, sys::TimePoint now, Actions& out) {
+void Hub::lose(int host, const std::string& how, sys::TimePoint since, sys::TimePoint now,
+               Actions& out) {
   Host& that = hosts_[static_cast<std::size_t>(host)];
   const std::string& name = setup_.hosts[static_cast<std::size_t>(host)];
   if (that.end) {
@@ -365,7 +401,7 @@ void Hub::lose(int host, const std::string& how, sys::TimePoint now, Actions& ou
   lost.host = name;
   lost.host_rank = host;
   lost.how = how;
-  lost.at = that.heard_at;
+  lost.at = since;
   lost.after = now - met_at_;
   lost_.push_back(std::move(lost));
   message::Stop why;
@@ -393,9 +429,9 @@ Hub::Actions Hub::tick(sys::TimePoint now) {
     const std::string how = fmt::format("was not heard from for {}",
                                         human_seconds(sys::in_seconds(now - host.heard_at)));
     out.push_back(hub_action::Disconnect{number});
-    const Actions more = disconnected(number, how, now);
-    out.insert(out.end(), more.begin(), more.end());
+    miss(number, how, host.heard_at, now, out);
   }
+  tell_withdrawal_in_time(now, out);
   if (phase_ == Phase::kMeeting) wait_on(now, out);
   if (phase_ == Phase::kTogether) judge_when_all_ended(now, out);
   if (phase_ == Phase::kJudged && now - judged_at_ > setup_.limits.last_word) give_up_on_deaf(out);

@@ -75,6 +75,9 @@ class Hub {
   /// Whose ranks are whose, when all have agreed; empty before that.
   std::vector<HostRanks> ranks() const;
 
+  /// Hosts that have not come are not waited for any longer, to tell them that one cannot begin.
+  Actions wait_no_longer(sys::TimePoint now);
+
   /// Call it every `limits.beat`.
   Actions tick(sys::TimePoint now);
 
@@ -116,10 +119,15 @@ class Hub {
   template <class Other>
   void handle(int, const Other&, sys::TimePoint, Actions&) {}  // not for a hub
   void agree(sys::TimePoint now, Actions& out);
+  void cannot_begin(const diagnose::HostEnd& end, sys::TimePoint now, Actions& out);
+  void tell_withdrawal_in_time(sys::TimePoint now, Actions& out);
   void refuse(std::string why, sys::TimePoint now, Actions& out);
   void wait_on(sys::TimePoint now, Actions& out);
   void give_up_on_deaf(Actions& out);
-  void lose(int host, const std::string& how, sys::TimePoint now, Actions& out);
+  void miss(int host, const std::string& how, sys::TimePoint since, sys::TimePoint now,
+            Actions& out);
+  void lose(int host, const std::string& how, sys::TimePoint since, sys::TimePoint now,
+            Actions& out);
   void leave_stop_to_its_host(std::vector<diagnose::HostEnd>& ends) const;
   void stop_all(const message::Stop& why, sys::TimePoint now, Actions& out);
   void judge_when_all_ended(sys::TimePoint now, Actions& out);
@@ -147,10 +155,11 @@ class Hub {
   int round_ = 0;            ///< that runs, or is made ready for
   diagnose::Verdict round_verdict_;  ///< of the one before
   std::string told_missing_, remark_;
-  std::string outcome_;          ///< what was said of a job that failed
-  sys::Duration stood_still_{};  ///< while the workers ran, the longest time
-  sys::TimePoint settled_at_;    ///< then what had come while we could not run has been read
-  sys::TimePoint met_at_, last_tick_, judged_at_, opened_at_;
+  std::optional<diagnose::Verdict> withdrawal_;  ///< of a host that cannot begin; not told yet
+  std::string outcome_;                          ///< what was said of a job that failed
+  sys::Duration stood_still_{};                  ///< while the workers ran, the longest time
+  sys::TimePoint settled_at_;  ///< then what had come while we could not run has been read
+  sys::TimePoint met_at_, last_tick_, judged_at_, opened_at_, withdrawn_at_;
 };
 
 }  // namespace trainit::coordination

@@ -9,7 +9,9 @@ namespace trainit::coordination {
 /// How long hosts wait for each other.
 struct Limits {
   sys::Duration meet = std::chrono::minutes(15);  ///< until all are there
-  sys::Duration beat = std::chrono::seconds(1);   ///< between two signs of life
+  /// Until those that a host which cannot begin is to tell so are there.
+  sys::Duration withdraw = std::chrono::seconds(15);
+  sys::Duration beat = std::chrono::seconds(1);  ///< between two signs of life
   /// A host that was silent for so long is lost: longer than TCP needs to come through again after
   /// a cut of 5 s.
   sys::Duration lost = std::chrono::milliseconds(8500);

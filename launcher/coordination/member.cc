@@ -127,7 +127,14 @@ void Member::handle(const message::Leave&, sys::TimePoint, Actions& out) {
 
 Member::Actions Member::disconnected(const std::string& how, sys::TimePoint now) {
   Actions out;
-  if (!connected_) return out;
+  // Had we looked all the time, we would know when. It was there at our last look.
+  if (connected_) miss_leader(how, std::min(now, last_tick_ + setup_.limits.beat), now, out);
+  return out;
+}
+
+/// It is there no more, since then.
+void Member::miss_leader(const std::string& how, sys::TimePoint since, sys::TimePoint now,
+                         Actions& out) {
   connected_ = false;
   switch (phase_) {
     case Phase::kJoining:  // until all have agreed another connection may be made
@@ -138,7 +145,7 @@ Member::Actions Member::disconnected(const std::string& how, sys::TimePoint now)
     case Phase::kTogether:
     case Phase::kEnded:
     case Phase::kBetween:
-      lose_leader(how, now, out);
+      lose_leader(how, since, now, out);
       break;
     case Phase::kKnown: {
       diagnose::Verdict verdict = verdict_;
@@ -149,12 +156,11 @@ Member::Actions Member::disconnected(const std::string& how, sys::TimePoint now)
       break;
     }
   }
-  return out;
 }
 
 /// From here on this host is alone: it stops, and reports what it knows.
-void Member::lose_leader(const std::string& how, sys::TimePoint now, Actions& out) {
-  connected_ = false;
+void Member::lose_leader(const std::string& how, sys::TimePoint since, sys::TimePoint now,
+                         Actions& out) {
   diagnose::LostHost lost;
   lost.host = setup_.leader;
   lost.how = how;
@@ -162,7 +168,7 @@ void Member::lose_leader(const std::string& how, sys::TimePoint now, Actions& ou
     lost.how += fmt::format(", after this host had stood still for {}",
                             human_seconds(sys::in_seconds(stood_still_)));
   }
-  lost.at = heard_at_;
+  lost.at = since;
   lost.after = now - began_at_;
   lost_leader_ = std::move(lost);
   if (phase_ == Phase::kEnded) return conclude_alone(out);
@@ -281,10 +287,10 @@ Member::Actions Member::tick(sys::TimePoint now) {
   }
   if (!connected_) return out;
   if (now - heard_at_ > setup_.limits.lost) {
-    out = disconnected(
+    out.push_back(member_action::Disconnect{});
+    miss_leader(
         fmt::format("was not heard from for {}", human_seconds(sys::in_seconds(now - heard_at_))),
-        now);
-    out.insert(out.begin(), member_action::Disconnect{});
+        heard_at_, now, out);
     return out;
   }
   out.push_back(member_action::Send{echo_.heartbeat(now)});

@@ -121,7 +121,8 @@ class Member {
   void handle(const Other&, sys::TimePoint, Actions&) {}  // not for a member
   bool is_in(int round) const;
   void decline(sys::TimePoint now, Actions& out);
-  void lose_leader(const std::string& how, sys::TimePoint now, Actions& out);
+  void miss_leader(const std::string& how, sys::TimePoint since, sys::TimePoint now, Actions& out);
+  void lose_leader(const std::string& how, sys::TimePoint since, sys::TimePoint now, Actions& out);
   std::string missing() const;
   void conclude_alone(Actions& out);
   void conclude_round(const std::string& why, Actions& out);

@@ -331,7 +331,8 @@ Result<environment::Agreement> Peers::meet(
     const std::function<std::optional<Error>()>& interrupted) {
   while (!agreement_ && !gave_up_) {
     if (const auto stopped = interrupted()) {
-      withdraw(*stopped, [] { return true; });
+      withdraw(
+          *stopped, [] { return true; }, {}, StopReason::kPlatform);
       return tl::unexpected(*stopped);
     }
     const sys::TimePoint now = sys::Clock::now();
@@ -347,23 +348,18 @@ Result<environment::Agreement> Peers::meet(
   return tl::unexpected(*gave_up_);
 }
 
-/// Others than the leader reach no more than that.
-bool Peers::reaches_all() const {
-  if (!hub_) return to_hub_ != nullptr;
-  return std::all_of(members_.begin() + 1, members_.end(),
-                     [](const auto& connection) { return connection != nullptr; });
-}
-
 void Peers::withdraw(const Error& why, const std::function<bool()>& given_up,
-                     sys::Duration patience) {
+                     sys::Duration patience, StopReason reason) {
   const sys::TimePoint until = sys::Clock::now() + patience;
-  while (!reaches_all() && !done() && !given_up() && sys::Clock::now() < until)
+  while (!hub_ && to_hub_ == nullptr && !done() && !given_up() && sys::Clock::now() < until)
     loop_.run_once(kGlance);
   message::Ended end;
+  end.end.reason = reason;
   end.end.trouble = why.message;
   end.end.trouble_code = why.exit_code;
   ended(std::move(end));
   while (!done() && !given_up()) loop_.run_once(kGlance);
+  if (hub_) act(hub_->wait_no_longer(sys::Clock::now()));
   if (!done()) say_good_bye();
   if (!done()) hurry();
 }

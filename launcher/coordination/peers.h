@@ -50,9 +50,9 @@ class Peers {
   Result<environment::Agreement> meet(const std::function<std::optional<Error>()>& interrupted);
   /// This host cannot go on: tells the others, and runs the loop until nobody needs this host any
   /// more; from when `given_up` says so, not for long. Before all have met it first waits so long
-  /// for those that it has not reached.
+  /// for the leader, which then waits for the others (`Limits::withdraw`), unless this is a stop.
   void withdraw(const Error& why, const std::function<bool()>& given_up,
-                sys::Duration patience = {});
+                sys::Duration patience = {}, StopReason reason = StopReason::kNone);
   /// The addresses of all hosts, as far as they are known: of the leader alone on the others.
   std::vector<sys::Address> addresses() const;
 
@@ -111,7 +111,6 @@ class Peers {
   Result<void> begin();
   Result<void> begin_as_leader();
   void begin_as_follower();
-  bool reaches_all() const;
   void look_up_hosts();
   void looked_up(std::size_t host, const Result<std::vector<sys::Address>>& found);
   bool is_allowed(const sys::Address& address) const;

@@ -28,9 +28,8 @@ bool speaks_of_a_killed_child(const Evidence& evidence) {
 /// Orders workers by how likely it is that the kernel took a child of theirs.
 auto likelihood(const Evidence& evidence) {
   const bool communication = evidence.error && evidence.error->communication;
-  const bool spoke = evidence.first_error_at != sys::TimePoint{};
   return std::tuple(!speaks_of_a_killed_child(evidence), communication, evidence.stopped_by_us,
-                    spoke ? evidence.first_error_at : evidence.exited_at, evidence.rank);
+                    failed_at(evidence), evidence.rank);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "diagnose/exit_codes.h"
 #include "diagnose/failure_text.h"
 
 namespace trainit::diagnose {
@@ -23,21 +24,23 @@ int exit_code_of(const Evidence& evidence) {
   return evidence.spawn_error ? evidence.spawn_error->exit_code() : evidence.status.shell_code();
 }
 
-/// The code of the cause. A worker that had printed its error but was ended by our own signal has
+/// The code of the cause. A worker that had its error first but ended because we told it to has
 /// none of its own; then it is the code of the worker whose end made us stop the others.
 int code_of(const FirstCause& cause, const Pointers& gathered) {
-  if (!may_be_ended_by_us(*cause.evidence)) return exit_code_of(*cause.evidence);
-  for (const Evidence* evidence : gathered) {
-    if (!evidence->stopped_by_us && exit_code_of(*evidence) != 0) return exit_code_of(*evidence);
+  const Evidence& evidence = *cause.evidence;
+  const bool struck = signal_behind(evidence.status) != 0 && !may_be_ended_by_us(evidence);
+  if (!evidence.stopped_by_us || struck) return exit_code_of(evidence);
+  for (const Evidence* other : gathered) {
+    if (!other->stopped_by_us && exit_code_of(*other) != 0) return exit_code_of(*other);
   }
-  return exit_code_of(*cause.evidence);
+  return exit_code_of(evidence);
 }
 
 /// When the cause showed itself.
 sys::TimePoint moment_of(const FirstCause& cause) {
   const Evidence& evidence = *cause.evidence;
   if (cause.kind == CauseClass::kGpuFault) return evidence.gpu_fault->at;
-  return evidence.first_error_at != sys::TimePoint() ? evidence.first_error_at : evidence.exited_at;
+  return failed_at(evidence);
 }
 
 /// Whichever of them failed did so because of something that is no worker.
@@ -58,7 +61,11 @@ class Judge {
  public:
   Judge(std::span<const HostEnd> ends, std::span<const LostHost> lost, sys::Duration clock_error,
         const std::optional<ToldStop>& told)
-      : ends_(ends), lost_(lost), told_(told), gathered_(evidence_of(ends)) {
+      : ends_(ends),
+        lost_(lost),
+        clock_error_(clock_error),
+        told_(told),
+        gathered_(evidence_of(ends)) {
     judgement_.cause = decide(gathered_, clock_error);
   }
 
@@ -114,7 +121,7 @@ class Judge {
   bool worker_failed_by(sys::TimePoint time) const {
     const FirstCause& cause = judgement_.cause;
     return cause.evidence != nullptr && cause.kind != CauseClass::kCommunication &&
-           moment_of(cause) <= time;
+           moment_of(cause) + clock_error_ <= time;
   }
 
   /// Nothing came of how that host's part ended: it is lost, or whoever would know is.
@@ -221,6 +228,7 @@ class Judge {
 
   std::span<const HostEnd> ends_;
   std::span<const LostHost> lost_;
+  sys::Duration clock_error_;
   const std::optional<ToldStop>& told_;
   Pointers gathered_;
   Judgement judgement_;

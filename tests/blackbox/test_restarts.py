@@ -251,6 +251,17 @@ def test_an_error_file_of_the_last_round_is_no_evidence_of_the_next(trainit, pid
     assert end.code == 4 and "first round" not in here.failure, end
 
 
+@pytest.mark.parametrize("code", [0, 4])
+def test_a_failure_file_of_the_last_round_is_not_the_next_ones(trainit, pid1, job, code):
+    here = job()
+    end = pid1([trainit, "--workers", "2", "--max-restarts", "1", *SOON,
+                *failing_once(f"echo 'the first round was bad' > {here.output}/failure; exit 3", f"exit {code}")], job=here)
+    assert end.code == code, end
+    assert here.failure is None if code == 0 else re.match("algo-1 rank [01]: ended with code 4", here.failure), here.failure
+    assert here.success == (code == 0)
+    assert "first round" in (here.output / "failure.previous").read_text()
+
+
 def test_the_callers_directory_descriptors_and_limits_are_those_of_every_round(trainit, pid1, job, tmp_path):
     (tmp_path / "given").write_text("from the caller")
     end = pid1(["sh", "-c", f'ulimit -Sn 77; exec 9< {tmp_path}/given; exec "$0" "$@"', trainit, "--max-restarts", "2",

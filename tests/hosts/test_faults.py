@@ -142,7 +142,6 @@ def test_a_failure_stays_the_cause_when_a_launcher_is_killed_before_all_parts_ar
     wait_until_up(hosts)
     let_go(hosts["algo-3"])
     hosts["algo-2"].run.wait_for("stopping the workers here too", stream="err")
-    time.sleep(1.5)  # each has had a sign of life since then
     hosts[victim].run.signal(signal.SIGKILL)
     names = others(hosts, victim)
     ends = assert_failed(hosts, 1, r"^algo-3: rank 4 \(pid \d+\) ended with code 9 after", within=2 * LOST,

@@ -362,10 +362,33 @@ def test_a_host_whose_preflight_fails_does_not_let_the_other_wait_for_it(cluster
     assert_nothing_left(hosts)
 
 
+@pytest.mark.parametrize("victim", ["algo-1", "algo-2"], ids=["leader", "follower"])
+def test_who_comes_a_little_later_hears_it_too(cluster, launch, victim):
+    hosts = cluster(3)
+    first = [hosts["algo-1"], hosts["algo-2"]]
+    for host in first:
+        launch(host, "--workers", "1", "--preflight", "--meet-timeout", "60s", "--", "sh", "-c", STAY,
+               env={"GLOO_SOCKET_IFNAME": "nowhere"} if host.name == victim else {})
+    hosts[victim].run.wait_for("telling the other hosts, which have 15 s to come", stream="err")
+    time.sleep(1)  # the others are there long ago
+    assert not any(host.job.failure for host in first if host.name != victim)
+    launch(hosts["algo-3"], "--workers", "1", "--meet-timeout", "60s", "--", "sh", "-c", STAY)
+    ends = assert_failed(hosts, SET_UP_FAILED, "preflight: .*GLOO_SOCKET_IFNAME", within=TOLD)
+    assert hosts["algo-3"].job.failure.startswith(f"{victim}: preflight"), ends
+    assert_nothing_left(hosts)
+
+
+def test_a_leader_that_cannot_begin_says_so_also_when_there_is_little_time_to_meet(cluster, launch):
+    hosts = cluster(3)
+    launch(hosts["algo-1"], "--workers", "1", "--preflight", "--meet-timeout", "3s", "--", "true", env={"GLOO_SOCKET_IFNAME": "nowhere"})
+    launch(hosts["algo-2"], "--workers", "1", "--meet-timeout", "3s", "--", "sh", "-c", STAY)
+    assert_failed(hosts, SET_UP_FAILED, "preflight: .*GLOO_SOCKET_IFNAME", within=3 + TOLD, names=["algo-1", "algo-2"])
+
+
 def test_a_host_that_cannot_begin_waits_for_the_others_and_not_when_it_is_stopped(cluster, begin):
     hosts = cluster(2)
     begin([hosts["algo-2"]], STAY, "--require-gpus")
-    hosts["algo-2"].run.wait_for("telling the other hosts, for which this one waits 15 s at most", stream="err")
+    hosts["algo-2"].run.wait_for("telling the other hosts, which have 15 s to come", stream="err")
     hosts["algo-2"].run.signal(signal.SIGTERM)
     (end,) = assert_failed(hosts, SET_UP_FAILED, "^--require-gpus: ", within=TOLD, names=["algo-2"]).values()
     assert end.seconds < 10

@@ -164,17 +164,75 @@ TEST_CASE("when a host never comes, all that are there hear which one") {
         "3 hosts: algo-2 (not heard from)");
 }
 
-TEST_CASE("trouble on one host before all are there is everybody's outcome") {
+TEST_CASE("that a host cannot begin is everybody's outcome, also of who comes a little later") {
   Leader leader;
   leader.joins(0);
   leader.joins(1);
   message::Ended ended;
   ended.end.trouble = "no space left";
   ended.end.trouble_code = 125;
-  CHECK(leader.hears(1, ended) ==
-        Told{"0: outcome 125 algo-2: no space left", "1: outcome 125 algo-2: no space left"});
+  const Told outcome = {"0: outcome 125 algo-2: no space left",
+                        "1: outcome 125 algo-2: no space left"};
+  SUBCASE("all come") {
+    CHECK(leader.hears(1, ended) == Told{});
+    CHECK(leader.hub().missing() == "2 of 3 hosts: algo-2 (cannot begin), algo-3 (not heard from)");
+    leader.lives(10s);
+    const Told told = leader.joins(2);
+    CHECK(std::vector(told.end() - 3, told.end()) ==
+          Told{outcome[0], outcome[1], "2: outcome 125 algo-2: no space left"});
+    CHECK_FALSE(leader.hub().is_open());
+    return;
+  }
+  SUBCASE("all report, as the one had, too") {
+    CHECK(leader.hears(1, ended) == Told{});
+    leader.loses(1);
+    leader.joins(1);
+    CHECK(leader.joins(2).back() == "2: outcome 125 algo-2: no space left");
+    return;
+  }
+  SUBCASE("one does not come") {
+    CHECK(leader.hears(1, ended) == Told{});
+    leader.lives(15s);
+    CHECK(leader.hub().is_open());
+    CHECK(leader.lives(1s) == outcome);
+  }
+  SUBCASE("nobody waits any longer") {
+    CHECK(leader.hears(1, ended) == Told{});
+    CHECK(testing::told(leader.hub().wait_no_longer(leader.now())) == outcome);
+  }
+  SUBCASE("the hosts have no time left to meet") {
+    leader.lives(15min - 5s);
+    CHECK(leader.hears(1, ended) == Told{});
+    CHECK(leader.lives(6s).back() == outcome[1]);
+  }
+  SUBCASE("it was asked to stop") {
+    ended.end.reason = StopReason::kPlatform;
+    CHECK(leader.hears(1, ended) == outcome);
+  }
+  SUBCASE("another one cannot either") {
+    CHECK(leader.hears(1, ended) == Told{});
+    ended.end.trouble = "no GPU";
+    CHECK(leader.hears(0, ended) == Told{});
+    CHECK(leader.lives(16s).back() == outcome[1]);
+  }
   CHECK(leader.hears(0, message::Heard{}) == Told{});
   CHECK(leader.hears(1, message::Heard{}) == Told{"0: leave", "1: leave", "finish"});
+  CHECK(testing::told(leader.hub().wait_no_longer(leader.now())) == Told{});
+}
+
+TEST_CASE("who goes after another host's worker has failed is not the cause of that") {
+  Leader leader;
+  leader.met().lives(5s);
+  leader.after(100ms).stops(1);
+  const auto failed_at = leader.now();
+  leader.after(50ms).loses(2);
+  leader.ends(0, true);
+  message::Ended ended;
+  ended.end.evidence.emplace_back();
+  ended.end.evidence[0].rank = 3;
+  ended.end.evidence[0].status = sys::ExitStatus::exited(7);
+  ended.end.evidence[0].exited_at = failed_at;
+  CHECK(leader.hears(1, ended).at(0).starts_with("0: outcome 7 algo-2 rank 3"));
 }
 
 TEST_CASE("a stop that began on one host is told to all, once") {
@@ -308,7 +366,8 @@ TEST_CASE("who has heard the outcome may be silent") {
   leader.joins(0);
   leader.joins(1);
   message::Ended ended;
-  ended.end.trouble = "no space left";
+  ended.end.trouble = "stopped by SIGTERM";
+  ended.end.reason = StopReason::kPlatform;
   leader.hears(1, ended);
   leader.hears(0, message::Heard{});
   CHECK(leader.lives(8s, 0) == Told{});

@@ -32,6 +32,7 @@ struct Fixture {
     setup.limits.beat = beat;
     setup.limits.lost = lost;
     setup.limits.meet = meet_limit;
+    setup.limits.withdraw = withdraw_limit;
     setup.common.store = {"algo-1", 29500};
     setup.restarts = restarts;
     setup.listener = rank == 0 ? &listener : nullptr;
@@ -52,7 +53,8 @@ struct Fixture {
 
   std::vector<std::string> hosts;
   bool named = false;  ///< the names have addresses
-  sys::Duration beat = 20ms, lost = 1h /* the machine may be busy */, meet_limit = 15min;
+  sys::Duration beat = 20ms, lost = 1h /* the machine may be busy */, meet_limit = 15min,
+                withdraw_limit = 1h;
   sys::EventLoop loop = make_loop();
   sys::Listener listener = testing::listen_here();
   JobKey key = testing::key_of("job");
@@ -200,11 +202,30 @@ TEST_CASE("a host that cannot take part waits for the others, and no longer than
     }
   }
   SUBCASE("it follows, and only the leader is there") {
+    it.withdraw_limit = 50ms;
     auto follower = it.host(2, kNoPart), leader = it.host(0);
     follower->withdraw(why, never, 15min);
     const auto met = leader->meet(Fixture::nothing);
     REQUIRE_FALSE(met);
     CHECK(met.error().message == "algo-3: " + said);
+  }
+  SUBCASE("it follows, and another one comes later") {
+    auto follower = it.host(2, kNoPart), leader = it.host(0);
+    std::unique_ptr<Peers> other;
+    it.loop.after(100ms, [&] { other = it.host(1); });
+    follower->withdraw(why, never, 15min);
+    REQUIRE(other != nullptr);
+    const auto met = other->meet(Fixture::nothing);
+    REQUIRE_FALSE(met);
+    CHECK(met.error().message == "algo-3: " + said);
+  }
+  SUBCASE("it leads, and is stopped while it waits") {
+    auto leader = it.host(0, kNoPart), one = it.host(1);
+    leader->withdraw(
+        why, [&] { return !one->addresses().empty(); }, 15min);
+    const auto met = one->meet(Fixture::nothing);
+    REQUIRE_FALSE(met);
+    CHECK(met.error().message == "algo-1: " + said);
   }
   SUBCASE("the leader does not come") {
     auto follower = it.host(2, kNoPart);
@@ -212,8 +233,9 @@ TEST_CASE("a host that cannot take part waits for the others, and no longer than
     CHECK(follower->done());
   }
   SUBCASE("one of two does not come") {
+    it.withdraw_limit = 200ms;
     auto leader = it.host(0, kNoPart), one = it.host(1);
-    leader->withdraw(why, never, 1s);
+    leader->withdraw(why, never);
     CHECK(leader->done());
     const auto met = one->meet(Fixture::nothing);
     REQUIRE_FALSE(met);

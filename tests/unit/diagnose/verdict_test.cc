@@ -114,7 +114,7 @@ TEST_CASE("a cause that was ended by our stop has the code of the one that made 
   CHECK(told.exit_code == 9);
 }
 
-TEST_CASE("a cause that our stop did not end has a code of its own, and its end is told") {
+TEST_CASE("a cause that a signal ended, and none of ours, has a code of its own") {
   const auto with = [&](Evidence cause) {
     return verdict({host(1, {raised(0, true, 1500ms, 9), stopped(std::move(cause), 2s)})});
   };
@@ -124,8 +124,7 @@ TEST_CASE("a cause that our stop did not end has a code of its own, and its end 
   const Verdict crashed = with(ended(1, ExitStatus::killed(SIGSEGV), 4s));
   CHECK(crashed.exit_code == 139);
   CHECK(crashed.failure.starts_with("algo-1 rank 1: killed by SIGSEGV after 4.0 s"));
-  const Verdict left = with(raised(1, false, 1s, 3));
-  CHECK(left.exit_code == 3);
+  CHECK(with(raised(1, false, 1s, 3)).exit_code == 9);
 }
 
 TEST_CASE("who came first of two hosts is only known as far as their clocks are") {
@@ -198,6 +197,22 @@ TEST_CASE("a lost host explains what came after it, and every error of communica
     CHECK(told.cause_rank == 0);
     CHECK(told.exit_code == 3);
   }
+}
+
+TEST_CASE("an error that a worker had survived when a host was lost does not explain the loss") {
+  Evidence went_on = raised(2, false, 1s);
+  went_on.exited_at = at(6s);
+  went_on.after = 6s;
+  const auto told = [&] { return verdict({host(1), host(2, {went_on})}, {lost(3, 3s)}); };
+  CHECK(told().cause_rank == 2);
+  went_on.error->last_line = "epoch 7";
+  CHECK(told().failure.starts_with("algo-3: lost"));
+}
+
+TEST_CASE("a worker that failed before a host was lost is the cause if the clocks leave no doubt") {
+  const std::vector<HostEnd> ends = {host(1), host(2, {raised(2, false, 1s, 7)})};
+  CHECK(verdict(ends, {lost(3, 1020ms)}, 20ms).exit_code == 7);
+  CHECK(verdict(ends, {lost(3, 1019ms)}, 20ms).failure.starts_with("algo-3: lost"));
 }
 
 TEST_CASE("a failure that was told goes before the later loss of who knew more of it") {

@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/text.h"
 #include "between_rounds.h"
 #include "conclusion.h"
@@ -188,7 +191,7 @@ diagnose::Judgement Rounds::judge_alone() {
   const diagnose::RestartChoice choice =
       choose_restart(restart_limits(parts_.context.options), round, {&own_, 1});
   if (choice.delay) again_ = Again{round + 1, *choice.delay, verdict};
-  if (!choice.why_not.empty()) verdict.lines.push_back("not restarted: " + choice.why_not);
+  if (!choice.why_not.empty()) verdict.lines.push_back(diagnose::not_restarted(choice.why_not));
   return judgement;
 }
 
@@ -222,7 +225,14 @@ diagnose::Judgement Rounds::judgement_of_job() const {
   if (parts_.peers != nullptr && !parts_.context.options.host_outcome)
     return judgement_of(*parts_.peers->verdict(), own_);
   diagnose::Judgement judgement = diagnose::judge({&own_, 1});
-  return is_end_of_others(judgement) ? judgement_of(*parts_.peers->verdict(), own_) : judgement;
+  if (parts_.peers == nullptr) return judgement;
+  const diagnose::Verdict& of_all = *parts_.peers->verdict();
+  if (is_end_of_others(judgement)) return judgement_of(of_all, own_);
+  std::vector<std::string>& lines = judgement.verdict.lines;
+  if (!judgement.verdict.success())
+    std::copy_if(of_all.lines.begin(), of_all.lines.end(), std::back_inserter(lines),
+                 diagnose::is_not_restarted);
+  return judgement;
 }
 
 /// Whether only what happened on other hosts says why this one's workers did not end well.
@@ -289,7 +299,7 @@ diagnose::Judgement Rounds::give_up(const Error& why) {
   const auto signal = pending_stop(parts_.context.options);
   if (peers != nullptr && !peers->done()) peers->stop_between(signal.value_or(SIGTERM));
   diagnose::Judgement judgement = judgement_of_job();
-  if (peers == nullptr) judgement.verdict.lines.push_back("not restarted: " + why.message);
+  if (peers == nullptr) judgement.verdict.lines.push_back(diagnose::not_restarted(why.message));
   return judgement;
 }
 

@@ -244,7 +244,7 @@ void Hub::judge_when_all_ended(sys::TimePoint now, Actions& out) {
   if (choice.delay && stop_asked_) choice = {std::nullopt, "a stop was asked for"};
   if (choice.delay && !all_wait) choice = {std::nullopt, who_has_gone()};
   if (choice.delay) return begin_again(*choice.delay, std::move(verdict), out);
-  if (!choice.why_not.empty()) verdict.lines.push_back("not restarted: " + choice.why_not);
+  if (!choice.why_not.empty()) verdict.lines.push_back(diagnose::not_restarted(choice.why_not));
   say_outcome(std::move(verdict), now, out);
 }
 
@@ -315,7 +315,7 @@ std::vector<HostRanks> Hub::ranks() const {
 /// What the last round ended with stays the outcome.
 void Hub::not_again(const std::string& why, sys::TimePoint now, Actions& out) {
   diagnose::Verdict verdict = round_verdict_;
-  verdict.lines.push_back("not restarted: " + why);
+  verdict.lines.push_back(diagnose::not_restarted(why));
   say_outcome(std::move(verdict), now, out);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "diagnose/restart.h"
 #include "sys/signals.h"
 
 namespace trainit::coordination {
@@ -246,7 +247,7 @@ void Member::conclude_alone(Actions& out) {
 /// There is no other round: what the last one ended with is the outcome.
 void Member::conclude_round(const std::string& why, Actions& out) {
   diagnose::Verdict verdict = verdict_;
-  verdict.lines.push_back("not restarted: " + why);
+  verdict.lines.push_back(diagnose::not_restarted(why));
   conclude(std::move(verdict), out);
 }
 

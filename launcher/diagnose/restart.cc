@@ -9,6 +9,8 @@
 namespace trainit::diagnose {
 namespace {
 
+constexpr std::string_view kNotRestarted = "not restarted: ";
+
 /// For how long the workers of a host ran before anything went wrong. Those that another host's
 /// failure stopped before their turn came have no end either.
 sys::Duration uptime_of(const HostEnd& end) {
@@ -78,5 +80,9 @@ RestartChoice choose_restart(const RestartLimits& limits, int restarts,
   if (!why_not.empty()) return {std::nullopt, std::move(why_not)};
   return {delay_before(restarts, limits), {}};
 }
+
+std::string not_restarted(std::string_view why) { return std::string(kNotRestarted).append(why); }
+
+bool is_not_restarted(std::string_view line) { return line.starts_with(kNotRestarted); }
 
 }  // namespace trainit::diagnose

@@ -5,6 +5,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "diagnose/verdict.h"
 
@@ -23,9 +24,12 @@ inline constexpr std::chrono::milliseconds kLongestDelay{60'000};
 
 struct RestartChoice {
   std::optional<std::chrono::milliseconds> delay;  ///< until then; nothing: the job is over
-  std::string why_not;  ///< for the log, to stand after "not restarted: "; empty: restarts were not
-                        ///< asked for
+  std::string why_not;  ///< for `not_restarted`; empty: restarts were not asked for
 };
+
+/// The line of a verdict that says so: "not restarted: a stop was asked for".
+std::string not_restarted(std::string_view why);
+bool is_not_restarted(std::string_view line);
 
 /// What to do about workers that failed after `restarts` of the job. There is no restart of a job
 /// that somebody stopped, of which a host is lost or could not start its workers, or of which

@@ -71,10 +71,11 @@ def test_a_failure_that_a_restart_heals(cluster, begin, rank, host, pid1):
         assert "of 2" in end.out and said(end, "restart 1 of 2") and said(end, f"{host} rank {rank}"), end
 
 
-def test_failures_that_no_restart_heals_end_the_job_with_the_last(cluster, begin):
+@pytest.mark.parametrize("options", [[], ["--host-outcome"]], ids=["outcome of all", "host outcome"])
+def test_failures_that_no_restart_heals_end_the_job_with_the_last(cluster, begin, options):
     hosts = cluster(3)
     begin(hosts, UP + f'if [ "$RANK" = 3 ]; then exit $((7 + TORCHELASTIC_RESTART_COUNT)); fi; {STAY}',
-          "--max-restarts", "2", *SOON)
+          "--max-restarts", "2", *SOON, *options)
     ends = assert_failed(hosts, 9, "^algo-2 rank 3: .*ended with code 9", within=3 * TOLD)
     for end in ends.values():
         assert said(end, "not restarted: it was restarted 2 times already"), end

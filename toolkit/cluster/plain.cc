@@ -40,12 +40,24 @@ Result<void> check(const Choice& choice) {
   return {};
 }
 
+/// Such an address needs an interface with it.
+bool is_of_one_link(const std::string& text) {
+  const auto address = sys::Address::parse(text);
+  return address && sys::AddressRange::parse("fe80::/10")->contains(*address);
+}
+
 /// A name or an address; the latter may have the brackets in which one of IPv6 stands before a
 /// port.
 Result<std::string> leader_of(const Choice& choice) {
   std::string leader = choice.leader;
   if (leader.starts_with('[') && leader.ends_with(']'))
     leader = leader.substr(1, leader.size() - 2);
+  if (is_of_one_link(leader)) {
+    return fail(
+        fmt::format("--leader {}: an address that means something on one network interface alone: "
+                    "give the host's name, or another of its addresses",
+                    choice.leader));
+  }
   if (sys::Address::parse(leader) || leader.find_first_of(":/%[]@ ") == std::string::npos)
     return leader;
   return fail(

@@ -212,6 +212,9 @@ TEST_CASE("a leader is a name or an address, and nothing else") {
   for (const char* good : {"algo-1", "my_host.example.com", "10.77.0.11", "fd77::11"})
     CHECK(leader(good) == good);
   CHECK(leader("[fd77::11]") == "fd77::11");
+  for (const char* bad : {"fe80::11", "[febf::11]"})
+    CHECK(leader(bad).starts_with(std::string("--leader ") + bad + ": an address that means"));
+  CHECK(leader("fec0::11") == "fec0::11");
   for (const char* bad : {"10.77.0.11:29400", "[fd77::11]:29400", "http://algo-1", "fd77::11%eth0",
                           "algo-1:29400", "[algo-1", "algo 1"}) {
     CHECK(

@@ -75,6 +75,7 @@ std::vector<int> gpus_of(const ConclusionInput& input, std::size_t index) {
   const bool alone = input.plan.workers.size() == 1 && !input.context.options.isolate_gpus;
   if (!alone) return {input.plan.workers[index].local_rank % count};
   std::vector<int> all;
+  all.reserve(input.hardware.gpus.devices.size());
   for (const Gpu& gpu : input.hardware.gpus.devices) all.push_back(gpu.index);
   return all;
 }

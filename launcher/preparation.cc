@@ -48,8 +48,9 @@ std::string describe_cluster(const cluster::Found& found) {
   const Cluster& cluster = found.cluster;
   if (cluster.host_count() == 1 && cluster.host_rank == 0)
     return fmt::format("1 host, by {}", found.by);
-  std::string text = fmt::format("{} host{}, by {}: {} leads", cluster.host_count(),
-                                 cluster.host_count() == 1 ? "" : "s", found.by, cluster.leader);
+  const std::string text =
+      fmt::format("{} host{}, by {}: {} leads", cluster.host_count(),
+                  cluster.host_count() == 1 ? "" : "s", found.by, cluster.leader);
   if (cluster.host_rank < 0) return text + ", and this host takes no part in what they do together";
   return text + fmt::format(", this is host {} of them, from 0", cluster.host_rank);
 }

@@ -69,7 +69,7 @@ Result<void> Handle::check() {
 
 Result<void> Handle::close(const GoOn& go_on) {
   if (comm_ == nullptr) return {};
-  const Result<void> finalized = finalize(go_on);
+  Result<void> finalized = finalize(go_on);
   if (!finalized) {
     abort();
     return finalized;

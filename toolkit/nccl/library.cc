@@ -16,7 +16,7 @@ Result<std::shared_ptr<const Library>> Library::load(const std::string& name, in
     const char* why = ::dlerror();
     return fail(fmt::format("cannot load NCCL: {}", why != nullptr ? why : name.c_str()));
   }
-  const std::shared_ptr<Library> library(new Library(handle));
+  std::shared_ptr<Library> library(new Library(handle));
   const std::string path = library->path(name);
   TRAINIT_TRY(library->bind(path));
   int version = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <span>
 
 #include "base/text.h"
 #include "store/connection.h"
@@ -49,7 +50,8 @@ RequestWriter request_of(Operation operation, const std::vector<std::string>& ke
 /// "waiting 5 s for a, b and c"
 std::string describe_wait(const std::vector<std::string>& keys, StoreClient::Duration timeout) {
   constexpr std::size_t kShown = 8;
-  std::vector<std::string> shown(keys.begin(), keys.begin() + std::min(keys.size(), kShown));
+  const std::span<const std::string> first = std::span(keys).first(std::min(keys.size(), kShown));
+  std::vector<std::string> shown(first.begin(), first.end());
   if (keys.size() > kShown) shown.push_back(fmt::format("{} more", keys.size() - kShown));
   return fmt::format("waiting {} for {}",
                      human_seconds(std::chrono::duration<double>(timeout).count()),
@@ -160,6 +162,7 @@ Result<std::vector<std::string>> StoreClient::multi_get(const std::vector<std::s
   const TimePoint answered = with_answer(deadline);
   TRAINIT_TRY(connection_->send(request_of(Operation::kMultiGet, keys), answered));
   std::vector<std::string> values;
+  values.reserve(keys.size());
   for (std::size_t index = 0; index < keys.size(); ++index)
     values.push_back(TRAINIT_TRY(connection_->text(answered)));
   return values;
@@ -184,7 +187,7 @@ Result<std::vector<std::string>> StoreClient::list_keys() {
   TRAINIT_TRY(connection_->send(RequestWriter(Operation::kListKeys), deadline));
   std::vector<std::string> keys;
   for (auto left = TRAINIT_TRY(connection_->number(deadline)); left > 0; --left) {
-    std::string key = TRAINIT_TRY(connection_->text(deadline));
+    const std::string key = TRAINIT_TRY(connection_->text(deadline));
     if (key.starts_with(kPrefix)) keys.push_back(key.substr(1));
   }
   return keys;

@@ -41,7 +41,7 @@ static_assert(kLittleEndian, "integers are copied as they are");
 template <class Integer>
 Integer copy_integer(std::string_view bytes) {
   Integer value;
-  std::memcpy(&value, bytes.data(), sizeof value);
+  bytes.copy(reinterpret_cast<char*>(&value), sizeof value);
   return value;
 }
 

@@ -380,9 +380,9 @@ def test_who_comes_a_little_later_hears_it_too(cluster, launch, victim):
 
 def test_a_leader_that_cannot_begin_says_so_also_when_there_is_little_time_to_meet(cluster, launch):
     hosts = cluster(3)
-    launch(hosts["algo-1"], "--workers", "1", "--preflight", "--meet-timeout", "3s", "--", "true", env={"GLOO_SOCKET_IFNAME": "nowhere"})
-    launch(hosts["algo-2"], "--workers", "1", "--meet-timeout", "3s", "--", "sh", "-c", STAY)
-    assert_failed(hosts, SET_UP_FAILED, "preflight: .*GLOO_SOCKET_IFNAME", within=3 + TOLD, names=["algo-1", "algo-2"])
+    launch(hosts["algo-1"], "--workers", "1", "--preflight", "--meet-timeout", "6s", "--", "true", env={"GLOO_SOCKET_IFNAME": "nowhere"})
+    launch(hosts["algo-2"], "--workers", "1", "--meet-timeout", "6s", "--", "sh", "-c", STAY)
+    assert_failed(hosts, SET_UP_FAILED, "preflight: .*GLOO_SOCKET_IFNAME", within=6 + TOLD, names=["algo-1", "algo-2"])
 
 
 def test_a_host_that_cannot_begin_waits_for_the_others_and_not_when_it_is_stopped(cluster, begin):

@@ -351,6 +351,7 @@ void Hub::finish_when_all_heard(Actions& out) {
 
 Hub::Actions Hub::disconnected(int host, const std::string& how, sys::TimePoint now) {
   Actions out;
+  if (!hosts_[static_cast<std::size_t>(host)].connected) return out;
   notice_late(now);
   // Had we looked all the time, we would know when. It was there at our last look.
   miss(host, how, std::min(now, last_tick_ + setup_.limits.beat), now, out);
@@ -361,7 +362,6 @@ Hub::Actions Hub::disconnected(int host, const std::string& how, sys::TimePoint 
 void Hub::miss(int host, const std::string& how, sys::TimePoint since, sys::TimePoint now,
                Actions& out) {
   Host& that = hosts_[static_cast<std::size_t>(host)];
-  if (!that.connected) return;
   that.connected = false;
   switch (phase_) {
     case Phase::kMeeting:

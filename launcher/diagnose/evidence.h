@@ -61,7 +61,8 @@ struct FirstCause {
 /// When its error came, or its end, if it has none or went on after it.
 sys::TimePoint failed_at(const Evidence& evidence);
 
-/// True when SIGKILL ended it, or the program that it ran, and not we had sent that.
+/// True when SIGKILL ended it, and not we had sent that. Who ends with its code, 137, may have sent
+/// it to what it ran because we told it to stop.
 bool killed_from_outside(const Evidence& evidence);
 
 /// True when a signal of ours may be what ended it: we had told it to stop, and a signal ended it,

@@ -130,7 +130,7 @@ sys::TimePoint failed_at(const Evidence& evidence) {
 }
 
 bool killed_from_outside(const Evidence& evidence) {
-  return signal_behind(evidence.status) == SIGKILL && !evidence.killed_by_us;
+  return evidence.status.signal == SIGKILL && !evidence.killed_by_us;
 }
 
 bool may_be_ended_by_us(const Evidence& evidence) {

@@ -14,6 +14,10 @@ bool failed(const Evidence& evidence) {
   return !evidence.spawn_error && !evidence.status.success();
 }
 
+bool was_killed(const Evidence& evidence) {
+  return signal_behind(evidence.status) == SIGKILL && !evidence.killed_by_us;
+}
+
 /// What programs say when one of their children is gone.
 bool speaks_of_a_killed_child(const Evidence& evidence) {
   constexpr std::array<std::string_view, 5> kWords = {"killed by signal", "SIGKILL",
@@ -41,7 +45,7 @@ void attribute_oom_kills(std::span<Evidence> gathered, std::optional<std::int64_
   for (Evidence& evidence : gathered) {
     evidence.oom_ruled_out = *kills <= 0;
     if (*kills <= 0 || !failed(evidence)) continue;
-    evidence.oom = killed_from_outside(evidence);
+    evidence.oom = was_killed(evidence);
     found |= evidence.oom;
     if (likeliest == nullptr || likelihood(evidence) < likelihood(*likeliest))
       likeliest = &evidence;

@@ -157,7 +157,7 @@ TEST_CASE("what others killed while we were stopping it explains errors of commu
   CHECK(cause_of({raised(0, true, 20ms), killed}) == 5);
   CHECK(cause_of({raised(0, false, 20ms), killed}) == 0);
   CHECK(cause_of({raised(0, true, 20ms),
-                  stopped(ended(5, ExitStatus::exited(128 + SIGKILL), 3s), 70ms)}) == 5);
+                  stopped(ended(5, ExitStatus::exited(128 + SIGKILL), 3s), 70ms)}) == 0);
   Evidence ours = killed;
   ours.killed_by_us = true;
   CHECK(cause_of({raised(0, true, 20ms), ours}) == 0);
@@ -174,6 +174,8 @@ TEST_CASE("what others had killed when we told it to stop is a cause, whatever i
                   stopped(ended(5, ExitStatus::killed(SIGKILL), 171ms), 70ms)}) == 0);
   CHECK(cause_of({raised(0, false, 20ms),
                   stopped(ended(5, ExitStatus::killed(SIGTERM), 80ms), 70ms)}) == 0);
+  CHECK(cause_of({raised(0, false, 20ms),
+                  stopped(ended(5, ExitStatus::exited(128 + SIGKILL), 80ms), 70ms)}) == 0);
 }
 
 TEST_CASE("what the kernel killed for memory is a cause although we were stopping it") {

@@ -109,11 +109,16 @@ std::string said(const Evidence& evidence) {
                                          : "; it had printed: " + summary;
 }
 
-/// What it said after that error, which it may have survived.
-std::string said_at_last(const ErrorText& error) {
-  constexpr std::size_t kLineBytes = 80;
-  if (error.last_words()) return {};
-  return fmt::format("; its last line: \"{}\"", shorten(plain(error.last_line), kLineBytes));
+/// What it said after that error, which it may have survived, in at most `bytes` bytes; empty when
+/// hardly anything of it would be left.
+std::string said_at_last(const ErrorText& error, std::size_t bytes) {
+  constexpr std::string_view kBefore = "; its last line: \"", kBehind = "\"";
+  constexpr std::size_t kMostLine = 80, kLeastLine = 20;
+  const std::size_t words = kBefore.size() + kBehind.size();
+  const std::string line = plain(error.last_line);
+  const std::size_t room = bytes > words ? std::min(bytes - words, kMostLine) : 0;
+  if (error.last_words() || room < std::min(line.size(), kLeastLine)) return {};
+  return std::string(kBefore) + shorten(line, room) + std::string(kBehind);
 }
 
 /// "out of memory: the kernel killed a process of this worker; the container has 16.0 GB"
@@ -138,6 +143,16 @@ std::string place_and_end(const Evidence& evidence) {
   const std::string& location = evidence.error->location;
   const std::string where = location.empty() ? "" : shorten(plain(location), kLocationBytes) + ", ";
   return where + end_with_time(evidence);
+}
+
+/// The error in front. What was said after it takes only what the error's own words leave.
+std::string error_summary(const std::string& head, const Evidence& evidence) {
+  constexpr std::size_t kLeastMessage = 80;
+  const std::string message = plain(evidence.error->summary);
+  const std::string end = " (" + place_and_end(evidence) + shared_memory_note(evidence) + ")";
+  const std::size_t taken = head.size() + std::min(message.size(), kLeastMessage) + end.size();
+  const std::size_t left = taken < kSummaryBytes ? kSummaryBytes - taken : 0;
+  return fit(head, message, end + said_at_last(*evidence.error, left));
 }
 
 /// "GPU 3 fell off the bus (XID 79); the worker: RuntimeError: CUDA error: … (exit code 1 after 48
@@ -220,9 +235,7 @@ std::string summarize(const Evidence& evidence) {
   if (evidence.gpu_fault) return gpu_summary(head, evidence);
   if (!leads_with_error(evidence))
     return fit(head + sentence_without_error(evidence), said(evidence), "");
-  return fit(head, plain(evidence.error->summary),
-             " (" + place_and_end(evidence) + shared_memory_note(evidence) + ")" +
-                 said_at_last(*evidence.error));
+  return error_summary(head, evidence);
 }
 
 std::string describe_consequence(const Evidence& cause, const Evidence& consequence) {
@@ -236,9 +249,10 @@ std::string describe_consequence(const Evidence& cause, const Evidence& conseque
   const std::string who =
       same_host ? fmt::format("rank {}", consequence.rank) : name_of(consequence);
   if (consequence.error && !consequence.error->only_last_lines) {
-    const bool same = cause.error && cause.error->summary == consequence.error->summary;
-    if (same) return fmt::format("{} had the same error {}", who, time);
     const ErrorText& error = *consequence.error;
+    const bool same = cause.error && cause.error->summary == error.summary &&
+                      cause.error->last_line == error.last_line;
+    if (same) return fmt::format("{} had the same error {}", who, time);
     return fmt::format(
         "{} had \"{}\" {}: a consequence", who,
         shorten(plain(error.last_words() ? error.summary : error.last_line), kWordsBytes), time);

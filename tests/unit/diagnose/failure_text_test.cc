@@ -88,10 +88,46 @@ TEST_CASE("the last line of a worker that went on after its error goes with it")
   CHECK(summarize(went_on).size() <= 200);
 }
 
+TEST_CASE("the last line takes only the room that the error itself leaves") {
+  Evidence evidence = value_error();
+  evidence.host = std::string(30, 'h');
+  evidence.error->location = std::string(30, 'f') + ":42";
+  evidence.error->summary = "RuntimeError: " + std::string(90, 'm');
+  evidence.error->last_line = "ERROR:launch:the script did not end well, see above for details";
+  CHECK(summarize(evidence).size() <= 200);
+  CHECK(summarize(evidence).find(evidence.error->summary.substr(0, 80)) != std::string::npos);
+  CHECK(summarize(evidence).find("last line") == std::string::npos);
+  evidence.error->summary = "RuntimeError: no";
+  CHECK(summarize(evidence).size() <= 200);
+  CHECK(summarize(evidence).find(": RuntimeError: no (") != std::string::npos);
+  CHECK(summarize(evidence).find("; its last line: \"ERROR:launch:the script") !=
+        std::string::npos);
+  evidence.host = std::string(60, 'h');
+  evidence.error->location = std::string(55, 'f');
+  CHECK(summarize(evidence).find("last line") == std::string::npos);
+  evidence.error->last_line = "fatal";
+  CHECK(summarize(evidence).ends_with("; its last line: \"fatal\""));
+}
+
 TEST_CASE("the same error on another rank is called the same, not a consequence") {
   Evidence other = value_error();
   other.rank = 0;
   CHECK(describe_consequence(value_error(), other) == "rank 0 had the same error at the same time");
+}
+
+TEST_CASE("an error that two ranks had survived is not what they ended with") {
+  Evidence cause = value_error();
+  cause.error->last_line = "fatal: the data set is empty";
+  Evidence other = cause;
+  other.rank = 0;
+  CHECK(describe_consequence(cause, other) == "rank 0 had the same error at the same time");
+  other.error->last_line = "Connection closed by peer";
+  CHECK(describe_consequence(cause, other) ==
+        "rank 0 had \"Connection closed by peer\" at the same time: a consequence");
+  other.error->last_line.clear();
+  CHECK(describe_consequence(cause, other) ==
+        "rank 0 had \"ValueError: learning rate must be positive\" at the same time: a "
+        "consequence");
 }
 
 TEST_CASE("without an error the exit is the message, and the last line goes with it") {

@@ -112,9 +112,15 @@ class WordReader {
     return finish();
   }
 
-  /// By the words that were read.
+  /// By the words that were read, and where an option ended that, by those behind it: one of them
+  /// may still be the command.
   bool asks_for_job() const {
-    return (command_.empty() || command_ == kTrain) && !help_ && !version_;
+    if (help_ || version_) return false;
+    if (!command_.empty()) return command_ == kTrain;
+    const bool at_option = next_ > 0 && words_[next_ - 1].starts_with('-');
+    return !at_option || std::none_of(words_.begin() + next_, words_.end(), [](const auto& word) {
+      return is_command(word) && word != kTrain;
+    });
   }
 
  private:

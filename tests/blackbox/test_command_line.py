@@ -97,7 +97,8 @@ def test_a_slip_is_answered_with_what_was_meant(trainit, pid1, job, typed, meant
 
 NO_JOBS = [["env", "--fromat", "json"], ["gpus", "--format", "x"], ["store", "--prot", "1"], ["check", "--bogus"],
            ["exec", "--workers", "2", "--", "true"], ["exec", "true"], ["--log-level", "info", "explain", "--bogus"],
-           ["explain", "rank", "x"], ["failure", "a", "b"], ["--help", "--bogus"], ["version", "--bogus"], ["help", "trian"]]
+           ["explain", "rank", "x"], ["failure", "a", "b"], ["--help", "--bogus"], ["version", "--bogus"], ["help", "trian"],
+           ["--log-levle", "info", "explain"], ["--bogus", "env"], ["--bogus", "gpus", "train"]]
 
 
 @pytest.mark.parametrize("typed", NO_JOBS)
@@ -110,7 +111,8 @@ def test_a_slip_in_a_command_that_runs_no_job_leaves_the_markers_alone(trainit, 
 
 
 @pytest.mark.parametrize("typed", [["--wrokers", "2"], ["train", "--wrokers", "2"], ["--log-level", "info", "train", "python"],
-                                   ["trian"], ["serve"]])
+                                   ["trian"], ["serve"], ["--bogus", "python", "train.py"], ["--bogus", "--", "env"],
+                                   ["--bogus", "train"], ["train", "--bogus", "env"], ["python", "check"]])
 def test_a_slip_in_what_would_run_a_job_is_its_failure(trainit, pid1, job, typed):
     here = job()
     end = pid1([trainit, *typed], job=here)

@@ -1,6 +1,7 @@
 #include "markers.h"
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <utility>
@@ -29,8 +30,14 @@ auto insistently(Attempt attempt) {
 }
 
 Result<void> remove_success(const Paths& paths) {
-  if (posix::unlink(paths.success.c_str()) == 0 || errno == ENOENT) return {};
-  return fail(fmt::format("{} does not go away: {}", paths.success, sys::errno_text(errno)));
+  if (posix::unlink(paths.success.c_str()) == 0) return {};
+  const int error = errno;
+  // On a read-only disk the kernel says so before it looks whether there is anything to remove.
+  struct stat status = {};
+  const bool there =
+      posix::lstat(paths.success.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+  if (!there) return {};
+  return fail(fmt::format("{} does not go away: {}", paths.success, sys::errno_text(error)));
 }
 
 Outcome leave_failure(Outcome outcome, const Paths& paths, bool markers, const Logger& log) {

@@ -64,6 +64,15 @@ def test_a_failure_file_that_the_worker_wrote_is_kept(trainit, pid1, job):
     assert "failure written" not in end.err
 
 
+@pytest.mark.parametrize("code", [0, 4])
+def test_a_failure_file_of_white_space_counts_as_none(trainit, pid1, job, code):
+    here = job()
+    end = pid1([trainit, "--", "sh", "-c", f'echo " " > {here.output}/failure; exit {code}'], job=here)
+    assert end.code == code and "kept as the job wrote it" not in end.err
+    assert here.success == (code == 0)
+    assert here.failure is None if code == 0 else "code 4" in here.failure
+
+
 def test_a_worker_that_ended_badly_cannot_make_it_a_success(trainit, pid1, job):
     here = job()
     end = pid1([trainit, "--", "sh", "-c", f"touch {here.output}/success; exit 4"], job=here)
@@ -198,6 +207,7 @@ def test_a_failure_on_a_disk_that_became_read_only_keeps_its_code(trainit, pid1,
     end = pid1([trainit, "--", "sh", "-c", script], job=here)
     assert end.code == 6 and not here.success and here.failure is None
     assert "code 6" in end.err and "could not be written" in end.err
+    assert "does not go away" not in end.err
 
 
 def test_a_place_for_markers_that_is_read_only_from_the_start_is_no_success(trainit, pid1, job, mounted):
@@ -215,7 +225,13 @@ def test_a_place_for_markers_that_is_a_file_is_no_success(trainit, pid1, job):
     here.output.rmdir()
     here.output.write_text("")
     end = pid1([trainit, "--", "true"], job=here)
-    assert end.code == 125 and str(here.output) in end.err
+    assert end.code == 125 and str(here.output) in end.err and "does not go away" not in end.err
+
+
+def test_a_success_marker_that_stays_beside_a_failure_is_told(trainit, pid1, job):
+    here = job()
+    end = pid1([trainit, "--", "sh", "-c", f"mkdir {here.output}/success; exit 4"], job=here)
+    assert end.code == 4 and f"{here.output}/success does not go away" in end.err
 
 
 # ---- stops

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <string>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "sys/files.h"
 #include "sys/posix.h"
@@ -30,12 +31,17 @@ Result<void> set_aside(const std::string& path) {
   return fail(fmt::format("moving {} to {}: {}", path, previous, sys::errno_text(error)));
 }
 
+bool says_nothing(const std::string& path) {
+  struct stat status = {};
+  if (posix::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  if (status.st_size == 0) return true;
+  const auto text = sys::read_file(path, kFailureBytes);
+  return text && trim(*text).empty();
+}
+
 /// A file without a word is no reason that anybody gave.
 void discard_empty(const std::string& path) {
-  struct stat status = {};
-  const bool empty =
-      posix::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
-  if (empty) posix::unlink(path.c_str());
+  if (says_nothing(path)) posix::unlink(path.c_str());
 }
 
 }  // namespace
@@ -54,6 +60,7 @@ Result<void> write_success(const Paths& paths) {
   const auto file =
       sys::open_file(sys::BorrowedFd(AT_FDCWD), paths.success, O_WRONLY | O_CREAT | O_NOFOLLOW);
   if (!file) return fail("writing " + paths.success, file.error());
+  discard_empty(paths.failure);
   return {};
 }
 

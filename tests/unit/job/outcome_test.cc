@@ -31,12 +31,26 @@ TEST_CASE("a failure that user code wrote is kept") {
   CHECK(*sys::list_directory(paths.output) == std::vector<std::string>{"failure"});
 }
 
-TEST_CASE("an empty failure that user code left says nothing, and makes way") {
-  const TemporaryDirectory base;
-  const Paths paths = Paths::below(base.path);
-  base.write("output/failure", "");
-  CHECK(write_failure(paths, "ours").value());
-  CHECK(content(paths.failure) == "ours");
+TEST_CASE("a failure without a word that user code left says nothing, and makes way") {
+  for (const char* nothing : {"", "\n", " \t\r\n\n"}) {
+    CAPTURE(nothing);
+    const TemporaryDirectory base;
+    const Paths paths = Paths::below(base.path);
+    base.write("output/failure", nothing);
+    CHECK(write_failure(paths, "ours").value());
+    CHECK(content(paths.failure) == "ours");
+  }
+}
+
+TEST_CASE("beside a success only a failure that says something stays") {
+  for (const std::string text : {"", "\n", "the user's reason"}) {
+    CAPTURE(text);
+    const TemporaryDirectory base;
+    const Paths paths = Paths::below(base.path);
+    base.write("output/failure", text);
+    REQUIRE(write_success(paths));
+    CHECK(sys::exists(paths.failure) == (text.size() > 1));
+  }
 }
 
 TEST_CASE("a failure text is valid UTF-8 of at most 1,024 bytes, cut at a character") {

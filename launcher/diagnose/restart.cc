@@ -30,7 +30,9 @@ std::string obstacle_at(const HostEnd& end, const RestartLimits& limits) {
   if (end.stop_signal != 0) return "a stop was asked for";
   if (!end.trouble.empty()) return end.host + " could not start its workers";
   if (end.stuck) {
-    return fmt::format("processes of {} are left that not even SIGKILL has ended", end.host);
+    // Where they cannot be found, it was not even sent to them.
+    return fmt::format("processes of {} are left that SIGKILL has not reached or not ended",
+                       end.host);
   }
   for (const Evidence& evidence : end.evidence) {
     if (evidence.spawn_error) return fmt::format("rank {} could not be started", evidence.rank);

@@ -281,8 +281,10 @@ void Supervisor::perform(const action::SignalTree& action) {
   const auto left = family_.members();
   const std::size_t count = left ? left->size() : 0;
   if (std::exchange(tree_signal_, action.signal) != action.signal) {
-    parts_.log.info("{} for what is left{}", sys::signal_name(action.signal),
-                    left ? fmt::format(": {} process{}", count, count == 1 ? "" : "es") : "");
+    if (!left || count > 0) {
+      parts_.log.info("{} for what is left{}", sys::signal_name(action.signal),
+                      left ? fmt::format(": {} process{}", count, count == 1 ? "" : "es") : "");
+    }
     parts_.record.write("stop", {{"signal", Json(sys::signal_name(action.signal))},
                                  {"to", Json("tree")},
                                  {"processes", Json(count)}});

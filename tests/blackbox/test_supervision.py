@@ -1,5 +1,6 @@
 """Supervision: exit codes, orphans, signals, the stop sequence, and workers that fail."""
 
+import ctypes
 import errno
 import json
 import os
@@ -24,6 +25,9 @@ FORWARDED = [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, sign
 
 #: A user whose processes nobody else's tests have: the kernel counts them.
 STRANGER = random.randrange(20_000, 60_000)
+
+#: Of ptrace(2) and waitpid(2).
+PTRACE_SEIZE, WALL = 0x4206, 0x40000000
 
 #: Waits, in a worker, until a condition holds; the worker fails when it never does.
 WAIT_UNTIL = """
@@ -430,6 +434,51 @@ def test_a_stop_signal_after_the_workers_end_is_not_said_to_stop_them(trainit, s
     assert "stopping" not in end.err
 
 
+def test_nothing_is_said_of_a_kill_that_finds_nobody(trainit, start, program, job):
+    here = job()
+    command = f'{program("signal_witness")} -e & while [ ! -e go ]; do sleep 0.01; done; kill -9 $!'
+    running = start([trainit, "--linger", "1h", "--", "sh", "-c", command], job=here, cwd=here.base, namespace=False)
+    pid = int(running.wait_for(r"escapee ready (\d+)")[1])
+    # Who traces a process is told of its end first: until then its parent cannot reap it, and it is there and gone.
+    assert ctypes.CDLL(None, use_errno=True).ptrace(PTRACE_SEIZE, pid, None, None) == 0, os.strerror(ctypes.get_errno())
+    (here.base / "go").touch()
+    running.wait_for("SIGTERM for what is left: 1 process", stream="err")
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: state_of(pid) == "Z", "what was left has ended")
+    for said in ("SIGTERM came: ", "SIGTERM came again: "):
+        running.signal(signal.SIGTERM)
+        running.wait_for(said, stream="err")
+    assert os.waitpid(pid, WALL)[0] == pid
+    end = running.wait()
+    record = [json.loads(line) for line in (here.output / "data/trainit/algo-1.jsonl").read_text().splitlines()]
+    assert [event["processes"] for event in record if event["event"] == "stop" and event["signal"] == "SIGKILL"] == [0]
+    assert "SIGKILL for" not in end.err, end
+
+
+#: Its first thread ends, and another one goes on.
+WITHOUT_A_FIRST_THREAD = """
+import ctypes, signal, threading, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def go_on():
+    while open("/proc/self/stat").read().rpartition(")")[2].split()[0] != "Z": time.sleep(0.01)
+    print("ready", flush=True)
+    time.sleep(1000)
+threading.Thread(target=go_on).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_worker_whose_first_thread_has_ended_is_killed_like_any_other(trainit, start, job):
+    running = start([trainit, "--stop-budget", "1h", "--", "python3", "-c", WITHOUT_A_FIRST_THREAD], job=job(), namespace=False)
+    running.wait_for("ready")
+    for count in (1, 2, 3):
+        running.signal(signal.SIGTERM)
+        running.wait_for("SIGTERM came", stream="err", count=count)
+    end = running.wait()
+    assert end.code == 137 and "SIGKILL for what is left: 1 process" in end.ours, end
+    assert "did not end" not in end.err
+
+
 def test_a_stopped_worker_is_continued_before_it_is_asked_to_end(trainit, start, program, job):
     running = start([trainit, "--stop-budget", "1h", "--", program("signal_witness")], job=job(), namespace=False)
     pid = int(running.wait_for(r"leader ready (\d+)")[1])
@@ -628,7 +677,7 @@ def test_a_job_of_which_a_process_is_left_is_not_started_once_more(trainit, pid1
                     "--workers", "2", "--max-restarts", "3", "--failure-grace", "100ms", "--", "sh", "-c", script],
                    job=job_of_a_stranger, pass_fds=[binary.fileno()])
     assert end.code == 3, end
-    assert "not restarted: processes of algo-1 are left that not even SIGKILL has ended" in end.ours
+    assert "not restarted: processes of algo-1 are left that SIGKILL has not reached or not ended" in end.ours
 
 
 @pytest.mark.parametrize("argv, workers", [(["--workers", "1"], 1), (["--workers", "2"], 2), (["exec"], 1)])

@@ -20,17 +20,20 @@ namespace {
 struct Process {
   pid_t pid, parent;
   char state;
+  int threads;
 };
 
 /// From /proc/PID/stat, whose second field may hold spaces and parentheses.
 std::optional<Process> parse_process(pid_t pid, std::string_view line) {
   const std::size_t name_end = line.rfind(')');
   if (name_end == std::string_view::npos) return std::nullopt;
+  constexpr std::size_t kThreads = 17;
   const auto fields = split(line.substr(std::min(line.size(), name_end + 2)), ' ');
-  if (fields.size() < 2 || fields[0].empty()) return std::nullopt;
+  if (fields.size() <= kThreads || fields[0].empty()) return std::nullopt;
   const auto parent = parse_number<pid_t>(fields[1]);
-  if (!parent) return std::nullopt;
-  return Process{pid, *parent, fields[0][0]};
+  const auto threads = parse_number<int>(fields[kThreads]);
+  if (!parent || !threads) return std::nullopt;
+  return Process{pid, *parent, fields[0][0], *threads};
 }
 
 /// Whether this is a child of ours, ended or not.
@@ -54,7 +57,7 @@ Result<std::optional<Process>> read_process(pid_t pid) {
   if (errno != EACCES && errno != EPERM)
     return fail(fmt::format("reading {}: {}", path, errno_text(errno)));
   if (!TRAINIT_TRY(is_child(pid))) return std::nullopt;
-  return Process{pid, ::getpid(), '?'};
+  return Process{pid, ::getpid(), '?', 1};
 }
 
 /// The numbers of the processes of this pid namespace.
@@ -80,7 +83,10 @@ bool contains(const std::vector<pid_t>& pids, pid_t pid) {
   return std::find(pids.begin(), pids.end(), pid) != pids.end();
 }
 
-bool is_gone(const Process& process) { return process.state == 'Z' || process.state == 'X'; }
+/// The state is that of the first thread, which may end before the others do.
+bool is_gone(const Process& process) {
+  return (process.state == 'Z' || process.state == 'X') && process.threads <= 1;
+}
 
 }  // namespace
 

@@ -90,7 +90,7 @@ TEST_CASE("there is none as long as processes of the job are left") {
   HostEnd end = failed_host(2);
   end.stuck = true;
   CHECK(why_not({.most = 3}, end) ==
-        "processes of algo-2 are left that not even SIGKILL has ended");
+        "processes of algo-2 are left that SIGKILL has not reached or not ended");
 }
 
 TEST_CASE("a worker may say by its code that a restart is of no use") {

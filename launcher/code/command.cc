@@ -160,10 +160,13 @@ bool is_module(const std::string& directory, const std::string& program) {
 
 Result<void> check_program(const std::string& directory, const std::string& program) {
   const std::string path = sys::join_path(directory, program);
-  if (sys::exists(path) || sys::exists(path + ".py") || is_module(directory, program)) return {};
-  return fail(fmt::format("{} (sagemaker_program) does not exist in {}: {}", program, directory,
-                          first_names(directory)),
-              127);
+  if (sys::exists(path) || is_module(directory, program)) return {};
+  const std::string advice = sys::is_regular_file(path + ".py")
+                                 ? fmt::format("did you mean {}.py?", program)
+                                 : first_names(directory);
+  return fail(
+      fmt::format("{} (sagemaker_program) does not exist in {}: {}", program, directory, advice),
+      127);
 }
 
 /// A shell takes the CR of a Windows line end for a part of the last word, and may run half of the

@@ -114,6 +114,11 @@ def test_a_module_that_is_not_there_or_not_beside_a_setup_file_is_refused(traini
     fails(pid1([trainit], job=here), here, 127, "pkg.main (sagemaker_program) does not exist")
 
 
+def test_a_name_without_the_ending_of_its_script_is_refused_with_a_word_of_that(trainit, pid1, job):
+    here = script_job(job, program="train", code={"train.py": SHOW})
+    fails(pid1([trainit], job=here), here, 127, "train (sagemaker_program) does not exist", "did you mean train.py?")
+
+
 def test_a_shell_script_runs_with_its_own_interpreter_and_intact_arguments(trainit, pid1, job):
     code = {"train.sh": '#!/bin/bash\nprintf "%s|" "$@"; echo "${BASH_VERSION:+bash}"\n'}
     end = pid1([trainit], job=script_job(job, program="train.sh", code=code, text="two words $(id) 'q'"))

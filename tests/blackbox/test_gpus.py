@@ -67,7 +67,8 @@ def test_the_driver_is_asked_for_the_number_of_gpus(gpus, fake_gpus, count):
 def test_the_option_decides_over_the_variable_whether_the_driver_is_asked(gpus, fake_gpus):
     variables = fake_gpus("2", TRAINIT_GPU_PROBE="never")
     assert (gpus(variables)["count"], gpus(variables, "--gpu-probe", "always")["count"]) == (0, 2)
-    assert gpus(fake_gpus("hang"), "--gpu-probe", "never")["source"] == "TRAINIT_GPU_PROBE=never"
+    assert gpus(variables)["source"] == "TRAINIT_GPU_PROBE=never"
+    assert gpus(fake_gpus("hang"), "--gpu-probe", "never")["source"] == "gpu-probe never"
 
 
 def test_a_gpu_comes_with_its_name_uuid_address_memory_and_capability(gpus, fake_gpus):

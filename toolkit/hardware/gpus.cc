@@ -34,6 +34,11 @@ GpuProbe probe_of(const Environment& environment, std::vector<std::string>& warn
   return GpuProbe::kAuto;
 }
 
+std::string who_says_never(const Environment& environment) {
+  const bool variable = environment.get_or("TRAINIT_GPU_PROBE", "") == "never";
+  return variable ? "TRAINIT_GPU_PROBE=never" : "gpu-probe never";
+}
+
 /// The variable by which the user or the container engine says that there is no GPU; empty: none
 /// does.
 std::string ruled_out_by(const Environment& environment) {
@@ -64,7 +69,7 @@ class Search {
         stops_(patience.stops) {}
 
   Gpus run() {
-    if (probe_ == GpuProbe::kNever) return no_gpus("TRAINIT_GPU_PROBE=never");
+    if (probe_ == GpuProbe::kNever) return no_gpus(who_says_never(environment_));
     if (std::string variable = ruled_out_by(environment_); !variable.empty())
       return no_gpus(std::move(variable));
     const bool device = has_nvidia_device(roots_);

@@ -32,6 +32,17 @@ class OtherFile {
     return value_.object() != nullptr && value_.truthy();
   }
 
+  /// The object that a member holds; null when there is none.
+  const Json* find_object(std::string_view key) {
+    const Json* member = value_.find(key);
+    if (member == nullptr || member->is_null()) return nullptr;
+    if (member->object() == nullptr) {
+      ignore(fmt::format("\"{}\"", key), *member, "an object");
+      return nullptr;
+    }
+    return member;
+  }
+
   void ignore(std::string_view what, const Json& found, std::string_view expected) {
     const std::string reason = wrong_kind(what, found, expected).value().message;
     warnings_.push_back(fmt::format("{}: {}; ignored", path_, reason));
@@ -43,16 +54,11 @@ class OtherFile {
   Json value_;
 };
 
-/// `value.a.b`; null when there is none.
-const Json* find_below(const Json& value, std::string_view parent, std::string_view key) {
-  const Json* inner = value.find(parent);
-  return inner == nullptr ? nullptr : inner->find(key);
-}
-
 /// A number of at least 1, also as text: the platform writes the numbers of a request either way.
 std::optional<std::int64_t> read_count(OtherFile& file, std::string_view parent,
                                        std::string_view key, std::int64_t largest) {
-  const Json* value = find_below(file.value(), parent, key);
+  const Json* object = file.find_object(parent);
+  const Json* value = object == nullptr ? nullptr : object->find(key);
   if (value == nullptr || value->is_null()) return std::nullopt;
   const std::optional<std::int64_t> count = value->string() != nullptr
                                                 ? parse_number<std::int64_t>(trim(*value->string()))
@@ -69,8 +75,10 @@ void read_job_config(OtherFile file, TrainingJob& job) {
           read_count(file, "StoppingCondition", "MaxRuntimeInSeconds", kTenYears)) {
     job.max_runtime = std::chrono::seconds(*seconds);
   }
+  const Json* algorithm = file.find_object("AlgorithmSpecification");
+  if (algorithm == nullptr) return;
   for (const std::string_view key : {"ContainerEntrypoint", "ContainerArguments"}) {
-    const Json* given = find_below(file.value(), "AlgorithmSpecification", key);
+    const Json* given = algorithm->find(key);
     if (given != nullptr && given->truthy()) job.container_command_given = true;
   }
 }

@@ -117,6 +117,8 @@ TEST_CASE("a caller's choice counts, and not the variable") {
   };
   environment.set("TRAINIT_GPU_PROBE", "always", "test");
   CHECK(count(GpuProbe::kNever) == 0);
+  CHECK(detect_gpus(environment, GpuProbe::kNever, kDeadline, machine.roots()).source ==
+        "gpu-probe never");
   CHECK(count(GpuProbe::kAuto) == 0);
   environment.set("TRAINIT_GPU_PROBE", "never", "test");
   CHECK(count(GpuProbe::kAlways) == 8);

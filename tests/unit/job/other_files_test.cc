@@ -47,6 +47,21 @@ TEST_CASE("the time limit of the job is a number or a text") {
   }
 }
 
+TEST_CASE("what has to hold others and cannot is ignored with a word") {
+  const auto warnings = [](const char* file, const std::string& name, const std::string& value) {
+    return read(file, "{\"" + name + "\": " + value + "}").warnings;
+  };
+  for (const char* wrong : {"[]", "\"x\"", "3"}) {
+    CAPTURE(wrong);
+    for (const char* name : {"StoppingCondition", "AlgorithmSpecification"}) {
+      const auto told = warnings("trainingjobconfig.json", name, wrong);
+      REQUIRE(told.size() == 1);
+      CHECK(told[0].find(std::string("\"") + name + "\" is ") != std::string::npos);
+    }
+    CHECK(warnings("init-config.json", "jobRunInfo", wrong).size() == 1);
+  }
+}
+
 TEST_CASE("a command in the job's request is seen") {
   constexpr const char* kFile = "trainingjobconfig.json";
   CHECK(read(kFile, R"({"AlgorithmSpecification": {"ContainerEntrypoint": ["/bin/bash"]}})")

@@ -27,7 +27,8 @@ struct Gpus {
   std::vector<Gpu> devices;
   /// Who answered: "libcuda", "device files" or "nvidia-smi"; "none" when nothing here looks like
   /// an NVIDIA GPU; or the variable that rules them out: "NVIDIA_VISIBLE_DEVICES=void",
-  /// "CUDA_VISIBLE_DEVICES=", "TRAINIT_GPU_PROBE=never".
+  /// "CUDA_VISIBLE_DEVICES=", "TRAINIT_GPU_PROBE=never"; or "gpu-probe never" for the
+  /// caller's own word.
   std::string source;
   std::string driver_version;  ///< "580.65.06", empty when unknown
   std::string cuda_version;    ///< newest CUDA of the driver, "13.0"; empty when unknown

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/text.h"
 
@@ -34,10 +35,12 @@ void AreaReport::add(Severity severity, std::string what, std::string why, std::
 
 std::vector<Finding> Report::findings() const {
   std::vector<Finding> all;
-  for (const AreaReport& area : areas)
-    all.insert(all.end(), area.findings.begin(), area.findings.end());
-  std::stable_sort(all.begin(), all.end(),
-                   [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
+  for (const Severity severity : {Severity::kError, Severity::kWarning, Severity::kNote}) {
+    for (const AreaReport& area : areas) {
+      std::copy_if(area.findings.begin(), area.findings.end(), std::back_inserter(all),
+                   [severity](const Finding& one) { return one.severity == severity; });
+    }
+  }
   return all;
 }
 

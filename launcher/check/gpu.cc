@@ -99,6 +99,7 @@ void judge_nccl(const GpuFacts& facts, AreaReport& report) {
   }
   if (facts.nccl.size() > 1) {
     std::vector<std::string> all;
+    all.reserve(facts.nccl.size());
     for (const NcclLibrary& one : facts.nccl)
       all.push_back(one.version.empty() ? one.path : fmt::format("{} ({})", one.path, one.version));
     report.add(Severity::kNote, fmt::format("there are {} NCCLs: {}", all.size(), join(all, ", ")),

@@ -17,6 +17,7 @@ const InterfaceFacts* find(const NetworkFacts& facts, std::string_view name) {
 
 std::string names_of(const NetworkFacts& facts) {
   std::vector<std::string> names;
+  names.reserve(facts.interfaces.size());
   for (const InterfaceFacts& one : facts.interfaces) names.push_back(one.name);
   return names.empty() ? "none" : join(names, ", ");
 }

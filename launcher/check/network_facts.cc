@@ -30,6 +30,7 @@ std::set<std::string> with_address() {
 std::vector<InterfaceFacts> interfaces_of(const Hardware& hardware) {
   const auto addressed = with_address();
   std::vector<InterfaceFacts> interfaces;
+  interfaces.reserve(hardware.interfaces.size());
   for (const NetworkInterface& one : hardware.interfaces)
     interfaces.push_back({one.name, one.up, addressed.contains(one.name)});
   return interfaces;

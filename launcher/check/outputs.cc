@@ -59,6 +59,7 @@ std::map<std::uint64_t, std::vector<const DirectoryFacts*>> by_device(const Outp
 
 std::string paths_of(const std::vector<const DirectoryFacts*>& directories) {
   std::vector<std::string> paths;
+  paths.reserve(directories.size());
   for (const DirectoryFacts* one : directories) paths.push_back(one->path);
   return join(paths, ", ");
 }

@@ -43,7 +43,7 @@ std::string loader_of(const sys::UniqueFd& file, const Elf64_Ehdr& header) {
     std::string path(segment.p_filesz, '\0');
     if (::pread(file.get(), path.data(), path.size(), static_cast<off_t>(segment.p_offset)) < 0)
       return {};
-    return path.c_str();
+    return path.substr(0, path.find('\0'));
   }
   return {};
 }

@@ -254,6 +254,7 @@ std::string GpuHealth::remark_of(int gpu, const State& state) {
     parts.push_back(
         fmt::format("had {} uncorrectable memory error{}", errors, errors == 1 ? "" : "s"));
   std::vector<std::string> xids;
+  xids.reserve(state.xids.size());
   for (const auto& [number, times] : state.xids)
     xids.push_back(times == 1 ? std::to_string(number)
                               : fmt::format("{} ({} times)", number, times));

@@ -55,7 +55,7 @@ class StoreChild {
     options.joined = [this](std::string_view place, std::uint32_t pid) { report_join(place, pid); };
     options.joined_nameless = [this](int at_once) { report_nameless(at_once); };
     options.complain = [this](std::string_view sentence) { report(kComplaint, sentence); };
-    const auto server =
+    [[maybe_unused]] const auto server =
         TRAINIT_TRY(store::Server::start(loop, setup_.listener, std::move(options)));
     for (;;) loop.run_once();
   }

@@ -333,8 +333,9 @@ void Supervisor::look_for_empty_tree(sys::ReapResult reaped) {
     return post(event::TreeEmpty{});
   }
   if (!empty) reap_again();
-  if (looks_before_answer_ == 0 || (!empty && --looks_before_answer_ > 0)) return;
-  looks_before_answer_ = 0;
+  if (looks_before_answer_ == 0) return;
+  looks_before_answer_ = empty ? 0 : looks_before_answer_ - 1;
+  if (looks_before_answer_ > 0) return;
   post(event::TreeNotEmpty{});
 }
 

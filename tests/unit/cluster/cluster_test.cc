@@ -194,12 +194,12 @@ TEST_CASE("choices that contradict each other are refused") {
 }
 
 TEST_CASE("one host is none of several") {
-  const char* const kNone = "none";
+  const char* const kNoPlatform = "none";
   CHECK(error_of({.node_rank = 1, .leader = "algo-1"}) == "--node-rank 1 needs --nnodes");
-  CHECK(error_of({.platform = kNone, .node_rank = 0}) ==
+  CHECK(error_of({.platform = kNoPlatform, .node_rank = 0}) ==
         "--node-rank 0 needs --nnodes and --leader");
-  CHECK(
-      error_of({.platform = kNone, .leader = "algo-1"}).starts_with("--leader algo-1 needs --nn"));
+  CHECK(error_of({.platform = kNoPlatform, .leader = "algo-1"})
+            .starts_with("--leader algo-1 needs --nn"));
   CHECK(error_of({.nodes = 1, .node_rank = 5}) == "--node-rank 5 with --nnodes 1: expected 0");
   CHECK(error_of({.nodes = 1, .node_rank = 0, .leader = "algo-1"}).empty());
 }

@@ -57,7 +57,8 @@ class DeadAddress {
     const sockaddr_storage where = here(address).socket_address(port, size);
     for (sys::UniqueFd& guest : guests_) {
       guest = sys::UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-      ::connect(guest.get(), reinterpret_cast<const sockaddr*>(&where), size);
+      [[maybe_unused]] const int pending =
+          ::connect(guest.get(), reinterpret_cast<const sockaddr*>(&where), size);
     }
   }
 

@@ -9,7 +9,6 @@
 
 using namespace trainit;
 using namespace trainit::coordination;
-using testing::bytes_of;
 using testing::rising;
 
 namespace {

@@ -139,9 +139,11 @@ TEST_CASE("of errors of two languages the later explains the end, a mere consequ
 }
 
 TEST_CASE("a program that reports a failed child gives way to what the child has printed") {
-  const std::string kReports[] = {
+  const std::string java =
       "Exception in thread \"main\" java.io.IOException: python exited with code 1\n"
-      "\tat Train.main(Train.java:4)\n",
+      "\tat Train.main(Train.java:4)\n";
+  const std::string kReports[] = {
+      java,
       "panic: exit status 1\n" + kGoroutine,
       "thread 'main' panicked at src/main.rs:3:9:\npython failed: exit status: 1\n",
       "Error in system2(\"python3\") : non-zero exit status\nExecution halted\n",

@@ -245,7 +245,7 @@ class FullServer {
     ::close(filler);
     rlimit limit = {};
     ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = static_cast<rlim_t>(filler + more);
+    limit.rlim_cur = static_cast<rlim_t>(filler) + static_cast<rlim_t>(more);
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
 
@@ -275,7 +275,6 @@ TEST_CASE("a conversation gets PyTorch's own answers, in one segment or in many"
     Host host;
     Client client(host);
     client.connect();
-    std::string heard;
     for (std::string_view rest = requests; !rest.empty();) {
       client.say(rest.substr(0, size));
       rest.remove_prefix(std::min(size, rest.size()));

@@ -202,7 +202,7 @@ TEST_CASE("numbers are little-endian, and negative ones are their complement") {
 }
 
 TEST_CASE("a key has 8 KiB at most, wherever it stands") {
-  const std::string longest(kMostKey, 'k'), longer = longest + "k";
+  const std::string longest(kMostKey, 'k');
   const auto check = [&](Operation operation, const std::string& before, const std::string& after) {
     CAPTURE(static_cast<int>(operation));
     const std::string begin = std::string(1, static_cast<char>(operation)) + before;

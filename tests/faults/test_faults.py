@@ -412,7 +412,7 @@ class HostsRun(Run):
             yield f"the output is {self.out!r}"
 
     def of_another_end(self):
-        lost = self.error == "ECONNRESET" and "ended its connection" in (self.marker("failure") or "")
+        lost = self.error == "ECONNRESET" and "lost: ended its connection" in self.err
         if not lost and not self.before_workers and not self.for_ever:
             yield f"{self.struck} ended the job with {self.code}"
         if not self.marker("failure"):

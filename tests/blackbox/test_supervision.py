@@ -436,7 +436,7 @@ def test_a_stop_signal_after_the_workers_end_is_not_said_to_stop_them(trainit, s
 
 def test_nothing_is_said_of_a_kill_that_finds_nobody(trainit, start, program, job):
     here = job()
-    command = f'{program("signal_witness")} -e & while [ ! -e go ]; do sleep 0.01; done; kill -9 $!'
+    command = f'{program("signal_witness")} -e & while [ ! -e go ]; do sleep 0.01; done; kill -9 $!; wait $! || true'
     running = start([trainit, "--linger", "1h", "--", "sh", "-c", command], job=here, cwd=here.base, namespace=False)
     pid = int(running.wait_for(r"escapee ready (\d+)")[1])
     # Who traces a process is told of its end first: until then its parent cannot reap it, and it is there and gone.

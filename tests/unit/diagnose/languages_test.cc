@@ -142,15 +142,19 @@ TEST_CASE("a program that reports a failed child gives way to what the child has
   const std::string java =
       "Exception in thread \"main\" java.io.IOException: python exited with code 1\n"
       "\tat Train.main(Train.java:4)\n";
+  const std::string julia =
+      "ERROR: LoadError: failed process: Process(`python3 x.py`, ProcessExited(1)) [1]\n"
+      "Stacktrace:\n [1] top-level scope\n   @ /opt/ml/code/train.jl:2\n";
+  const std::string python =
+      "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n"
+      "RuntimeError: the tokenizer exited with code 1\n";
   const std::string kReports[] = {
       java,
       "panic: exit status 1\n" + kGoroutine,
       "thread 'main' panicked at src/main.rs:3:9:\npython failed: exit status: 1\n",
       "Error in system2(\"python3\") : non-zero exit status\nExecution halted\n",
-      "ERROR: LoadError: failed process: Process(`python3 x.py`, ProcessExited(1)) [1]\n"
-      "Stacktrace:\n [1] top-level scope\n   @ /opt/ml/code/train.jl:2\n",
-      "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n"
-      "RuntimeError: the tokenizer exited with code 1\n",
+      julia,
+      python,
   };
   for (const std::string& report : kReports) {
     CAPTURE(report);

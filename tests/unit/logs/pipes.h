@@ -77,7 +77,10 @@ class TestLoop {
     bool over = false;
     loop.after(duration, [&] { over = true; });
     int rounds = 0;
-    for (; !over; ++rounds) loop.run_once();
+    while (!over) {
+      loop.run_once();
+      ++rounds;
+    }
     return rounds;
   }
   /// Appends what comes out of a pipe to `text`, from now on.

@@ -145,6 +145,7 @@ class Worker {
   static Result<void> move(Communicator& communicator) {
     const Communicator taken = std::move(communicator);
     for (const auto result : {ncclSuccess, ncclSystemError}) {
+      // NOLINTNEXTLINE(bugprone-use-after-move): what is left there is what is tried
       if (communicator.settle(result)) return trainit::fail("what was moved from was settled");
     }
     return communicator.check();

@@ -22,10 +22,6 @@ void fail(const std::string& sentence) {
   std::exit(1);
 }
 
-void need(bool well, const std::string& what) {
-  if (!well) fail(what + ": " + std::strerror(errno));
-}
-
 double now() { return seconds_of(CLOCK_MONOTONIC); }
 
 Leader::Leader(int pid) : status_file_("/proc/" + std::to_string(pid) + "/status") {

@@ -1,7 +1,9 @@
 // The launcher that is loaded, seen from outside.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <ctime>
 #include <string>
 
@@ -10,7 +12,9 @@ namespace hosts_load {
 // Ends the program with 1, and the sentence on stderr.
 [[noreturn]] void fail(const std::string& sentence);
 // Fails with the sentence and errno.
-void need(bool well, const std::string& what);
+inline void need(bool well, const std::string& what) {
+  if (!well) fail(what + ": " + std::strerror(errno));
+}
 
 // Seconds of the monotonic clock.
 double now();

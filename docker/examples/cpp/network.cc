@@ -65,7 +65,8 @@ Network::Network(unsigned seed) : parameters_(kParameters), momentum_(kParameter
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
   const auto fill = [&](int from, int to, int inputs) {
-    for (int i = from; i < to; ++i) parameters_[i] = normal(random) * std::sqrt(2.0F / inputs);
+    const float scale = std::sqrt(2.0F / static_cast<float>(inputs));
+    for (int i = from; i < to; ++i) parameters_[i] = normal(random) * scale;
   };
   fill(kHiddenWeights, kHiddenBiases, kPixels);
   fill(kOutputWeights, kOutputBiases, kHidden);
@@ -101,7 +102,7 @@ std::vector<float> Network::state() const {
 }
 
 bool Network::restore(const std::vector<float>& state) {
-  if (state.size() != 2 * kParameters) return false;
+  if (state.size() != 2 * parameters_.size()) return false;
   parameters_.assign(state.begin(), state.begin() + kParameters);
   momentum_.assign(state.begin() + kParameters, state.end());
   return true;

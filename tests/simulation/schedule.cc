@@ -50,7 +50,8 @@ class Draw {
     host.drift = dice_.roll(81) - 40;
     host.set_up =
         dice_.one_in(4) ? between(dice_, 0, 2 * kSecond) : between(dice_, 0, 50 * kMillisecond);
-    host.workers.resize(static_cast<std::size_t>(1 + dice_.roll(dice_.one_in(4) ? 4 : 2)));
+    const int workers = 1 + dice_.roll(dice_.one_in(4) ? 4 : 2);
+    host.workers.resize(static_cast<std::size_t>(workers));
     const Micros uneven = dice_.one_in(4) ? 10 * kSecond : kSecond;
     for (Story& story : host.workers) story = draw_story(dice_, job_, uneven);
   }

@@ -118,7 +118,8 @@ class WordReader {
     if (help_ || version_) return false;
     if (!command_.empty()) return command_ == kTrain;
     const bool at_option = next_ > 0 && words_[next_ - 1].starts_with('-');
-    return !at_option || std::none_of(words_.begin() + next_, words_.end(), [](const auto& word) {
+    const auto behind = words_.subspan(next_);
+    return !at_option || std::none_of(behind.begin(), behind.end(), [](const auto& word) {
       return is_command(word) && word != kTrain;
     });
   }

@@ -410,8 +410,9 @@ def a_wait_that_failed_may_be_followed_by_any_request(here):
                lambda store: store.set("free", "") or store.num_keys() >= 1]
     for number, follow in enumerate(follows):
         store = here.connect()
-        with fails_after(0.1):
-            store.wait([f"missing {number}"], timedelta(seconds=0.1))
+        # torch 1.13 waits for the next answers so long, too: a busy machine is to keep up.
+        with fails_after(0.5):
+            store.wait([f"missing {number}"], timedelta(seconds=0.5))
         assert follow(store), number
         other.set(f"missing {number}", "late")
         arrive(other)

@@ -412,7 +412,10 @@ class HostsRun(Run):
             yield f"the output is {self.out!r}"
 
     def of_another_end(self):
-        lost = self.error == "ECONNRESET" and "lost: ended its connection" in self.err
+        # The other host is lost then; had it told of a failure before, that stays the cause.
+        cause = r"node-\d: (lost: ended its connection|rank \d \(pid \d+\) ended with code 7 after)"
+        lost = (self.error == "ECONNRESET" and "lost: ended its connection" in self.err
+                and re.match(cause, self.marker("failure") or ""))
         if not lost and not self.before_workers and not self.for_ever:
             yield f"{self.struck} ended the job with {self.code}"
         if not self.marker("failure"):

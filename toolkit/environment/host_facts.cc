@@ -52,7 +52,7 @@ Json HostFacts::log_level() const {
     return level != nullptr ? Json(*level) : Json(kInfo);
   }
   const Json* level = job.hyperparameters.platform("sagemaker_container_log_level");
-  return level != nullptr ? *level : Json(kInfo);
+  return level != nullptr && !level->is_null() ? *level : Json(kInfo);
 }
 
 int HostFacts::neuron_cores() const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/python_text.h"
 #include "base/text.h"
@@ -24,8 +25,17 @@ constexpr std::array<std::string_view, 9> kConsumed = {
     "sagemaker_s3_output",
 };
 
-bool is_consumed(std::string_view name) {
-  return std::find(kConsumed.begin(), kConsumed.end(), name) != kConsumed.end();
+/// Those of them that are names or places.
+constexpr std::array<std::string_view, 4> kTexts = {
+    "sagemaker_program",
+    "sagemaker_submit_directory",
+    "sagemaker_region",
+    "sagemaker_job_name",
+};
+
+template <std::size_t size>
+bool is_one_of(const std::array<std::string_view, size>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 /// Python's `json.loads` of a text that begins with a byte order mark fails, so such a text is
@@ -43,6 +53,23 @@ const Json* find_in(const Json::Object& members, std::string_view name) {
 
 tl::unexpected<Error> not_a(std::string_view expected, std::string_view name, const Json& found) {
   return job::wrong_kind(fmt::format("hyperparameter \"{}\"", name), found, expected);
+}
+
+bool is_number(const Json& value) {
+  return value.integer() != nullptr || value.number() != nullptr;
+}
+
+/// What the platform means by a parameter that the toolkit consumes. A name is a name, also when
+/// it looks like a number or a boolean: "1e5" stays what `given`, the value in the file, says.
+Result<Json> consumed_value(const Json::Member& decoded, const Json& given) {
+  const auto& [name, value] = decoded;
+  if (is_one_of(kTexts, name)) {
+    if (value.array() != nullptr || value.object() != nullptr) return not_a("text", name, value);
+    return is_number(value) || value.boolean() != nullptr ? given : value;
+  }
+  if (name == "sagemaker_container_log_level" && !is_number(value) && !value.is_null())
+    return not_a("a number of Python's logging, such as 20", name, value);
+  return value;
 }
 
 std::optional<std::int64_t> as_integer(const Json& value) {
@@ -97,8 +124,9 @@ Result<Hyperparameters> Hyperparameters::from_json(const Json& file) {
       continue;
     }
     result.all_.push_back(member);
-    if (is_consumed(name)) {
-      result.platform_.push_back(member);
+    if (is_one_of(kConsumed, name)) {
+      Json consumed = TRAINIT_TRY(consumed_value(member, value));
+      result.platform_.push_back({name, std::move(consumed)});
     } else if (name.starts_with("sagemaker_")) {
       result.platform_.push_back(member);
       result.framework_.push_back(member);

@@ -1,6 +1,7 @@
 #include "trainit/hyperparameters.h"
 
 #include <doctest/doctest.h>
+#include <fmt/core.h>
 
 #include <cmath>
 
@@ -108,9 +109,48 @@ TEST_CASE("a platform's text may be a number or a boolean, and nothing else") {
   CHECK(program("123") == "123");
   CHECK(program(R"("true")") == "true");
   CHECK(program(R"("007")") == "007");
+  CHECK(program(R"("1e5")") == "1e5");
   CHECK_FALSE(program("null"));
-  CHECK_FALSE(program(R"("[1]")"));
-  CHECK_FALSE(program(R"({"a": 1})"));
+  CHECK_FALSE(program(R"("null")"));
+  const auto container = [](std::string_view json) {
+    return read(R"({"sagemaker_s3_output": )" + std::string(json) + "}")
+        .platform_text("sagemaker_s3_output");
+  };
+  CHECK_FALSE(container(R"("[1]")"));
+  CHECK_FALSE(container(R"({"a": 1})"));
+}
+
+TEST_CASE("a platform's parameter of another kind is an error that names it") {
+  const auto error = [](std::string_view name, std::string_view value) {
+    const Json file = *Json::parse(fmt::format(R"({{"{}": {}}})", name, value));
+    const Result<Hyperparameters> hyperparameters = Hyperparameters::from_json(file);
+    return hyperparameters ? "none" : hyperparameters.error().message;
+  };
+  for (const char* name : {"sagemaker_program", "sagemaker_submit_directory", "sagemaker_region",
+                           "sagemaker_job_name"}) {
+    CAPTURE(name);
+    for (const char* value : {R"(["a"])", R"("[1]")", R"({"a": 1})"}) {
+      const std::string said = error(name, value);
+      CHECK(said.starts_with(fmt::format("hyperparameter \"{}\" is a", name)));
+      CHECK(said.ends_with("it has to be text"));
+    }
+    CHECK(error(name, "null") == "none");
+    CHECK(error(name, "5") == "none");
+  }
+  for (const char* value : {R"("INFO")", R"("\"20\"")", "[20]", "true"}) {
+    CAPTURE(value);
+    CHECK(error("sagemaker_container_log_level", value).ends_with("such as 20"));
+  }
+  for (const char* value : {R"("20")", "20", "null", R"("null")"}) {
+    CAPTURE(value);
+    CHECK(error("sagemaker_container_log_level", value) == "none");
+  }
+}
+
+TEST_CASE("what the v3 drivers publish is the decoded value, whatever the platform means by it") {
+  const Hyperparameters read_here = read(R"({"sagemaker_job_name": "1e5"})");
+  CHECK(read_here.all().front().value == Json(1e5));
+  CHECK(*read_here.platform("sagemaker_job_name") == Json("1e5"));
 }
 
 TEST_CASE("a switch whose text says no is off") {

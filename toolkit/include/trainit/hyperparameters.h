@@ -20,7 +20,9 @@ namespace trainit {
 ///  - trainit's own options (`trainit_*`).
 class Hyperparameters {
  public:
-  /// From the object in hyperparameters.json. Error: it is no object.
+  /// From the object in hyperparameters.json. Error: it is no object, or one of the platform's own
+  /// is of another kind: job name, region, program and submit directory are texts, also when they
+  /// look like a number ("1e5"), and the log level is a number.
   static Result<Hyperparameters> from_json(const Json& file);
 
   /// In file order, as the next three.

@@ -359,3 +359,15 @@ def test_an_environment_in_a_usual_place_is_found_without_a_variable(trainit, pi
 def test_nothing_to_run_says_what_could_be_given(trainit, pid1, job):
     here = job()
     fails(pid1([trainit], job=here), here, 125, "there is nothing to run", "trainit -- python train.py")
+
+def test_a_relative_base_directory_is_the_same_job_for_what_the_script_starts(trainit, pid1, job):
+    """The script runs in its own directory, and whoever asks trainit there asks of this job."""
+    here = job(hyperparameters={"sagemaker_program": "train.sh", "lr": 0.1},
+               code={"train.sh": '#!/bin/sh\necho "$SAGEMAKER_BASE_DIR"\n"$TRAINIT" env -- true\n'})
+    env = {"SAGEMAKER_BASE_DIR": here.base.name, "TRAINIT": trainit}
+    end = pid1([trainit], env=env, cwd=here.base.parent)
+    assert end.code == 0, end.err
+    base, _, variables = end.out.partition("\n")
+    assert base == str(here.base)
+    variables = json.loads(variables)["environment"]
+    assert (variables["SM_HPS"], variables["SM_MODEL_DIR"]) == ('{"lr":0.1}', str(here.model))

@@ -57,6 +57,7 @@ Cluster Cluster::of(const Resources& resources, const Hyperparameters& hyperpara
   const DistributionGroups distribution = DistributionGroups::of(resources, hyperparameters);
   Cluster cluster;
   cluster.platform = resources.from_platform ? "sagemaker" : "none";
+  cluster.source = resources.from_platform ? "resourceconfig.json" : "this machine";
   cluster.current_host = resources.current_host;
   cluster.hosts = in_rank_order(distribution.hosts.empty() ? resources.hosts : distribution.hosts);
   cluster.leader = cluster.hosts.front();

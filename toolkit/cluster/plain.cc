@@ -67,29 +67,28 @@ Result<std::string> leader_of(const Choice& choice) {
 }
 
 /// Whatever a platform may say of others.
-Found one_host(const Resources& resources, const Choice& choice) {
-  Found found;
-  found.by = choice.nodes > 0           ? "--nnodes"
-             : !choice.platform.empty() ? "--platform none"
-                                        : "one host";
-  found.cluster.platform = "none";
-  found.cluster.current_host = found.cluster.leader = resources.current_host;
-  found.cluster.hosts = {resources.current_host};
-  found.cluster.interface = resources.network_interface;
-  return found;
+Cluster one_host(const Resources& resources, const Choice& choice) {
+  Cluster cluster;
+  cluster.source = choice.nodes > 0           ? "--nnodes"
+                   : !choice.platform.empty() ? "--platform none"
+                                              : "this machine";
+  cluster.platform = "none";
+  cluster.current_host = cluster.leader = resources.current_host;
+  cluster.hosts = {resources.current_host};
+  cluster.interface = resources.network_interface;
+  return cluster;
 }
 
 /// The hosts have no names that we know: they are called by their ranks.
-Result<Found> find(const Question& question) {
+Result<Cluster> find(const Question& question) {
   const Choice& choice = question.choice;
   if (choice.nodes <= 1) {
     TRAINIT_TRY(check_one(choice));
     return one_host(question.job.resources, choice);
   }
   TRAINIT_TRY(check(choice));
-  Found found;
-  found.by = "--nnodes";
-  Cluster& cluster = found.cluster;
+  Cluster cluster;
+  cluster.source = "--nnodes";
   cluster.platform = "none";
   for (int rank = 0; rank < choice.nodes; ++rank)
     cluster.hosts.push_back(fmt::format("node-{}", rank));
@@ -97,7 +96,7 @@ Result<Found> find(const Question& question) {
   cluster.current_host = cluster.hosts[static_cast<std::size_t>(choice.node_rank)];
   cluster.leader = TRAINIT_TRY(leader_of(choice));
   cluster.named = false;
-  return found;
+  return cluster;
 }
 
 }  // namespace

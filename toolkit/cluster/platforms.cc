@@ -18,7 +18,7 @@ std::vector<std::string> platform_names() {
   return names;
 }
 
-Result<Found> find_cluster(const Question& question) {
+Result<Cluster> find_cluster(const Question& question) {
   const Choice& choice = question.choice;
   if (choice.nodes == 0 && choice.node_rank >= 0)
     return fail(fmt::format("--node-rank {} needs --nnodes{}", choice.node_rank,

@@ -20,11 +20,6 @@ struct Choice {
       {};  ///< a host of the job, or with `nodes` its name or address; empty: not said
 };
 
-struct Found {
-  Cluster cluster;
-  std::string by;  ///< "resourceconfig.json", "--nnodes": who said it, for the log
-};
-
 /// What a platform is asked with.
 struct Question {
   const TrainingJob& job;
@@ -34,7 +29,7 @@ struct Question {
 struct Platform {
   const char* name;
   bool (*is_here)(const Question& question);
-  Result<Found> (*find)(const Question& question);
+  Result<Cluster> (*find)(const Question& question);
 };
 
 extern const Platform kPlain;      ///< "none": --nnodes says it, or there is one host
@@ -45,6 +40,6 @@ std::vector<std::string> platform_names();
 
 /// Error: what was chosen cannot be: a leader that is no host of the job, a rank beyond the number
 /// of nodes, a platform that is not there.
-Result<Found> find_cluster(const Question& question);
+Result<Cluster> find_cluster(const Question& question);
 
 }  // namespace trainit::cluster

@@ -19,24 +19,23 @@ Result<void> choose_leader(const std::string& leader, Cluster& cluster) {
   }
   std::rotate(cluster.hosts.begin(), chosen, chosen + 1);
   cluster.leader = leader;
+  cluster.source = "resourceconfig.json and --leader";
   if (cluster.host_rank < 0) return {};
   const auto here = std::find(cluster.hosts.begin(), cluster.hosts.end(), cluster.current_host);
   cluster.host_rank = static_cast<int>(here - cluster.hosts.begin());
   return {};
 }
 
-Result<Found> find(const Question& question) {
+Result<Cluster> find(const Question& question) {
   if (question.choice.nodes > 0) {
     return fail(
         fmt::format("--platform sagemaker and --nnodes {}: resourceconfig.json says how many "
                     "hosts there are",
                     question.choice.nodes));
   }
-  Found found{Cluster::of(question.job.resources, question.job.hyperparameters),
-              "resourceconfig.json"};
-  if (!question.choice.leader.empty())
-    TRAINIT_TRY(choose_leader(question.choice.leader, found.cluster));
-  return found;
+  Cluster cluster = Cluster::of(question.job.resources, question.job.hyperparameters);
+  if (!question.choice.leader.empty()) TRAINIT_TRY(choose_leader(question.choice.leader, cluster));
+  return cluster;
 }
 
 }  // namespace

@@ -20,10 +20,12 @@ constexpr std::string_view kTrainit = "trainit";
 
 void write_directories(VariableWriter& out, const HostFacts& facts) {
   const Paths& paths = facts.job.paths;
+  const std::string* base = facts.inherited.find("SAGEMAKER_BASE_DIR");
   const auto directory = [&](std::string_view name, const std::string& path) {
-    out.text(name, path,
-             facts.inherited.has("SAGEMAKER_BASE_DIR") ? "SAGEMAKER_BASE_DIR" : kTrainit);
+    out.text(name, path, base != nullptr ? "SAGEMAKER_BASE_DIR" : kTrainit);
   };
+  // A script runs in its own directory, where a relative path would be another job's.
+  if (base != nullptr && !base->starts_with('/')) directory("SAGEMAKER_BASE_DIR", paths.base);
   directory("SM_MODEL_DIR", paths.model);
   directory("SM_INPUT_DIR", paths.input);
   directory("SM_INPUT_DATA_DIR", paths.input_data);
@@ -39,26 +41,45 @@ std::string_view hosts_origin(const HostFacts& facts) {
   return facts.job.resources.from_platform ? "resourceconfig.json" : kMachine;
 }
 
+/// The same of one key, for which there is a default.
+std::string_view hosts_origin(const HostFacts& facts, std::string_view key) {
+  const Json* value = facts.job.resources.file.find(key);
+  return value == nullptr || value->is_null() ? kTrainit : hosts_origin(facts);
+}
+
+/// Where the place among the hosts comes from: an option may have moved it.
+std::string_view place_origin(const HostFacts& facts) {
+  return facts.contract == Contract::kToolkit ? facts.cluster.source : hosts_origin(facts);
+}
+
+/// `origin` when something was given there, else it is a default of ours.
+std::string_view origin_if(bool given, std::string_view origin) {
+  return given ? origin : kTrainit;
+}
+
 void write_hosts(VariableWriter& out, const HostFacts& facts) {
   const Resources& resources = facts.job.resources;
   const std::string_view origin = hosts_origin(facts);
   out.both("SM_HOSTS", json_list(facts.hosts()), origin);
   out.text("SM_CURRENT_HOST", resources.current_host, origin);
   out.text("CURRENT_HOST", resources.current_host, origin);
-  out.text("SM_CURRENT_INSTANCE_TYPE", resources.instance_type, origin);
-  out.text("SM_NETWORK_INTERFACE_NAME", resources.network_interface, origin);
+  out.text("SM_CURRENT_INSTANCE_TYPE", resources.instance_type,
+           hosts_origin(facts, "current_instance_type"));
+  out.text("SM_NETWORK_INTERFACE_NAME", resources.network_interface,
+           hosts_origin(facts, "network_interface_name"));
   out.both("SM_RESOURCE_CONFIG", resources.file, origin);
   if (resources.topology.truthy()) out.toolkit("SM_TOPOLOGY", resources.topology, origin);
-  out.text("SM_MASTER_ADDR", facts.cluster.leader, origin);
+  out.text("SM_MASTER_ADDR", facts.cluster.leader, facts.cluster.source);
   out.both("SM_MASTER_PORT", kMasterPort, kTrainit);
-  out.both("SM_HOST_COUNT", facts.host_count(), origin);
-  out.both("SM_CURRENT_HOST_RANK", facts.host_rank(), origin);
+  out.both("SM_HOST_COUNT", facts.host_count(), place_origin(facts));
+  out.both("SM_CURRENT_HOST_RANK", facts.host_rank(), place_origin(facts));
 }
 
 void write_groups(VariableWriter& out, const HostFacts& facts) {
   const std::string_view origin = hosts_origin(facts);
   const auto names = facts.group_names();
-  out.text("SM_CURRENT_INSTANCE_GROUP", facts.job.resources.group_name, origin);
+  out.text("SM_CURRENT_INSTANCE_GROUP", facts.job.resources.group_name,
+           hosts_origin(facts, "current_group_name"));
   out.toolkit("SM_CURRENT_INSTANCE_GROUP_HOSTS", json_list(facts.group_hosts()), origin);
   out.toolkit("SM_INSTANCE_GROUPS", json_list(names), origin);
   out.toolkit("SM_INSTANCE_GROUPS_DICT", facts.groups_by_name(), origin);
@@ -68,7 +89,7 @@ void write_groups(VariableWriter& out, const HostFacts& facts) {
 
 void write_hardware(VariableWriter& out, const HostFacts& facts) {
   const Hardware& hardware = facts.hardware;
-  const std::string gpus = hardware.gpus.source.empty()
+  const std::string gpus = hardware.gpus.source.empty() || hardware.gpus.source == "none"
                                ? std::string(kMachine)
                                : fmt::format("{}, by {}", kMachine, hardware.gpus.source);
   out.both("SM_NUM_CPUS", hardware.cpus.usable(), kMachine);
@@ -81,24 +102,27 @@ std::string_view program_origin(const HostFacts& facts) {
   return facts.program.name.empty() ? kTrainit : kHyperparameters;
 }
 
+/// Whether this parameter of the platform's is there, and not null.
+bool is_given(const HostFacts& facts, std::string_view name) {
+  const Json* value = facts.job.hyperparameters.platform(name);
+  return value != nullptr && !value->is_null();
+}
+
 std::string_view log_level_origin(const HostFacts& facts) {
   if (facts.contract == Contract::kV3)
     return facts.inherited.has("SM_LOG_LEVEL") ? "SM_LOG_LEVEL" : kTrainit;
-  const auto& parameters = facts.job.hyperparameters;
-  return parameters.platform("sagemaker_container_log_level") != nullptr ? kHyperparameters
-                                                                         : kTrainit;
+  return origin_if(is_given(facts, "sagemaker_container_log_level"), kHyperparameters);
 }
 
 void write_program(VariableWriter& out, const HostFacts& facts) {
-  const auto& parameters = facts.job.hyperparameters;
   const auto& program = facts.program;
+  const std::string framework = facts.inherited.get_or("SAGEMAKER_TRAINING_MODULE", "");
   out.text("SM_USER_ENTRY_POINT", program.name, program_origin(facts));
   out.text("SM_MODULE_NAME", facts.module_name(), program_origin(facts));
-  out.text(
-      "SM_MODULE_DIR", facts.module_directory(),
-      parameters.platform("sagemaker_submit_directory") != nullptr ? kHyperparameters : kTrainit);
-  out.text("SM_FRAMEWORK_MODULE", facts.inherited.get_or("SAGEMAKER_TRAINING_MODULE", ""),
-           "SAGEMAKER_TRAINING_MODULE");
+  out.text("SM_MODULE_DIR", facts.module_directory(),
+           origin_if(is_given(facts, "sagemaker_submit_directory"), kHyperparameters));
+  out.text("SM_FRAMEWORK_MODULE", framework,
+           origin_if(!framework.empty(), "SAGEMAKER_TRAINING_MODULE"));
   out.both("SM_LOG_LEVEL", facts.log_level(), log_level_origin(facts));
 }
 
@@ -129,10 +153,14 @@ void write_hyperparameters(VariableWriter& out, const HostFacts& facts) {
     values.emplace_back(name, variable_text(value, facts.contract));
   }
   out.named("SM_HP_", values, kHyperparameters);
-  out.both("SM_HPS", facts.hyperparameters, kHyperparameters);
-  out.toolkit("SM_FRAMEWORK_PARAMS", facts.job.hyperparameters.framework(), kHyperparameters);
-  const auto arguments = argument_texts(facts.job.hyperparameters.user(), ArgumentStyle::kToolkit);
-  out.toolkit("SM_USER_ARGS", json_list(arguments), kHyperparameters);
+  const auto all = [](const Json::Object& given) {
+    return origin_if(!given.empty(), kHyperparameters);
+  };
+  const auto& parameters = facts.job.hyperparameters;
+  out.both("SM_HPS", facts.hyperparameters, all(facts.hyperparameters));
+  out.toolkit("SM_FRAMEWORK_PARAMS", parameters.framework(), all(parameters.framework()));
+  const auto arguments = argument_texts(parameters.user(), ArgumentStyle::kToolkit);
+  out.toolkit("SM_USER_ARGS", json_list(arguments), all(parameters.user()));
 }
 
 void write_channels(VariableWriter& out, const HostFacts& facts) {
@@ -144,8 +172,9 @@ void write_channels(VariableWriter& out, const HostFacts& facts) {
   }
   if (facts.contract == Contract::kToolkit) std::sort(names.begin(), names.end());
   out.named("SM_CHANNEL_", values, kChannels);
-  out.both("SM_CHANNELS", json_list(names), kChannels);
-  out.both("SM_INPUT_DATA_CONFIG", facts.job.input_data_config, kChannels);
+  const std::string_view origin = origin_if(!names.empty(), kChannels);
+  out.both("SM_CHANNELS", json_list(names), origin);
+  out.both("SM_INPUT_DATA_CONFIG", facts.job.input_data_config, origin);
 }
 
 /// A platform parameter as text; empty when absent or null.
@@ -157,12 +186,14 @@ std::string parameter_text(const HostFacts& facts, std::string_view name) {
 void write_platform(VariableWriter& out, const HostFacts& facts) {
   const Environment& inherited = facts.inherited;
   const std::string aws_region = inherited.get_or("AWS_REGION", "");
-  out.text("SAGEMAKER_JOB_NAME", parameter_text(facts, "sagemaker_job_name"), kHyperparameters);
+  out.text("SAGEMAKER_JOB_NAME", parameter_text(facts, "sagemaker_job_name"),
+           origin_if(is_given(facts, "sagemaker_job_name"), kHyperparameters));
   if (facts.job.hyperparameters.platform("sagemaker_region") != nullptr) {
     out.text("SAGEMAKER_REGION", parameter_text(facts, "sagemaker_region"), kHyperparameters);
   } else {
     const char* source = inherited.has("AWS_DEFAULT_REGION") ? "AWS_DEFAULT_REGION" : "AWS_REGION";
-    out.text("SAGEMAKER_REGION", inherited.get_or(source, ""), source);
+    out.text("SAGEMAKER_REGION", inherited.get_or(source, ""),
+             origin_if(inherited.has(source), source));
   }
   if (!inherited.has("AWS_DEFAULT_REGION") && !aws_region.empty()) {
     // The service sets the one, most of AWS's own libraries read the other.

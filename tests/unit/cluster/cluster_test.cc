@@ -135,7 +135,7 @@ TEST_CASE("each kind of distribution counts, and one that is switched off does n
 namespace {
 
 /// What is found for the second of three hosts of SageMaker's.
-Result<cluster::Found> found_for(const cluster::Choice& choice) {
+Result<Cluster> found_for(const cluster::Choice& choice) {
   TrainingJob job;
   job.resources.current_host = "algo-2";
   job.resources.hosts = {"algo-1", "algo-2", "algo-10"};
@@ -153,36 +153,37 @@ std::string error_of(const cluster::Choice& choice) {
 TEST_CASE("the platform that is there says who is who, and it is told which that is") {
   const auto found = found_for({});
   REQUIRE(found);
-  CHECK(found->by == "resourceconfig.json");
-  CHECK(found->cluster.platform == "sagemaker");
-  CHECK(found->cluster.hosts == Names{"algo-1", "algo-2", "algo-10"});
-  CHECK(found->cluster.host_rank == 1);
-  CHECK(found->cluster.named);
+  CHECK(found->source == "resourceconfig.json");
+  CHECK(found->platform == "sagemaker");
+  CHECK(found->hosts == Names{"algo-1", "algo-2", "algo-10"});
+  CHECK(found->host_rank == 1);
+  CHECK(found->named);
 }
 
 TEST_CASE("a leader that is chosen has rank 0, and the others keep their order") {
   const auto found = found_for({.leader = "algo-10"});
   REQUIRE(found);
-  CHECK(found->cluster.hosts == Names{"algo-10", "algo-1", "algo-2"});
-  CHECK(found->cluster.leader == "algo-10");
-  CHECK(found->cluster.host_rank == 2);
+  CHECK(found->hosts == Names{"algo-10", "algo-1", "algo-2"});
+  CHECK(found->leader == "algo-10");
+  CHECK(found->source == "resourceconfig.json and --leader");
+  CHECK(found->host_rank == 2);
   CHECK(error_of({.leader = "algo-7"}).starts_with("--leader algo-7: expected one of the hosts"));
 }
 
 TEST_CASE("no platform is one host, or as many as are said") {
   const auto alone = found_for({.platform = "none"});
   REQUIRE(alone);
-  CHECK(alone->cluster.hosts == Names{"algo-2"});
-  CHECK(alone->cluster.host_rank == 0);
-  CHECK(alone->by == "--platform none");
-  CHECK(found_for({.nodes = 1})->by == "--nnodes");
+  CHECK(alone->hosts == Names{"algo-2"});
+  CHECK(alone->host_rank == 0);
+  CHECK(alone->source == "--platform none");
+  CHECK(found_for({.nodes = 1})->source == "--nnodes");
   const auto found = found_for({.nodes = 4, .node_rank = 2, .leader = "10.0.0.1"});
   REQUIRE(found);
-  CHECK(found->by == "--nnodes");
-  CHECK(found->cluster.hosts == Names{"node-0", "node-1", "node-2", "node-3"});
-  CHECK(found->cluster.leader == "10.0.0.1");
-  CHECK(found->cluster.host_rank == 2);
-  CHECK_FALSE(found->cluster.named);
+  CHECK(found->source == "--nnodes");
+  CHECK(found->hosts == Names{"node-0", "node-1", "node-2", "node-3"});
+  CHECK(found->leader == "10.0.0.1");
+  CHECK(found->host_rank == 2);
+  CHECK_FALSE(found->named);
 }
 
 TEST_CASE("choices that contradict each other are refused") {
@@ -207,7 +208,7 @@ TEST_CASE("one host is none of several") {
 TEST_CASE("a leader is a name or an address, and nothing else") {
   const auto leader = [](const char* text) -> std::string {
     const auto found = found_for({.nodes = 2, .node_rank = 1, .leader = text});
-    return found ? found->cluster.leader : found.error().message;
+    return found ? found->leader : found.error().message;
   };
   for (const char* good : {"algo-1", "my_host.example.com", "10.77.0.11", "fd77::11"})
     CHECK(leader(good) == good);

@@ -23,6 +23,7 @@ inline Hyperparameters hyperparameters(std::string_view file) {
 struct ExampleJob {
   TrainingJob job;
   Hardware hardware;
+  std::string place_source;  ///< who says which place it has among the hosts; empty: its file
   environment::Program program;
   Environment inherited;
   environment::Contract contract = environment::Contract::kToolkit;
@@ -43,7 +44,8 @@ struct ExampleJob {
   }
 
   Result<environment::HostEnvironment> variables() const {
-    const auto cluster = Cluster::of(job.resources, job.hyperparameters);
+    Cluster cluster = Cluster::of(job.resources, job.hyperparameters);
+    if (!place_source.empty()) cluster.source = place_source;
     return environment::host_environment(job, hardware, cluster, program, inherited, contract);
   }
 

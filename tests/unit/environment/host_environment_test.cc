@@ -260,6 +260,9 @@ TEST_CASE("the region is the hyperparameter's, else AWS's own variables'") {
 
 TEST_CASE("a job whose name is a number has a name all the same") {
   CHECK(ExampleJob(R"({"sagemaker_job_name": "123"})").value("SAGEMAKER_JOB_NAME") == "123");
+  CHECK(ExampleJob(R"({"sagemaker_job_name": "1e5"})").value("SAGEMAKER_JOB_NAME") == "1e5");
+  CHECK(ExampleJob(R"({"sagemaker_job_name": "true"})").value("SAGEMAKER_JOB_NAME") == "true");
+  CHECK(ExampleJob(R"({"sagemaker_job_name": "null"})").value("SAGEMAKER_JOB_NAME") == "");
 }
 
 TEST_CASE("directories that the platform configured are told, and only these") {
@@ -345,6 +348,52 @@ TEST_CASE("each variable says where its value comes from") {
   CHECK(origin("SM_NUM_GPUS") == "this machine, by libcuda");
   CHECK(origin("SM_MODEL_DIR") == "trainit");
   CHECK(origin("SM_CHECKPOINT_DIR") == "checkpointconfig.json");
+  CHECK(origin("SM_MASTER_ADDR") == "resourceconfig.json");
+}
+
+namespace {
+
+std::string origin_in(ExampleJob& example, std::string_view name) {
+  const auto variables = example.variables()->variables;
+  REQUIRE_MESSAGE(variables.has(name), name);
+  return variables.variables().find(name)->second.origin;
+}
+
+}  // namespace
+
+TEST_CASE("where nothing was given the value is ours, not that of a file that lacks it") {
+  ExampleJob example("{}", "{}", R"({"hosts": ["algo-1"], "current_host": "algo-1"})");
+  for (const char* name :
+       {"SM_CURRENT_INSTANCE_TYPE", "SM_NETWORK_INTERFACE_NAME", "SM_CURRENT_INSTANCE_GROUP",
+        "SAGEMAKER_JOB_NAME", "SAGEMAKER_REGION", "SM_FRAMEWORK_MODULE", "SM_LOG_LEVEL",
+        "SM_MODULE_DIR", "SM_CHANNELS", "SM_INPUT_DATA_CONFIG", "SM_HPS", "SM_USER_ARGS",
+        "SM_FRAMEWORK_PARAMS"}) {
+    CAPTURE(name);
+    CHECK(origin_in(example, name) == "trainit");
+  }
+  CHECK(origin_in(example, "SM_HOSTS") == "resourceconfig.json");
+  example.inherit("AWS_REGION", "eu-west-1");
+  CHECK(origin_in(example, "SAGEMAKER_REGION") == "AWS_REGION");
+}
+
+TEST_CASE("a place among the hosts that an option chose is said to come from there") {
+  ExampleJob example = two_hosts();
+  example.place_source = "--nnodes";
+  for (const char* name : {"SM_MASTER_ADDR", "SM_HOST_COUNT", "SM_CURRENT_HOST_RANK"})
+    CHECK(origin_in(example, name) == "--nnodes");
+  CHECK(origin_in(example, "SM_HOSTS") == "resourceconfig.json");
+  example.contract = Contract::kV3;
+  CHECK(origin_in(example, "SM_HOST_COUNT") == "resourceconfig.json");
+}
+
+TEST_CASE("a relative base directory is told as what it means here") {
+  ExampleJob example;
+  example.job.paths = Paths::below("/somewhere/job");
+  CHECK(example.value("SAGEMAKER_BASE_DIR") == "(not set)");
+  example.inherit("SAGEMAKER_BASE_DIR", "/somewhere/job");
+  CHECK(example.value("SAGEMAKER_BASE_DIR") == "(not set)");
+  example.inherit("SAGEMAKER_BASE_DIR", "job");
+  CHECK(example.value("SAGEMAKER_BASE_DIR") == "/somewhere/job");
 }
 
 // ------------------------------------------------------------------ the contract of the v3 drivers

@@ -11,6 +11,7 @@ namespace trainit {
 /// Which hosts take part in this job's distributed part, and who leads.
 struct Cluster {
   std::string platform;      ///< "sagemaker" or "none"
+  std::string source;        ///< who says so: "resourceconfig.json", "--nnodes", "this machine" …
   std::string current_host;  ///< this host, as the platform names it, also when it takes no part
   /// That take part, in rank order (numeric: algo-2 before algo-10); never empty.
   std::vector<std::string> hosts;

@@ -59,6 +59,8 @@ Result<CheckedJob> read_for_check(const CommandLine& line, Logger& log) {
       take_or(make_options(line, context.job.hyperparameters, context.inherited), of_flags, facts);
   configure(log, context);
   describe_job(context.job, facts);
+  for (std::string& sentence : misspelt_variables(context.inherited))
+    facts.warnings.push_back(std::move(sentence));
   CheckedJob result;
   check::Subject& subject = result.subject;
   subject.environment = context.inherited;

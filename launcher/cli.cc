@@ -54,7 +54,7 @@ Result<Options> make_options(const CommandLine& line, const Hyperparameters& hyp
     const auto member = std::find_if(given.begin(), given.end(), [&](const Json::Member& m) {
       return m.name == row.hyperparameter();
     });
-    if (member != given.end()) {
+    if (member != given.end() && !member->value.is_null()) {
       const std::string text = option_text(member->value);
       if (text.find('\0') != std::string::npos)
         return fail(fmt::format("the hyperparameter {} has a NUL character", member->name));
@@ -64,6 +64,23 @@ Result<Options> make_options(const CommandLine& line, const Hyperparameters& hyp
     }
   }
   return options;
+}
+
+std::vector<std::string> misspelt_variables(const Environment& environment) {
+  constexpr std::string_view kOurs = "TRAINIT_";
+  // Without what all have in common, which would make any two of them near.
+  std::vector<std::string> known = {"JOB_KEY"};
+  for (const OptionRow& row : option_table()) known.push_back(row.variable().substr(kOurs.size()));
+  std::vector<std::string> sentences;
+  for (const auto& [name, variable] : environment.variables()) {
+    if (!name.starts_with(kOurs)) continue;
+    const std::string rest = name.substr(kOurs.size());
+    const auto nearest = nearest_name(rest, known);
+    if (!nearest || *nearest == rest) continue;
+    sentences.push_back(fmt::format(
+        "the variable {} is none of trainit's options; did you mean {}{}?", name, kOurs, *nearest));
+  }
+  return sentences;
 }
 
 bool drop_platform_argument(std::vector<std::string>& worker_command, const TrainingJob& job,

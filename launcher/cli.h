@@ -77,6 +77,10 @@ tl::expected<CommandLine, Slip> parse_command_line(std::span<char* const> argv);
 Result<Options> make_options(const CommandLine& line, const Hyperparameters& hyperparameters,
                              const Environment& environment, Options defaults = {});
 
+/// A sentence for each variable that is no option's but whose name is near to one's, as
+/// TRAINIT_WORKRES is: in an image nobody sees that it does nothing.
+std::vector<std::string> misspelt_variables(const Environment& environment);
+
 /// The platform appends the word "train" to an image's ENTRYPOINT, so it lands at the end of the
 /// worker's command. Drops it when it is the platform's; tells whether it did.
 bool drop_platform_argument(std::vector<std::string>& worker_command, const TrainingJob& job,

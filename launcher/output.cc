@@ -53,7 +53,8 @@ logs::WhenFull when_full(LogsFull choice) {
   }
 }
 
-/// The first option that asks something of the relay; null: none does.
+}  // namespace
+
 const char* asked_of_relay(const Options& options) {
   const std::pair<bool, const char*> kOptions[] = {
       {!options.log_directory.empty(), "--log-dir"},
@@ -68,8 +69,6 @@ const char* asked_of_relay(const Options& options) {
   }
   return nullptr;
 }
-
-}  // namespace
 
 Result<void> prepare_log_directories(const Options& options) {
   const char* const useless = options.logs == Logs::kInherit ? asked_of_relay(options) : nullptr;

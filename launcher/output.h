@@ -11,6 +11,9 @@
 /// Where the workers' output goes, by the options and the plan.
 namespace trainit {
 
+/// The first option that asks something of the relay, "--log-dir"; null: none does.
+const char* asked_of_relay(const Options& options);
+
 /// Makes the directories of the workers' log files. Errors: one cannot be made or
 /// written; an option asks something of a relay that is not there (--logs inherit).
 Result<void> prepare_log_directories(const Options& options);

@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "environment/host_facts.h"
 #include "hardware/describe.h"
+#include "hardware/visible_devices.h"
 #include "store_access.h"
 #include "sys/interface.h"
 
@@ -44,37 +45,46 @@ std::string describe_inputs(const JobContext& context) {
 }
 
 /// "3 hosts, by resourceconfig.json: algo-1 leads, this is host 1 of them, from 0"
-std::string describe_cluster(const cluster::Found& found) {
-  const Cluster& cluster = found.cluster;
+std::string describe_cluster(const Cluster& cluster) {
   if (cluster.host_count() == 1 && cluster.host_rank == 0)
-    return fmt::format("1 host, by {}", found.by);
+    return fmt::format("1 host, by {}", cluster.source);
   const std::string text =
       fmt::format("{} host{}, by {}: {} leads", cluster.host_count(),
-                  cluster.host_count() == 1 ? "" : "s", found.by, cluster.leader);
+                  cluster.host_count() == 1 ? "" : "s", cluster.source, cluster.leader);
   if (cluster.host_rank < 0) return text + ", and this host takes no part in what they do together";
   return text + fmt::format(", this is host {} of them, from 0", cluster.host_rank);
 }
 
-void warn_of_hardware(const Hardware& hardware, const std::string& instance_type,
-                      const Logger& log) {
-  for (const std::string& warning : hardware::warnings(hardware, instance_type))
+void warn_of_hardware(const Hardware& hardware, const JobContext& context, const Logger& log) {
+  for (const std::string& warning :
+       hardware::warnings(hardware, context.job.resources.instance_type))
     log.warning("{}", warning);
+  const std::string* chosen = context.inherited.find("CUDA_VISIBLE_DEVICES");
+  if (chosen == nullptr) return;
+  const int named = hardware::devices_named(*chosen);
+  if (hardware.gpus.source != "libcuda" || hardware.gpus.count() >= named) return;
+  log.warning(
+      "CUDA_VISIBLE_DEVICES={} names {} GPU{}, and CUDA finds {}: its list ends at the first that "
+      "is "
+      "not there, and is void where one stands twice",
+      *chosen, named, named == 1 ? "" : "s", hardware.gpus.count());
 }
 
 /// Fewer GPUs than the instance type has is a broken machine, or a driver that is not there.
 Result<void> check_gpus(const JobContext& context, const Hardware& hardware) {
   const Gpus& gpus = hardware.gpus;
-  // Whoever set CUDA_VISIBLE_DEVICES chose to use fewer.
-  if (!context.options.require_gpus || (gpus.chosen && gpus.count() > 0)) return {};
+  if (!context.options.require_gpus) return {};
   const std::string& type = context.job.resources.instance_type;
-  const auto expected = expected_gpus(type);
+  const auto expected = expected_gpus(type, gpus);
   if (expected && gpus.count() < *expected) {
     return fail(fmt::format("--require-gpus: {} has {} GPUs, {} found (by {})", type, *expected,
                             gpus.count(), gpus.source));
   }
   if (gpus.count() > 0) return {};
-  return fail(fmt::format("--require-gpus: this host has no GPU that a worker could use (by {})",
-                          gpus.source));
+  const std::string* chosen = context.inherited.find("CUDA_VISIBLE_DEVICES");
+  return fail(fmt::format(
+      "--require-gpus: this host has no GPU that a worker could use ({}by {})",
+      chosen == nullptr ? "" : fmt::format("CUDA_VISIBLE_DEVICES={}, ", *chosen), gpus.source));
 }
 
 constexpr const char* kOtherMasterPort = "choose another with --master-port, or 0 for a free one";
@@ -196,6 +206,8 @@ Result<JobContext> read_context(const CommandLine& line, const Environment& inhe
       environment::Secrets::collect(inherited, context.job.hyperparameters, line.worker_command);
   log.set_mask(mask_of(context.secrets));
   context.options = TRAINIT_TRY(make_options(line, context.job.hyperparameters, inherited));
+  for (std::string& sentence : misspelt_variables(inherited))
+    context.job.warnings.push_back(std::move(sentence));
   return context;
 }
 
@@ -245,16 +257,16 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
   log.info("{}", hardware::describe(preparation.hardware));
   // A preflight says the same, and more.
   if (!for_workers || context.options.preflight == Preflight::kOff)
-    warn_of_hardware(preparation.hardware, job.resources.instance_type, log);
+    warn_of_hardware(preparation.hardware, context, log);
+  for (const std::string& warning : preparation.hardware.warnings) log.warning("{}", warning);
   TRAINIT_TRY(check_gpus(context, preparation.hardware));
   log.info("{}", describe_inputs(context));
   preparation.command = TRAINIT_TRY(job_command(line, context, log, for_workers));
   for (const std::string& warning : preparation.command.warnings) log.warning("{}", warning);
-  const cluster::Found found =
+  preparation.cluster =
       TRAINIT_TRY(cluster::find_cluster({.job = job, .choice = context.options.cluster}));
-  preparation.cluster = found.cluster;
-  if (found.cluster.host_count() > 1 || job.resources.hosts.size() > 1)
-    log.info("{}", describe_cluster(found));
+  if (preparation.cluster.host_count() > 1 || job.resources.hosts.size() > 1)
+    log.info("{}", describe_cluster(preparation.cluster));
   preparation.workers =
       TRAINIT_TRY(worker_count(context.options, preparation.hardware, preparation.command));
   preparation.ranks = wants_ranks(context.options, preparation.command, preparation.workers);
@@ -273,8 +285,7 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
 Result<Preparation> prepare_to_meet(const JobContext& context) {
   Preparation preparation;
   preparation.cluster =
-      TRAINIT_TRY(cluster::find_cluster({.job = context.job, .choice = context.options.cluster}))
-          .cluster;
+      TRAINIT_TRY(cluster::find_cluster({.job = context.job, .choice = context.options.cluster}));
   preparation.together = hosts_meet(context, preparation.cluster);
   TRAINIT_TRY(open_control(context, preparation));
   return preparation;

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "output.h"
 #include "store_access.h"
 #include "sys/posix.h"
 
@@ -59,7 +60,8 @@ Result<std::unique_ptr<Round>> Round::make(const JobContext& context,
   }
   PlanInput input = plan_input(context, preparation);
   input.user = user;
-  input.terminal = has_terminal();
+  // Who has the terminal itself is not relayed; asked for files or prefixes, the relay comes first.
+  input.terminal = has_terminal() && asked_of_relay(context.options) == nullptr;
   input.error_directory = errors;
   round->plan_ = TRAINIT_TRY(make_plan(input));
   return round;

@@ -29,10 +29,8 @@ int newest_cuda(std::string_view driver) {
 
 void judge_count(const GpuFacts& facts, AreaReport& report) {
   const Gpus& gpus = facts.gpus;
-  const auto expected = expected_gpus(facts.instance_type);
-  const bool mig =
-      std::any_of(gpus.devices.begin(), gpus.devices.end(), [](const Gpu& gpu) { return gpu.mig; });
-  if (expected && !gpus.chosen && !mig && gpus.count() < *expected) {
+  const auto expected = expected_gpus(facts.instance_type, gpus);
+  if (expected && gpus.count() < *expected) {
     report.add(facts.required ? Severity::kError : Severity::kWarning,
                fmt::format("{} has {} GPU{}, and {} {} found", facts.instance_type, *expected,
                            *expected == 1 ? "" : "s",

@@ -28,6 +28,7 @@ Result<LaunchPlan> plan_for(const CommandLine& line, const Options& options,
   plan.sweep = ::getpid() == 1 || options.sweep;
   plan.signals = SignalRules(SignalRules::Stops::kTermOnly, options.rewrites);
   if (!options.user.empty()) plan.user = TRAINIT_TRY(sys::find_user(options.user));
+  if (plan.user && sys::is_ourselves(*plan.user)) plan.user.reset();
   WorkerSpec worker;
   worker.argv = line.worker_command;
   worker.environment = environment;
@@ -69,6 +70,7 @@ int exec(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   }
   log.set_level(options->log_level);
   log.set_format(options->log_format);
+  for (const std::string& sentence : misspelt_variables(environment)) log.warning("{}", sentence);
   const Result<int> code = run(line, *options, environment, inheritance, log);
   if (!code) log.error("{}", code.error().message);
   return mapped_exit_code(code ? *code : code.error().exit_code, options->exit_codes, log);

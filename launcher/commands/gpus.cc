@@ -9,7 +9,10 @@ namespace trainit::commands {
 
 int gpus(const CommandLine& line, Logger& log) {
   const Environment environment = Environment::of_process();
-  const Result<Options> options = make_options(line, Hyperparameters(), environment);
+  // A configuration that cannot be read is the job's affair, not that of its GPUs.
+  const Result<TrainingJob> job = TrainingJob::load(environment);
+  const Result<Options> options =
+      make_options(line, job ? job->hyperparameters : Hyperparameters(), environment);
   if (!options) {
     log.error("{}", options.error().message);
     return options.error().exit_code;

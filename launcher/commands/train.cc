@@ -4,13 +4,17 @@
 // ended with 0; otherwise a failure file that says why. Whatever goes wrong before the first worker
 // ends in a sentence, a failure file and 125 (126, 127); stop signal n in that time in 128 + n
 // within a second.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "base/text.h"
 #include "check/checks.h"
 #include "check_subject.h"
 #include "commands/commands.h"
 #include "job/directories.h"
+#include "job/permission.h"
 #include "markers.h"
 #include "output.h"
 #include "preparation.h"
@@ -38,12 +42,15 @@ Result<bool> prepare_places(const TrainingJob& job, const Logger& log) {
     return false;
   }
   TRAINIT_TRY(moved);
+  if (!job::may(job.paths.model, W_OK | X_OK) && errno == EACCES)
+    log.warning("{}", job::no_permission(job.paths.model, "leave a model there").value().message);
   return true;
 }
 
 Result<std::optional<sys::Credentials>> find_worker_user(const JobContext& context) {
   if (context.options.user.empty()) return std::nullopt;
   sys::Credentials user = TRAINIT_TRY(sys::find_user(context.options.user));
+  if (sys::is_ourselves(user)) return std::nullopt;
   for (const std::string& directory : job::writable_directories(context.job)) {
     TRAINIT_TRY(
         sys::give_ownership(directory, user.uid, user.gid, signal_rules(context.options).stops()));

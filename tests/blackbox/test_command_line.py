@@ -119,6 +119,19 @@ def test_a_slip_in_what_would_run_a_job_is_its_failure(trainit, pid1, job, typed
     assert end.code == 125 and end.ours[0] == here.failure_reason
 
 
+@pytest.mark.parametrize("words", [[], ["exec"], ["check"]])
+def test_a_variable_that_is_near_to_an_option_is_said_to_be_none(trainit, pid1, job, words):
+    end = pid1([trainit, *words, "--", "true"], job=job(), env={"TRAINIT_WORKRES": "3", "TRAINIT_VERSION": "1.2"})
+    said = "the variable TRAINIT_WORKRES is none of trainit's options; did you mean TRAINIT_WORKERS?"
+    assert said in end.out + end.err and "TRAINIT_VERSION" not in end.out + end.err
+
+
+def test_an_option_whose_hyperparameter_is_null_is_not_given(trainit, pid1, job):
+    here = job(hyperparameters={"trainit_workers": None})
+    end = pid1([trainit, "--", "sh", "-c", "echo $WORLD_SIZE"], job=here, env={"TRAINIT_WORKERS": "2"})
+    assert (end.code, sorted(end.out.splitlines())) == (0, ["2", "[rank 1] 2"]), end.err
+
+
 @pytest.mark.parametrize("named, configured, failure", [(None, False, False), ("", False, False), ("digits", False, True),
                                                         ("", True, True)])
 def test_a_slip_leaves_a_failure_only_where_a_job_would_see_a_platform(trainit, pid1, tmp_path, named, configured, failure):

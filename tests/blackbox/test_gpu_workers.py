@@ -79,8 +79,32 @@ def test_too_few_gpus_are_fatal_when_that_is_asked_for(trainit, pid1, job, fake_
     assert end.code == 125 and end.out == "" and here.failure_reason == words
 
 
+def test_a_choice_that_leaves_no_gpu_is_named_when_gpus_are_asked_for(trainit, pid1, job, fake_gpus):
+    here = of_type(job, "ml.p5.48xlarge")
+    end = pid1([trainit, "--require-gpus", "--", "echo", "started"], job=here,
+               env=fake_gpus("8") | {"CUDA_VISIBLE_DEVICES": "9"})
+    assert end.code == 125 and end.out == ""
+    assert here.failure_reason == ("--require-gpus: this host has no GPU that a worker could use "
+                                   "(CUDA_VISIBLE_DEVICES=9, by libcuda)")
+
+
+@pytest.mark.parametrize("chosen, named, found", [("9", "1 GPU", 0), ("0,9,1", "3 GPUs", 1)])
+def test_a_choice_that_names_gpus_that_are_not_there_is_a_warning(trainit, pid1, job, fake_gpus, chosen, named, found):
+    end = pid1([trainit, "--", "true"], job=job(), env=fake_gpus("8") | {"CUDA_VISIBLE_DEVICES": chosen})
+    assert end.code == 0
+    assert any(f"warning: CUDA_VISIBLE_DEVICES={chosen} names {named}, and CUDA finds {found}: " in line
+               for line in end.err.splitlines()), end.err
+
+
+@pytest.mark.parametrize("chosen", ["", "-1", "0,1", "0,-1", "NoDevFiles"])
+def test_a_choice_of_what_is_there_or_of_nothing_is_no_warning(trainit, pid1, job, fake_gpus, chosen):
+    end = pid1([trainit, "--", "true"], job=job(), env=fake_gpus("8") | {"CUDA_VISIBLE_DEVICES": chosen})
+    assert end.code == 0 and "CUDA finds" not in end.err
+
+
 @pytest.mark.parametrize("instance_type, gpus, chosen", [
-    ("ml.p5.48xlarge", "8", None), ("ml.p5.48xlarge", "8", "1"), ("ml.unheard.of", "1", None)])
+    ("ml.p5.48xlarge", "8", None), ("ml.p5.48xlarge", "8", "1"), ("ml.unheard.of", "1", None),
+    ("ml.p4d.24xlarge", "mig", None)])
 def test_enough_gpus_or_a_choice_of_fewer_are_fine(trainit, pid1, job, fake_gpus, instance_type, gpus, chosen):
     env = fake_gpus(gpus) | ({"CUDA_VISIBLE_DEVICES": chosen} if chosen else {})
     assert pid1([trainit, "--require-gpus", "--", "true"], job=of_type(job, instance_type), env=env).code == 0

@@ -164,3 +164,12 @@ def test_the_table_is_for_people(pid1, trainit, fake_gpus):
     assert head.split() == ["gpu", "name", "memory", "compute", "pci", "numa", "uuid"]
     assert "24.0 GB" in gpu and "0000:1a:00.0" in gpu
     assert source == "by libcuda · driver 550.54.15 · CUDA 12.4"
+
+
+def test_the_probe_that_the_job_asks_for_is_that_of_trainit_gpus_too(gpus, job, fake_gpus):
+    """As `trainit env` has it; a configuration that cannot be read is not its affair."""
+    here = job(hyperparameters={"trainit_gpu_probe": "never"})
+    environment = fake_gpus("2") | here.env
+    assert gpus(environment)["source"] == "gpu-probe never"
+    (here.config / "hyperparameters.json").write_text("{")
+    assert gpus(environment)["source"] == "libcuda"

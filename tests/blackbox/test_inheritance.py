@@ -268,6 +268,19 @@ def test_a_terminal_without_a_size_is_a_log(trainit, start, job):
     assert running.wait().code == 0
 
 
+def test_who_asks_for_files_or_prefixes_gets_them_also_at_a_terminal(trainit, start, job, tmp_path):
+    here = job()
+    script = "test -t 1 || echo no terminal; read word; echo got $word; echo 'ValueError: lr' >&2; exit 3"
+    argv = [trainit, "--log-dir", str(tmp_path / "logs"), "--", "sh", "-c", script]
+    running = start([*ON_A_TERMINAL, *argv], job=here, tty=True)
+    running.wait_for("no terminal")
+    running.type("word\n")
+    running.wait_for("got word")
+    assert running.wait().code == 3
+    assert (tmp_path / "logs/rank-0.stdout.log").read_text() == "no terminal\ngot word\n"
+    assert "ValueError: lr" in here.failure_reason
+
+
 def test_several_workers_get_no_terminal(trainit, start, job):
     script = "test -t 0 || test -t 1 || test -t 2 || echo none"
     running = start([*ON_A_TERMINAL, trainit, "--workers", "2", "--", "sh", "-c", script], job=job(), tty=True)

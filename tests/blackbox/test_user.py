@@ -101,3 +101,64 @@ def test_a_top_directory_of_the_image_is_not_given_away(trainit, pid1, reachable
 def test_several_workers_share_the_user(trainit, pid1, reachable):
     end = pid1([trainit, "--user", f"{UID}", "--workers", "3", "--", "id", "-u"], job=reachable)
     assert sorted(line.split()[-1] for line in end.out.splitlines()) == [str(UID)] * 3
+
+
+@pytest.fixture
+def as_user(trainit, start, reachable):
+    """as_user(words): the end of trainit as this user, who has no rights of root's and may read the configuration."""
+    os.chmod(reachable.config, 0o755)
+
+    def run(*words):
+        argv = ["setpriv", f"--reuid={UID}", f"--regid={GID}", "--clear-groups", trainit, *words]
+        return start(argv, job=reachable, namespace=False).wait(30)
+
+    return run
+
+
+def give(*directories):
+    for directory in directories:
+        os.makedirs(directory, exist_ok=True)
+        os.chown(directory, UID, GID)
+
+
+def test_the_user_that_trainit_is_already_needs_no_rights(reachable, as_user):
+    give(reachable.model, reachable.output, reachable.output / "data", reachable.base / "checkpoints")
+    end = as_user("--user", f"{UID}:{GID}", "--", "id", "-u")
+    assert (end.code, end.out) == (0, f"{UID}\n"), end.err
+    end = as_user("exec", "--user", f"{UID}:{GID}", "--", "id", "-u")
+    assert (end.code, end.out) == (0, f"{UID}\n"), end.err
+
+
+def test_another_user_without_roots_rights_is_told_who_could(reachable, as_user):
+    give(reachable.model, reachable.output, reachable.output / "data", reachable.base / "checkpoints")
+    end = as_user("exec", "--user", "4321:4321", "--", "id", "-u")
+    assert end.code != 0 and end.out == ""
+    assert "cannot become uid 4321 gid 4321: EPERM" in end.err or "EPERM" in end.err
+    assert "only root can, so trainit has to start as root" in end.err
+
+
+def test_a_place_for_markers_that_is_closed_ends_the_job_before_it_begins(reachable, as_user):
+    give(reachable.model, reachable.output / "data", reachable.base / "checkpoints")
+    os.chown(reachable.output, 0, 0)
+    os.chmod(reachable.output, 0o755)
+    end = as_user("--", "echo", "training")
+    assert (end.code, end.out) == (125, "")
+    assert f"{reachable.output}: uid {UID} cannot write the success or failure file there (mode 0755, owner uid 0); " in end.err
+    assert "--user" in end.err
+
+
+def test_a_directory_that_cannot_be_made_is_told_with_uid_mode_and_what_to_do(reachable, as_user):
+    reachable.model.rmdir()
+    os.chmod(reachable.base, 0o755)
+    end = as_user("--", "echo", "training")
+    assert (end.code, end.out) == (125, "")
+    assert f"{reachable.base}: uid {UID} cannot make {reachable.model} there (mode 0755, owner uid 0); " in end.err
+
+
+def test_a_closed_model_directory_is_said_before_hours_of_training(reachable, as_user):
+    give(reachable.output, reachable.output / "data", reachable.base / "checkpoints")
+    os.chown(reachable.model, 0, 0)
+    os.chmod(reachable.model, 0o755)
+    end = as_user("--", "echo", "training")
+    assert (end.code, end.out) == (0, "training\n"), end.err
+    assert f"warning: {reachable.model}: uid {UID} cannot leave a model there (mode 0755, owner uid 0); " in end.err

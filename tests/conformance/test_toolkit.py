@@ -4,6 +4,7 @@ What differs on purpose is listed in exceptions.json, which docs/environment.md 
 keep away from it, and each has a test of its own that shows both behaviours.
 """
 
+import itertools
 import json
 import os
 import re
@@ -39,9 +40,10 @@ def ours(program):
 @pytest.fixture
 def look(toolkit, ours, tmp_path):
     """A small job through both: (what the toolkit gives, what we give)."""
+    bases = (tmp_path / f"job-{number}" for number in itertools.count(1))
 
     def at(env=None, prefix=(), change=lambda base: None, **parts):
-        base = write_job(tmp_path / "job", **parts)
+        base = write_job(next(bases), **parts)
         change(base)
         return toolkit([base], env, prefix)[0], ours([base], env, prefix)[0]
 
@@ -186,10 +188,15 @@ def region_of_a_profile(look, tmp_path):
     assert mine["environment"]["SAGEMAKER_REGION"] == ""
 
 
-def job_name_that_is_a_number(look, tmp_path):
+def names_that_are_numbers(look, tmp_path):
     theirs, mine = look(hyperparameters={"sagemaker_job_name": "123"})
     assert theirs["error"].startswith("TypeError")
     assert mine["environment"]["SAGEMAKER_JOB_NAME"] == "123"
+    theirs, mine = look(hyperparameters={"sagemaker_region": "123"})
+    assert theirs["error"].startswith("TypeError")
+    assert mine["environment"]["SAGEMAKER_REGION"] == "123"
+    _, mine = look(hyperparameters={"sagemaker_job_name": "1e5"})
+    assert mine["environment"]["SAGEMAKER_JOB_NAME"] == "1e5"
 
 
 def switches_that_say_no(look, tmp_path):
@@ -224,11 +231,24 @@ def deeply_nested_values(look, tmp_path):
         '{"x": ' + 250 * "[" + 250 * "]" + "}"))
     assert theirs["environment"]["SM_HP_X"] == 250 * "[" + 250 * "]"
     assert "at most 200 levels of nesting" in mine["error"]
+    inner = 250 * "[ " + 250 * "]"
+    theirs, mine = look(hyperparameters={"x": inner})
+    assert theirs["environment"]["SM_HP_X"] == 250 * "[" + 250 * "]"
+    assert mine["environment"]["SM_HP_X"] == inner
+
+
+def log_level_of_the_environment(look, tmp_path):
+    theirs, mine = look(environment={"SAGEMAKER_CONTAINER_LOG_LEVEL": "abc"})
+    assert theirs["error"].startswith("ValueError")
+    assert mine["environment"]["SM_LOG_LEVEL"] == "20"
 
 
 def missing_files(look, tmp_path):
     theirs, mine = look(change=lambda base: (base / "input/config/inputdataconfig.json").unlink())
     assert theirs["error"].startswith("FileNotFoundError")
+    assert mine["environment"]["SM_CHANNELS"] == "[]"
+    theirs, mine = look(change=lambda base: (base / "input/config/inputdataconfig.json").write_text(""))
+    assert theirs["error"].startswith("JSONDecodeError")
     assert mine["environment"]["SM_CHANNELS"] == "[]"
 
 
@@ -255,6 +275,10 @@ def wrong_kinds(look, tmp_path):
     theirs, mine = look(resources={"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": 5})
     assert theirs["environment"]["SM_NETWORK_INTERFACE_NAME"] == "5"
     assert '"network_interface_name"' in mine["error"]
+    _, mine = look(hyperparameters={"sagemaker_region": ["a"]})
+    assert 'hyperparameter "sagemaker_region"' in mine["error"]
+    _, mine = look(hyperparameters={"sagemaker_container_log_level": '"INFO"'})
+    assert 'hyperparameter "sagemaker_container_log_level"' in mine["error"]
 
 
 def empty_program(look, tmp_path):
@@ -272,13 +296,14 @@ SHOWN = {
     "more variables": more_variables,
     "AWS_REGION": aws_region,
     "region of a profile": region_of_a_profile,
-    "job name that is a number": job_name_that_is_a_number,
+    "job name or region that is a number": names_that_are_numbers,
     "switches that say no": switches_that_say_no,
     "trainit's own hyperparameters": own_hyperparameters,
     "PYTHONPATH": python_path,
     "values that are too long": values_that_are_too_long,
     "values that are nested too deeply": deeply_nested_values,
-    "files that are missing": missing_files,
+    "log level of the environment": log_level_of_the_environment,
+    "files that are missing or empty": missing_files,
     "byte order mark": byte_order_mark,
     "hosts that contradict each other": contradicting_hosts,
     "channels that are no directory": channels_elsewhere,

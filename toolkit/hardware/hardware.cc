@@ -37,8 +37,10 @@ Hardware detect(const Environment& environment, const HardwareOptions& options,
   found.cpus = detect_cpus(roots, groups);
   found.gpus = detect_gpus(environment, options.gpu_probe,
                            {options.gpu_deadline_ms, options.stop_signals}, roots);
-  found.neuron_cores =
+  const Result<int> neuron_cores =
       count_neuron_cores(environment, {options.neuron_deadline_ms, options.stop_signals}, roots);
+  found.neuron_cores = neuron_cores.value_or(0);
+  if (!neuron_cores) found.warnings.push_back(neuron_cores.error().message);
   found.memory_total = total_memory(roots);
   found.memory_limit = memory_limit(groups);
   found.shm_size = shared_memory_size(roots);

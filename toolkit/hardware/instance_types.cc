@@ -48,6 +48,12 @@ std::optional<int> expected_gpus(std::string_view instance_type) {
   return type == nullptr ? std::nullopt : std::optional(type->gpus);
 }
 
+std::optional<int> expected_gpus(std::string_view instance_type, const Gpus& gpus) {
+  const bool divided =
+      std::any_of(gpus.devices.begin(), gpus.devices.end(), [](const Gpu& gpu) { return gpu.mig; });
+  return gpus.chosen || divided ? std::nullopt : expected_gpus(instance_type);
+}
+
 std::optional<int> expected_efa_devices(std::string_view instance_type) {
   const InstanceType* type = find_type(instance_type);
   return type == nullptr ? std::nullopt : std::optional(type->efa_devices);

@@ -98,4 +98,14 @@ std::vector<Gpu> visible_devices(const std::vector<Gpu>& devices, std::string_vi
   return chosen;
 }
 
+int devices_named(std::string_view value) {
+  int named = 0;
+  for (const std::string_view entry : split(value, ',')) {
+    const std::string_view name = trim(entry);
+    if (!name.starts_with("GPU-") && !name.starts_with("MIG-") && !leading_number(name)) break;
+    ++named;
+  }
+  return named;
+}
+
 }  // namespace trainit::hardware

@@ -15,4 +15,8 @@ namespace trainit::hardware {
 std::vector<Gpu> visible_devices(const std::vector<Gpu>& devices, std::string_view value,
                                  std::vector<std::string>& warnings);
 
+/// How many devices a value of CUDA_VISIBLE_DEVICES means to choose, be they there or not: its
+/// entries before the first that is none on purpose ("", "-1", "none", Slurm's "NoDevFiles").
+int devices_named(std::string_view value);
+
 }  // namespace trainit::hardware

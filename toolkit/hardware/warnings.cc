@@ -1,7 +1,5 @@
 #include <fmt/core.h>
 
-#include <algorithm>
-
 #include "base/text.h"
 #include "hardware/describe.h"
 
@@ -12,11 +10,8 @@ namespace {
 constexpr std::uint64_t kFewFiles = 1024, kFewFilesForManyGpus = 8192;
 
 std::string missing_gpus(const Gpus& gpus, std::string_view instance_type) {
-  const auto expected = expected_gpus(instance_type);
-  // A choice of the user's, or instances of a GPU, cannot be compared with a number of GPUs.
-  const bool comparable = !gpus.chosen && std::none_of(gpus.devices.begin(), gpus.devices.end(),
-                                                       [](const Gpu& gpu) { return gpu.mig; });
-  if (!expected || !comparable || gpus.count() >= *expected) return {};
+  const auto expected = expected_gpus(instance_type, gpus);
+  if (!expected || gpus.count() >= *expected) return {};
   return fmt::format("{} has {} GPU{}, {} found", instance_type, *expected,
                      *expected == 1 ? "" : "s", gpus.count());
 }

@@ -1,6 +1,5 @@
 #include "job/config_directory.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,28 +7,11 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "job/permission.h"
 #include "sys/files.h"
 
 namespace trainit::job {
 namespace {
-
-/// For the effective user, who is the one that opens files; in a container the real user is the
-/// same.
-bool may(const std::string& path, int access) {
-  if (::faccessat(AT_FDCWD, path.c_str(), access, AT_EACCESS) == 0) return true;
-  // Older seccomp profiles refuse the newer system call behind this.
-  return errno == EPERM && ::access(path.c_str(), access) == 0;
-}
-
-tl::unexpected<Error> no_permission(const std::string& path, std::string_view what) {
-  struct stat status = {};
-  const bool known = ::stat(path.c_str(), &status) == 0;
-  return fail(fmt::format(
-      "{}: uid {} cannot {} (mode {}, owner uid {}); start the container as root and name the "
-      "workers' user with --user, or let the image's USER be root",
-      path, ::geteuid(), what, known ? fmt::format("{:04o}", status.st_mode & 07777) : "unknown",
-      known ? std::to_string(status.st_uid) : "unknown"));
-}
 
 /// The directory on the way to `path`, or `path` itself, that cannot be entered.
 std::string closed_directory(const std::string& path) {
@@ -66,10 +48,16 @@ Result<std::optional<std::string>> ConfigDirectory::read_text(std::string_view n
   return std::optional<std::string>(TRAINIT_TRY(sys::read_file(path)));
 }
 
+bool is_empty(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return trim(text).empty();
+}
+
 Result<std::optional<Json>> ConfigDirectory::read(std::string_view name) const {
   const std::optional<std::string> text = TRAINIT_TRY(read_text(name));
   if (!text) return std::optional<Json>();
-  if (trim(*text).empty()) return fail(path_of(name) + ": the file is empty; it has to hold JSON");
+  if (is_empty(*text)) return fail(path_of(name) + ": the file is empty; it has to hold JSON");
   Result<Json> value = Json::parse(*text);
   if (!value) return fail(path_of(name), value.error());
   return std::optional<Json>(*std::move(value));

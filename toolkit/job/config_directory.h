@@ -9,6 +9,9 @@
 
 namespace trainit::job {
 
+/// Whether a file's text is nothing but white space, with or without a byte order mark.
+bool is_empty(std::string_view text);
+
 /// The directory in which the platform writes a job's configuration. Real jobs have been seen with
 /// its mode at 0644: everybody may list it, but only root may enter it.
 class ConfigDirectory {

@@ -13,6 +13,8 @@ namespace trainit::job {
 std::vector<std::string> writable_directories(const TrainingJob& job);
 
 /// Makes the directories above and <output>/data, as far as they are missing, with their parents.
+/// Error: one cannot be made, or <output> not be written: a job that can leave no marker would only
+/// say so at its end.
 Result<void> prepare_directories(const TrainingJob& job);
 
 }  // namespace trainit::job

@@ -5,6 +5,7 @@
 #include <climits>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "job/json_fields.h"
 #include "sys/files.h"
 
@@ -96,10 +97,11 @@ std::string read_local_path(OtherFile file, const std::string& otherwise) {
   const Json* path = file.value().find("LocalPath");
   if (path == nullptr || !path->truthy()) return otherwise;
   if (path->string() != nullptr && path->string()->starts_with('/') &&
-      path->string()->find('\0') == std::string::npos) {
+      path->string()->find('\0') == std::string::npos &&
+      utf8::sanitize(*path->string()) == *path->string()) {
     return *path->string();
   }
-  file.ignore("\"LocalPath\"", *path, "an absolute path");
+  file.ignore("\"LocalPath\"", *path, "an absolute path in UTF-8");
   return otherwise;
 }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/text.h"
 #include "job/config_directory.h"
 #include "job/other_files.h"
 #include "sys/files.h"
@@ -70,10 +69,11 @@ Result<void> load_channels(const ConfigDirectory& config, TrainingJob& job) {
   constexpr std::string_view kName = "inputdataconfig.json";
   const std::optional<std::string> text = TRAINIT_TRY(config.read_text(kName));
   if (!text) warn_missing(config, kName, "no channels", job);
-  if (text && trim(*text).empty()) {
+  const bool empty = text && job::is_empty(*text);
+  if (empty) {
     job.warnings.push_back(config.path_of(kName) + " is empty; going on with no channels");
   }
-  if (!text || trim(*text).empty()) return {};
+  if (!text || empty) return {};
   Result<Json> file = Json::parse(*text);
   if (!file) return fail(config.path_of(kName), file.error());
   Result<std::vector<Channel>> channels =

@@ -120,8 +120,10 @@ std::string stage_sentence(const SpawnError& error, const SpawnRequest& request)
     case SpawnStage::kAffinity:
       return fmt::format("cannot bind to its CPUs: {}", reason);
     case SpawnStage::kUser:
-      return fmt::format("cannot become uid {} gid {}: {}", request.user ? request.user->uid : 0,
-                         request.user ? request.user->gid : 0, reason);
+      return fmt::format(
+          "cannot become uid {} gid {}: {}{}", request.user ? request.user->uid : 0,
+          request.user ? request.user->gid : 0, reason,
+          error.errno_value == EPERM ? "; only root can, so trainit has to start as root" : "");
     case SpawnStage::kDirectory:
       return fmt::format("cannot enter the working directory {}: {}", request.directory, reason);
     case SpawnStage::kExec:

@@ -146,6 +146,11 @@ Result<void> give_below(UniqueFd directory, const std::string& path, const Owner
 
 }  // namespace
 
+bool is_ourselves(const Credentials& user) {
+  return user.uid != 0 && ::getuid() == user.uid && ::geteuid() == user.uid &&
+         ::getgid() == user.gid && ::getegid() == user.gid;
+}
+
 Result<Credentials> find_user(std::string_view spec, const std::string& passwd,
                               const std::string& group) {
   const std::size_t colon = spec.find(':');

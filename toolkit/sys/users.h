@@ -19,6 +19,10 @@ namespace trainit::sys {
 Result<Credentials> find_user(std::string_view spec, const std::string& passwd = "/etc/passwd",
                               const std::string& group = "/etc/group");
 
+/// Whether this process runs as this user and group, and could not run as another: then there is
+/// nothing to become.
+bool is_ourselves(const Credentials& user);
+
 /// Whether a directory, by whatever name, is one of those at the top of every system, which hold
 /// more than a job's own files: the root, /etc, /home, /tmp, /usr …
 bool is_top_directory(const std::string& path);

@@ -50,6 +50,15 @@ TEST_CASE("the first entry that names no device ends the list") {
   CHECK(left_by("99999999999999999999999") == "");
 }
 
+TEST_CASE("devices are named before the first entry that is none on purpose") {
+  CHECK(devices_named("0,9,1") == 3);
+  CHECK(devices_named("0, 1,-1,2") == 2);
+  CHECK(devices_named("GPU-aa,MIG-bb/1/0") == 2);
+  CHECK(devices_named("1gpu,+2,") == 2);
+  for (const char* none : {"", " ", "-1", "none", "NoDevFiles", "all"})
+    CHECK(devices_named(none) == 0);
+}
+
 TEST_CASE("an entry that comes twice leaves none") { CHECK(left_by("1,2,1") == ""); }
 
 TEST_CASE("the beginning of a UUID is enough when only one device has it") {

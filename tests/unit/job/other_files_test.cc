@@ -121,10 +121,11 @@ TEST_CASE("an undocumented file that cannot be understood is a warning") {
         std::string::npos);
   CHECK(only_warning("checkpointconfig.json", "[1]").find("its value is a list") !=
         std::string::npos);
-  CHECK(
-      only_warning("checkpointconfig.json", R"({"LocalPath": "state"})")
-          .find("\"LocalPath\" is a string (\"state\"); it has to be an absolute path; ignored") !=
-      std::string::npos);
+  CHECK(only_warning("checkpointconfig.json", R"({"LocalPath": "state"})")
+            .find("\"LocalPath\" is a string (\"state\"); it has to be an absolute path in UTF-8; "
+                  "ignored") != std::string::npos);
+  CHECK(only_warning("checkpointconfig.json", R"({"LocalPath": "/x/\ud800y"})")
+            .find("it has to be an absolute path in UTF-8; ignored") != std::string::npos);
   CHECK(only_warning("init-config.json", R"({"jobRunInfo": {"jobRunNumber": "x"}})")
             .find("\"jobRunInfo.jobRunNumber\"") != std::string::npos);
   CHECK(only_warning("metric-definition-regex.json", "\"x\"").find("its value is a string") !=

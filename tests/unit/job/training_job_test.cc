@@ -148,6 +148,8 @@ TEST_CASE("an empty file of channels is no channels; any other empty file is an 
   CHECK(loaded->channels.empty());
   REQUIRE(loaded->warnings.size() == 1);
   CHECK(contains(loaded->warnings[0], "inputdataconfig.json is empty"));
+  job.config("inputdataconfig.json", "\xEF\xBB\xBF\r\n");
+  CHECK(job.load()->channels.empty());
   job.config("hyperparameters.json", "");
   CHECK(job.error() ==
         job / "input/config/hyperparameters.json: the file is empty; it has to hold JSON");

@@ -67,6 +67,8 @@ struct Hardware {
   std::uint64_t open_files_limit = 0;        ///< RLIMIT_NOFILE, soft
   int efa_devices = 0;                       ///< Elastic Fabric Adapters, by /sys/class/infiniband
   std::vector<NetworkInterface> interfaces;  ///< by name
+  /// Sentences for people, as those of `gpus`: what else could not be found out, and why.
+  std::vector<std::string> warnings;
 
   /// Whether one of `interfaces` has this name.
   bool has_interface(std::string_view name) const;
@@ -92,10 +94,14 @@ struct HardwareOptions {
 Hardware detect_hardware(const Environment& environment, const HardwareOptions& options = {});
 
 /// GPUs that an instance type should have ("ml.p5.48xlarge" → 8), for messages only; nothing when
-/// the type is unknown.
+/// the type is unknown. Source: AWS's pages of instance types.
 std::optional<int> expected_gpus(std::string_view instance_type);
 
-/// The same of Elastic Fabric Adapters ("ml.p4d.24xlarge" → 4), of types with GPUs.
+/// The same where `gpus` can be compared with it: not what CUDA_VISIBLE_DEVICES chose, nor
+/// instances of divided GPUs (MIG), of which there may be any number.
+std::optional<int> expected_gpus(std::string_view instance_type, const Gpus& gpus);
+
+/// The same of Elastic Fabric Adapters ("ml.p4d.24xlarge" → 4), of types with GPUs; same source.
 std::optional<int> expected_efa_devices(std::string_view instance_type);
 
 }  // namespace trainit

@@ -156,6 +156,29 @@ def test_numbers_at_the_edges_are_pythons(ask, text):
     assert_same_as_python(ask, [text])
 
 
+def pythons_number(kind, text):
+    """Its repr, or "error". An integer of more than 64 bits has no place in the library."""
+    try:
+        number = kind(text)
+    except ValueError:
+        return "error"
+    return repr(number) if kind is float or -2 ** 63 <= number < 2 ** 63 else "error"
+
+
+@pytest.mark.parametrize("kind", [int, float])
+def test_text_becomes_a_number_where_a_script_would_make_one_of_its_argument(ask, kind):
+    rng = random.Random(SEED)
+    parts = ["0", "1", "7", "00", "123", "9" * 19, "_", "_", "+", "-", ".", "e", "E", "e400", "e-400", " ", "\t", "\n", "\x0b", "\x1c",
+             "inf", "Infinity", "NaN", "nan(1)", "0x1", "a", "\0"]
+    texts = ["", "+5", "+-5", "--5", "+ 5", "1_000", "1__0", "_1", "1_", "1_.5", "1._5", "1e_5", "1_e5", "1e5_0", ".5", "5.", ".", "+.5",
+             " 5 ", "\n5\v", "5\0", "inf", "-INF", "+infinity", "infinit", "in_f", "-nan", "nan(1)", "0x10", "0x1p3", "007", "-0", "1e400",
+             "-1e-400", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809"]
+    texts += ["".join(rng.choices(parts, k=rng.randrange(1, 6))) for _ in range(20000)]
+    answers = ask([(kind.__name__, text) for text in texts])
+    assert answers == [pythons_number(kind, text) for text in texts]
+    assert 1000 < answers.count("error") < len(texts) - 1000
+
+
 # -------------------------------------------------------------------------------------- documents
 
 

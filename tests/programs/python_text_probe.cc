@@ -4,6 +4,8 @@
 //   load TEXT     parses JSON: "ok COMPACT DUMPS STR REPR TRUTHY(0|1)", or "error SENTENCE"
 //   upper TEXT    python::upper
 //   repr TEXT     python::repr of the string
+//   int TEXT      python::to_int, or "error"
+//   float TEXT    python::to_float as Python's repr has it, or "error"
 
 #include <fmt/core.h>
 
@@ -52,6 +54,14 @@ std::string answer(std::string_view line) {
   if (verb == "load") return load(text);
   if (verb == "upper") return hex(python::upper(text));
   if (verb == "repr") return hex(python::repr(Json(text)));
+  if (verb == "int") {
+    const auto number = python::to_int(text);
+    return number ? std::to_string(*number) : "error";
+  }
+  if (verb == "float") {
+    const auto number = python::to_float(text);
+    return number ? python::repr(*number) : "error";
+  }
   return "no such verb";
 }
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 
+#include "base/text.h"
 #include "base/unicode_tables.h"
 #include "base/utf8.h"
 
@@ -137,6 +139,38 @@ void append_upper(std::string& out, std::uint32_t code_point) {
   }
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// A number as C++ reads it, of one as Python does: without white space, underscores and a plus
+/// sign. Nothing: one of them stands where Python wants none.
+std::optional<std::string> plain_number(std::string_view text) {
+  text = trim(text);
+  if (text.starts_with('+')) {
+    text.remove_prefix(1);
+    if (text.starts_with('-')) return std::nullopt;
+  }
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_separator = text[i] == '_';
+    if (!is_separator) plain += text[i];
+    const bool fits =
+        i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) && is_digit(text[i + 1]);
+    if (is_separator && !fits) return std::nullopt;
+  }
+  return plain;
+}
+
+/// The floats that have no digits.
+std::optional<double> named_float(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  const std::string name = to_lower_ascii(text.substr(negative ? 1 : 0));
+  const bool infinite = name == "inf" || name == "infinity";
+  if (!infinite && name != "nan") return std::nullopt;
+  const double value =
+      infinite ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
+  return negative ? -value : value;
+}
+
 }  // namespace
 
 std::string str(const Json& value) {
@@ -169,6 +203,18 @@ std::string upper(std::string_view text) {
     text.remove_prefix(next.length);
   }
   return out;
+}
+
+std::optional<std::int64_t> to_int(std::string_view text) {
+  const auto plain = plain_number(text);
+  return plain ? parse_number<std::int64_t>(*plain) : std::nullopt;
+}
+
+std::optional<double> to_float(std::string_view text) {
+  const auto plain = plain_number(text);
+  if (!plain) return std::nullopt;
+  const auto named = named_float(*plain);
+  return named ? named : parse_float(*plain);
 }
 
 }  // namespace trainit::python

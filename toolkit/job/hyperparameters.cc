@@ -73,12 +73,12 @@ Result<Json> consumed_value(const Json::Member& decoded, const Json& given) {
 }
 
 std::optional<std::int64_t> as_integer(const Json& value) {
-  if (const std::string* text = value.string()) return parse_number<std::int64_t>(trim(*text));
+  if (const std::string* text = value.string()) return python::to_int(*text);
   return value.to_int64();
 }
 
 std::optional<double> as_number(const Json& value) {
-  if (const std::string* text = value.string()) return parse_float(trim(*text));
+  if (const std::string* text = value.string()) return python::to_float(*text);
   return value.to_double();
 }
 

@@ -189,6 +189,30 @@ TEST_CASE("typed access gives what a script's arguments would mean") {
   CHECK(*all.text("absent", "x") == "x");
 }
 
+TEST_CASE("a text is a number where Python makes one of a script's argument") {
+  const Hyperparameters all =
+      read(R"({"plus": "+5", "rate": "+0.1", "large": "1_000", "half": ".5", "spaced": "\u000b7 ",
+      "inf": "inf", "minus": "-Infinity", "nan": "nan", "signs": "+-5", "loose": "1__0",
+      "quoted": "\" +8 \""})");
+  CHECK(*all.integer("plus", 0) == 5);
+  CHECK(*all.integer("large", 0) == 1000);
+  CHECK(*all.integer("spaced", 0) == 7);
+  CHECK(*all.integer("quoted", 0) == 8);
+  CHECK(*all.number("plus", 0) == 5.0);
+  CHECK(*all.number("rate", 0) == 0.1);
+  CHECK(*all.number("large", 0) == 1000.0);
+  CHECK(*all.number("half", 0) == 0.5);
+  CHECK(*all.number("inf", 0) == INFINITY);
+  CHECK(*all.number("minus", 0) == -INFINITY);
+  CHECK(std::isnan(*all.number("nan", 0)));
+  for (const char* none : {"signs", "loose"}) {
+    CHECK_FALSE(all.integer(none, 0));
+    CHECK_FALSE(all.number(none, 0));
+  }
+  CHECK_FALSE(all.integer("inf", 0));
+  CHECK_FALSE(all.integer("half", 0));
+}
+
 TEST_CASE("a value of another kind is an error with name, value and what was expected") {
   const Hyperparameters all =
       read(R"({"epochs": "ten", "rate": "[1]", "big": "99999999999999999999",

@@ -49,8 +49,9 @@ class Hyperparameters {
 
   /// Typed access to the user's. An absent name and a null give `otherwise`; a value of another
   /// kind is an error that names the hyperparameter, its value and what was expected. As with a
-  /// script's arguments, a text that is a number counts as one ("007" is 7), and `text` gives a
-  /// number or boolean as Python prints it.
+  /// script's arguments, a text that Python's `int` or `float` takes is a number ("007", "+5",
+  /// "1_000", " 5 ", and for `number` "inf" and "nan"), in ASCII, and `text` gives a number or
+  /// boolean as Python prints it.
   Result<std::int64_t> integer(std::string_view name, std::int64_t otherwise) const;
   Result<double> number(std::string_view name, double otherwise) const;
   /// true and false, 1 and 0, and in texts of any case yes and no, on and off.

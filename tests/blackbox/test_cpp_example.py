@@ -62,6 +62,12 @@ def test_stopped_and_started_again_it_comes_to_the_same_model(trainer, start, di
     ({"epochs": "ten"}, 'hyperparameter "epochs" is a string ("ten"); it has to be an integer'),
     ({"learning-rate": -1.0}, "learning rate must be positive"),
     ({"batch-size": 0}, "epochs and batch-size must be positive"),
+    ({"epochs": 2 ** 32 + 1}, "epochs and batch-size must be positive, and at most 2147483647"),
+    ({"batch-size": 2 ** 32}, "epochs and batch-size must be positive, and at most 2147483647"),
+    ({"learning-rate": "inf"}, "learning rate must be positive, and within the range of a float"),
+    ({"learning-rate": 1e-300}, "learning rate must be positive, and within the range of a float"),
+    ({"seed": -1}, "seed must not be negative, and at most 4294967295"),
+    ({"seed": 2 ** 32}, "seed must not be negative, and at most 4294967295"),
 ])
 def test_a_hyperparameter_that_cannot_be_is_the_job_s_failure(trainer, pid1, digits_job, hyperparameters, reason):
     here = digits_job(**hyperparameters)

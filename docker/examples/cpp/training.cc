@@ -1,6 +1,8 @@
 #include "training.h"
 
 #include <algorithm>
+#include <cfloat>
+#include <climits>
 #include <cstdio>
 #include <numeric>
 #include <random>
@@ -14,8 +16,16 @@ Result<Settings> read_settings(const trainit::Hyperparameters& hyperparameters) 
   const auto batch_size = TRAINIT_TRY(hyperparameters.integer("batch-size", 64));
   const auto learning_rate = TRAINIT_TRY(hyperparameters.number("learning-rate", 0.1));
   const auto seed = TRAINIT_TRY(hyperparameters.integer("seed", 1));
-  if (epochs < 1 || batch_size < 1) return trainit::fail("epochs and batch-size must be positive");
-  if (!(learning_rate > 0)) return trainit::fail("learning rate must be positive");
+  const auto is_count = [](std::int64_t number) { return number >= 1 && number <= INT_MAX; };
+  if (!is_count(epochs) || !is_count(batch_size)) {
+    return trainit::fail("epochs and batch-size must be positive, and at most " +
+                         std::to_string(INT_MAX));
+  }
+  if (!(learning_rate >= FLT_MIN && learning_rate <= FLT_MAX))
+    return trainit::fail("learning rate must be positive, and within the range of a float");
+  if (seed < 0 || seed > UINT_MAX) {
+    return trainit::fail("seed must not be negative, and at most " + std::to_string(UINT_MAX));
+  }
   return Settings{static_cast<int>(epochs), static_cast<int>(batch_size),
                   static_cast<float>(learning_rate), static_cast<unsigned>(seed)};
 }

@@ -47,12 +47,13 @@ Outcome leave_failure(Outcome outcome, const Paths& paths, bool markers, const L
   }
   // A worker may have left the marker of success before it failed.
   const Result<void> removed = insistently([&] { return remove_success(paths); });
-  if (!removed) log.error("{}", removed.error().message);
+  if (!removed) log.last_resort("{}", removed.error().message);
   const Result<bool> written = insistently([&] { return write_failure(paths, outcome.failure); });
   outcome.wrote_failure = written.value_or(false);
   if (!written) {
-    log.error("the failure file could not be written: {}; its text:", written.error().message);
-    for (const std::string_view text : split(outcome.failure, '\n')) log.error("{}", text);
+    log.last_resort("the failure file could not be written: {}; its text:",
+                    written.error().message);
+    for (const std::string_view text : split(outcome.failure, '\n')) log.last_resort("{}", text);
   } else if (*written) {
     log.error("failure written to {}; exit {}", paths.failure, outcome.exit_code);
   } else {

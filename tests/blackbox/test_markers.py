@@ -228,10 +228,27 @@ def test_a_place_for_markers_that_is_a_file_is_no_success(trainit, pid1, job):
     assert end.code == 125 and str(here.output) in end.err and "does not go away" not in end.err
 
 
-def test_a_success_marker_that_stays_beside_a_failure_is_told(trainit, pid1, job):
+@pytest.mark.parametrize("level", ["info", "off"])
+def test_a_success_marker_that_stays_beside_a_failure_is_told(trainit, pid1, job, level):
     here = job()
-    end = pid1([trainit, "--", "sh", "-c", f"mkdir {here.output}/success; exit 4"], job=here)
+    end = pid1([trainit, "--log-level", level, "--", "sh", "-c", f"mkdir {here.output}/success; exit 4"], job=here)
     assert end.code == 4 and f"{here.output}/success does not go away" in end.err
+
+
+@pytest.mark.parametrize("code, text", [(5, "algo-1 rank 0: ended with code 5"),
+                                        (0, "every worker ended well, but the success marker could not be written")])
+def test_what_no_file_takes_is_said_although_the_log_is_off(trainit, pid1, job, code, text):
+    here = job()
+    end = pid1([trainit, "--log-level", "off", "--", "sh", "-c", f"rm -r {here.output}; touch {here.output}; exit {code}"], job=here)
+    assert end.code == (code or 125) and not here.success
+    assert end.ours[0].startswith("the failure file could not be written: "), end
+    assert end.ours[1].startswith(text), end
+
+
+def test_what_the_failure_file_takes_is_not_said_when_the_log_is_off(trainit, pid1, job):
+    here = job()
+    end = pid1([trainit, "--log-level", "off", "--", "sh", "-c", f"mkfifo {here.output}/success"], job=here)
+    assert end.code == 125 and "the success marker could not be written" in here.failure and end.ours == []
 
 
 # ---- stops

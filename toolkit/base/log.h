@@ -57,6 +57,11 @@ class Logger {
     if (level_ <= LogLevel::kError)
       write(LogLevel::kError, fmt::format(format, std::forward<Arguments>(arguments)...));
   }
+  /// An error that has no other place: it is said whatever the level is.
+  template <class... Arguments>
+  void last_resort(fmt::format_string<Arguments...> format, Arguments&&... arguments) const {
+    write(LogLevel::kError, fmt::format(format, std::forward<Arguments>(arguments)...));
+  }
 
  private:
   void write(LogLevel level, std::string text) const;

@@ -56,6 +56,13 @@ TEST_CASE("only what is at least as grave as the level is said") {
   CHECK(recorded.said == "trainit: warning: yes\ntrainit: now\n");
 }
 
+TEST_CASE("what has no other place is said whatever the level is") {
+  Recorded recorded;
+  recorded.log.set_level(LogLevel::kOff);
+  recorded.log.last_resort("its text: {}", "a\nb");
+  CHECK(recorded.said == "trainit: its text: a\\nb\n");
+}
+
 TEST_CASE("the mask sees every text before anybody else does") {
   Recorded recorded;
   recorded.log.set_mask([](std::string_view text) {

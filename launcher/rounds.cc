@@ -9,8 +9,8 @@
 #include "between_rounds.h"
 #include "conclusion.h"
 #include "diagnose/restart.h"
+#include "empty_model.h"
 #include "markers.h"
-#include "sys/files.h"
 #include "together.h"
 #include "trainit/outcome.h"
 
@@ -59,12 +59,6 @@ void log_end(const Conclusion& conclusion, bool success, const Logger& log) {
       log.error("{}", text);
     }
   }
-}
-
-void warn_of_empty_model(const Paths& paths, const Logger& log) {
-  const auto names = sys::list_directory(paths.model);
-  if (names && names->empty())
-    log.warning("{} is empty: the job leaves no model behind", paths.model);
 }
 
 }  // namespace
@@ -319,6 +313,11 @@ int Rounds::leave_unstarted(const Error& error, const Round& round) {
   return leave(conclusion, round);
 }
 
+void Rounds::warn_of_empty_model() const {
+  const std::string text = empty_model_text(parts_.context.job.paths, parts_.preparation.cluster);
+  if (!text.empty()) parts_.log.warning("{}", text);
+}
+
 int Rounds::leave(Conclusion conclusion, const Round& round) {
   const Paths& paths = parts_.context.job.paths;
   const supervise::JobEnd& end = round.end();
@@ -330,7 +329,7 @@ int Rounds::leave(Conclusion conclusion, const Round& round) {
   conclusion.restarts = begun_ - 1;
   Outcome outcome{conclusion.exit_code, conclusion.failure};
   log_end(conclusion, outcome.success(), parts_.log);
-  if (parts_.markers && conclusion.failure.empty()) warn_of_empty_model(paths, parts_.log);
+  if (parts_.markers && conclusion.failure.empty()) warn_of_empty_model();
   outcome = leave_marker(std::move(outcome), paths, parts_.markers, parts_.log);
   if (const auto took = end.checkpoint_time()) {
     record_.write("checkpoint", {{"seconds", Json(sys::in_seconds(*took))},

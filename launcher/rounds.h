@@ -60,6 +60,7 @@ class Rounds {
   Result<void> agree_again();
   diagnose::Judgement give_up(const Error& why);
   int leave_unstarted(const Error& error, const Round& round);
+  void warn_of_empty_model() const;
   int leave(Conclusion conclusion, const Round& round);
 
   Parts parts_;

@@ -155,6 +155,21 @@ def test_a_success_without_a_model_is_one_with_a_warning(trainit, pid1, job):
     assert "leaves no model" not in pid1([trainit, "--", "false"], job=failed).err
 
 
+@pytest.mark.parametrize("script, flaw", [
+    ("rmdir $SM_MODEL_DIR", "is not there"),
+    ("rmdir $SM_MODEL_DIR; touch $SM_MODEL_DIR", "is no directory"),
+    ("mkdir -p $SM_MODEL_DIR/a/b $SM_MODEL_DIR/c", "is empty"),
+    ("mkdir -p $SM_MODEL_DIR/a/b; touch $SM_MODEL_DIR/a/b/model.pt", None),
+    ("mkdir $SM_MODEL_DIR/1; ln -s 1 $SM_MODEL_DIR/latest", None),
+])
+def test_only_a_model_directory_without_a_file_leaves_no_model(trainit, pid1, job, script, flaw):
+    here = job()
+    end = pid1([trainit, "--", "sh", "-c", script], job=here)
+    assert end.code == 0 and here.success
+    warnings = [line for line in end.ours if "leaves no model" in line]
+    assert warnings == ([f"warning: {here.model} {flaw}: the job leaves no model behind"] if flaw else [])
+
+
 def test_a_success_that_has_no_marker_leaves_a_failure_that_says_why(trainit, pid1, job):
     here = job()
     end = pid1([trainit, "--", "sh", "-c", f"mkfifo {here.output}/success"], job=here)

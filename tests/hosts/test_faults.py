@@ -324,6 +324,16 @@ def test_equal_names_in_the_model_directories_are_warned_of(cluster, begin):
     assert "weights.bin" in said and "only-1" not in said
 
 
+@pytest.mark.parametrize("saves", ["0", "2"])
+def test_only_the_host_of_rank_0_needs_a_model(cluster, begin, saves):
+    hosts = cluster(2)
+    begin(hosts, f'[ "$RANK" != {saves} ] || touch "$SM_MODEL_DIR/model.pt"')
+    ends = assert_well(hosts, within=60)
+    said = {name: [line for line in end.ours if "leaves no model" in line] for name, end in ends.items()}
+    warning = "warning: /opt/ml/model is empty: algo-1, which leads the job, leaves no model behind"
+    assert said == {"algo-1": [] if saves == "0" else [warning], "algo-2": []}
+
+
 def test_files_of_one_name_clash_in_directories_too_and_directories_of_one_name_do_not(cluster, begin):
     hosts = cluster(3)
     many = 'if [ "$RANK" = 2 ]; then mkdir -p many; cd many; seq 1100 | xargs touch; fi'

@@ -6,6 +6,7 @@
 #include "plan/worker_defaults.h"
 #include "sys/files.h"
 #include "sys/posix.h"
+#include "sys/users.h"
 
 namespace trainit {
 namespace {
@@ -44,12 +45,18 @@ bool ErrorDirectory::make_below(const std::string& parent,
   std::string path = sys::absolute_path(parent) + "/trainit-errors-XXXXXX";
   if (posix::mkdtemp(path.data()) == nullptr) return false;
   directory_.reset(posix::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!directory_ || (user && posix::fchown(directory_.get(), user->uid, user->gid) != 0)) {
+  if (!directory_ || (user && !give_to(*user, path))) {
     posix::rmdir(path.c_str());
     return false;
   }
   path_ = path;
   return true;
+}
+
+/// A directory that only we can enter, above it or itself, is of no use to the workers.
+bool ErrorDirectory::give_to(const sys::Credentials& user, const std::string& path) const {
+  return posix::fchown(directory_.get(), user.uid, user.gid) == 0 &&
+         !sys::is_out_of_reach(path, user);
 }
 
 ErrorDirectory::~ErrorDirectory() {

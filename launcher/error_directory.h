@@ -18,14 +18,15 @@ namespace trainit {
 /// place while we are root: it is held open from its beginning, and no link in it is followed.
 class ErrorDirectory {
  public:
-  /// Below TMPDIR of `environment`, /tmp or /dev/shm, and given to `user`.
+  /// Below the first of TMPDIR of `environment`, /tmp and /dev/shm that serves, and given to
+  /// `user`, who can come to it.
   ErrorDirectory(const Environment& environment, const std::optional<sys::Credentials>& user);
   ErrorDirectory(const ErrorDirectory&) = delete;
   ErrorDirectory& operator=(const ErrorDirectory&) = delete;
   /// Removes what is in it, and itself.
   ~ErrorDirectory();
 
-  /// Empty when no place was writable.
+  /// Empty when no place serves.
   const std::string& path() const { return path_; }
 
   /// What the worker of this rank left, of at most 1 MiB, and when.
@@ -33,6 +34,7 @@ class ErrorDirectory {
 
  private:
   bool make_below(const std::string& parent, const std::optional<sys::Credentials>& user);
+  bool give_to(const sys::Credentials& user, const std::string& path) const;
 
   std::string path_;
   sys::UniqueFd directory_;

@@ -1,5 +1,6 @@
 #include "round.h"
 
+#include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -55,8 +56,9 @@ Result<std::unique_ptr<Round>> Round::make(const JobContext& context,
   const std::string& errors = round->errors_.path();
   if (errors.empty()) {
     log.warning(
-        "no directory for error files can be made in TMPDIR, /tmp or /dev/shm: "
-        "TORCHELASTIC_ERROR_FILE is not set");
+        "no directory for error files{} can be made in TMPDIR, /tmp or /dev/shm: "
+        "TORCHELASTIC_ERROR_FILE is not set",
+        user ? fmt::format(" that uid {} can enter", user->uid) : "");
   }
   PlanInput input = plan_input(context, preparation);
   input.user = user;

@@ -71,6 +71,29 @@ def test_a_user_who_swaps_the_error_directory_for_a_link_does_not_make_root_empt
     assert sorted(file.name for file in victim.iterdir()) == ["error", "precious"]
 
 
+def test_error_files_lie_where_the_user_can_come_to_them(trainit, pid1, reachable, tmp_path):
+    private, shown = tmp_path / "private", "ValueError: too steep"
+    private.mkdir(mode=0o700)
+    (private / "tmp").mkdir()
+    (private / "tmp").chmod(0o777)
+    script = f'echo "in $TORCHELASTIC_ERROR_FILE"; echo \'{{"message": "{shown}"}}\' > "$TORCHELASTIC_ERROR_FILE" || exit 9; exit 3'
+    for place, found in ((private, "/tmp"), (private / "tmp", "/tmp"), (reachable.base / "open", reachable.base / "open")):
+        place.mkdir(exist_ok=True)
+        end = pid1([trainit, "--user", str(UID), "--", "sh", "-c", script], job=reachable, env={"TMPDIR": str(place)})
+        assert end.code == 3 and shown in reachable.failure, end
+        assert end.out.startswith(f"in {found}/trainit-errors-") and list(place.glob("trainit-errors-*")) == []
+
+
+def test_where_the_user_can_come_to_no_error_file_there_is_none_and_the_log_says_so(trainit, pid1, reachable):
+    hide = 'for place in /tmp /dev/shm; do mount -t tmpfs -o mode=700 none $place; done && exec "$@"'
+    keep = f'mount -t tmpfs none /mnt && mkdir /mnt/job && mount --rbind {reachable.base} /mnt/job; '
+    end = pid1(["unshare", "--mount", "sh", "-c", keep + hide, "sh", trainit, "--user", str(UID), "--",
+                "sh", "-c", 'echo "<$TORCHELASTIC_ERROR_FILE>"'], env={"SAGEMAKER_BASE_DIR": "/mnt/job"})
+    assert end.code == 0 and end.out == "<>\n", end
+    assert ("warning: no directory for error files that uid 1234 can enter can be made in TMPDIR, /tmp or /dev/shm: "
+            "TORCHELASTIC_ERROR_FILE is not set") in end.ours
+
+
 def test_a_link_in_place_of_an_error_file_is_not_followed(trainit, pid1, reachable, victim):
     script = f'ln -s {victim}/error "$TORCHELASTIC_ERROR_FILE"; exit 3'
     end = pid1([trainit, "--user", str(UID), "--", "sh", "-c", script], job=reachable)

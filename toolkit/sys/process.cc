@@ -90,12 +90,6 @@ class ChildSetup {
     return true;
   }
 
-  static bool become(const Credentials& user) {
-    return ::setgroups(user.groups.size(), user.groups.data()) == 0 &&
-           ::setresgid(user.gid, user.gid, user.gid) == 0 &&
-           ::setresuid(user.uid, user.uid, user.uid) == 0;
-  }
-
   /// After the change of user, which clears the death signal. A parent that died before it was set
   /// sends none any more.
   void die_with_parent() const {
@@ -146,6 +140,12 @@ Candidate look_at(const std::string& path) {
 int SpawnError::exit_code() const {
   if (stage != SpawnStage::kExec) return 125;
   return errno_value == ENOENT || errno_value == ENOTDIR ? 127 : 126;
+}
+
+bool become(const Credentials& user) {
+  return ::setgroups(user.groups.size(), user.groups.data()) == 0 &&
+         ::setresgid(user.gid, user.gid, user.gid) == 0 &&
+         ::setresuid(user.uid, user.uid, user.uid) == 0;
 }
 
 void name_process(const std::string& name) {

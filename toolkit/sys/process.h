@@ -22,6 +22,10 @@ struct Credentials {
   std::vector<gid_t> groups;  ///< supplementary groups
 };
 
+/// Makes this process one of that user, for good. Async-signal-safe. False: errno says why not, and
+/// it may have become so in part.
+bool become(const Credentials& user);
+
 /// A program to start. Descriptors are borrowed; every other descriptor of ours is close-on-exec,
 /// so the child gets these three and, with `pass_on`, whatever our own caller left open for it.
 struct SpawnRequest {

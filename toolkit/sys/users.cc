@@ -14,7 +14,9 @@
 #include <optional>
 
 #include "base/text.h"
+#include "sys/capture.h"
 #include "sys/files.h"
+#include "sys/posix.h"
 #include "sys/signals.h"
 
 namespace trainit::sys {
@@ -172,6 +174,17 @@ Result<Credentials> find_user(std::string_view spec, const std::string& passwd,
   const std::optional<gid_t> gid = parse_id(entry->rest);
   if (!gid) return fail(fmt::format("{}: the line of \"{}\" has no group id", passwd, entry->name));
   return Credentials{*uid, *gid, groups_of(entry->name, *gid, groups)};
+}
+
+bool is_out_of_reach(const std::string& directory, const Credentials& user) {
+  constexpr int kDeadlineMilliseconds = 1000;
+  const auto look = [&](BorrowedFd output) {
+    const bool refused =
+        become(user) && posix::access(directory.c_str(), W_OK | X_OK) != 0 && errno == EACCES;
+    if (refused) static_cast<void>(write_all(output, "refused"));
+  };
+  const auto answer = run_forked("looking at " + directory, look, kDeadlineMilliseconds);
+  return answer && !answer->empty();
 }
 
 bool is_top_directory(const std::string& path) {

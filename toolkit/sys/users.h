@@ -23,6 +23,10 @@ Result<Credentials> find_user(std::string_view spec, const std::string& passwd =
 /// nothing to become.
 bool is_ourselves(const Credentials& user);
 
+/// Whether this user can make no files in a directory, be it for want of a way there: a child of
+/// ours tries that as the user. False, too, when it cannot be tried, or within a second.
+bool is_out_of_reach(const std::string& directory, const Credentials& user);
+
 /// Whether a directory, by whatever name, is one of those at the top of every system, which hold
 /// more than a job's own files: the root, /etc, /home, /tmp, /usr …
 bool is_top_directory(const std::string& path);

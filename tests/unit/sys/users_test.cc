@@ -143,6 +143,30 @@ TEST_CASE("a top directory of the system is known by whatever name, and none bel
   }
 }
 
+TEST_CASE("a directory is out of reach of whom its mode, or that of one above it, keeps out") {
+  if (::geteuid() != 0) {
+    MESSAGE("skipped: only root can try as somebody else");
+    return;
+  }
+  const TemporaryDirectory base;
+  base.write("a/b/file", "x");
+  REQUIRE(::chmod(base.path.c_str(), 0755) == 0);
+  const auto kept_out = [&](mode_t above, mode_t itself, const Credentials& user) {
+    REQUIRE(::chmod((base / "a").c_str(), above) == 0);
+    REQUIRE(::chmod((base / "a/b").c_str(), itself) == 0);
+    return is_out_of_reach(base / "a/b", user);
+  };
+  const Credentials stranger{1234, 1234, {}}, member{1234, 1234, {0}}, root{0, 0, {}};
+  CHECK_FALSE(kept_out(0711, 0777, stranger));
+  CHECK(kept_out(0700, 0777, stranger));
+  CHECK(kept_out(0755, 0755, stranger));
+  CHECK(kept_out(0755, 0766, stranger));
+  CHECK_FALSE(kept_out(0710, 0770, member));
+  CHECK(kept_out(0710, 0770, stranger));
+  CHECK_FALSE(kept_out(0700, 0700, root));
+  CHECK(::geteuid() == 0);
+}
+
 TEST_CASE("what has the right owner already needs no right to be given") {
   const TemporaryDirectory base;
   base.write("a/file", "x");

@@ -70,6 +70,16 @@ def test_without_proc_we_keep_none_either_whatever_its_number(trainit, start):
     running.wait()
 
 
+def test_for_restarts_to_come_we_keep_descriptors_and_directory_and_after_the_last_one_neither(trainit, pid1, job, tmp_path):
+    setup = "os.dup2(os.open('/dev/null', os.O_RDONLY), 37, inheritable=True)"
+    ours = "[ -e /proc/1/fd/37 ] && [ $(readlink /proc/1/cwd) = $PWD ]"
+    gone = "[ ! -e /proc/1/fd/37 ] && [ $(readlink /proc/1/cwd) = / ]"
+    script = (f'[ -e /proc/self/fd/37 ] || exit 9; case $TORCHELASTIC_RESTART_COUNT in [01]) sleep 0.3; {ours} && exit 3; exit 8;; esac; '
+              f'until {gone}; do sleep 0.02; done')
+    end = pid1(caller(setup, trainit, "--max-restarts", "2", "--restart-delay", "0", "--", "sh", "-c", script), job=job(), cwd=tmp_path)
+    assert end.code == 0 and "restart 2 of 2" in end.ours, end
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_standard_stream_is_no_reason_to_fail(trainit, pid1, job, closed):
     here = job()

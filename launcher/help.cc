@@ -29,12 +29,12 @@ commands
   explain print the whole story of a job, or of one rank: time line, command, environment, evidence
 
 most used options
-  --workers N|gpu|cpu|auto   workers on this host (default: one per GPU; a script: one)
-  --stop-budget DURATION     from a stop signal until everything has ended
-  --user NAME|UID[:GROUP]    run the workers as this user
-  --python PROGRAM           the interpreter of a script
-  --log-level LEVEL          debug, info, warning, error or off
-  --record PATH|none         where the run record goes
+  --workers N|gpu|cpu|auto     workers on this host (default: one per GPU; a script: one)
+  --stop-budget DURATION       from a stop signal until everything has ended
+  --user NAME|UID[:GROUP|GID]  run the workers as this user
+  --python PROGRAM             the interpreter of a script
+  --log-level LEVEL            debug, info, warning, error or off
+  --record PATH|none           where the run record goes
 
 Every option is a flag, a hyperparameter and a variable: trainit train --help lists them all,
 and trainit exec --help those of exec.

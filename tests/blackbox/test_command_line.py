@@ -1,5 +1,6 @@
 """The command line: options from three places, the platform's own argument, and what is said of mistakes."""
 
+import re
 import signal
 
 import pytest
@@ -280,6 +281,12 @@ def test_help_fits_one_screen_and_the_long_one_lists_every_name(trainit, pid1):
     assert len(short.out.splitlines()) <= 40 and max(map(len, short.out.splitlines())) <= 110
     for name in ("--workers", "trainit_workers", "TRAINIT_WORKERS", "--stop-budget", "trainit_stop_budget"):
         assert name in long.out
+
+
+def test_an_option_is_spelt_alike_in_both_helps(trainit, pid1):
+    short, long = (pid1([trainit, *words, "--help"]).out for words in ([], ["train"]))
+    spelt = re.findall(r"^  (--\S+ \S*\|\S*)", short, re.MULTILINE)
+    assert len(spelt) == 3 and all(f"\n  {option}\n" in long for option in spelt)
 
 
 def test_store_and_check_have_pages_of_their_own(trainit, pid1):

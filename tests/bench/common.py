@@ -69,6 +69,10 @@ def table(header, rows):
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
 
 
+def verdict(aim, well, found):
+    return f"To reach: {aim}. {'Reached' if well else 'Missed'}: {found}."
+
+
 def publish(name, text, only_print):
     """Puts the section of this suite into the document, in place of the one of an earlier run."""
     print(text)

@@ -70,17 +70,13 @@ class Figures:
         return max(result["turned_away"] for result in self.found[count])
 
 
-def verdict(aim, well, found):
-    return f"To reach: {aim}. {'Reached' if well else 'Missed'}: {found}."
-
-
 def verdicts(figures):
     agreed, told = figures.median(AIMED, "agreed"), figures.median(AIMED, "told")
     most = max(figures.each(AIMED, "peak"), figures.each(AIMED, "resident"))
-    return [verdict(f"{AIMED:,} hosts agreed in less than {AGREED_S} s", agreed < AGREED_S, f"{agreed:.2f} s"),
-            verdict(f"{AIMED:,} hosts told in less than {TOLD_S} s", told < TOLD_S, f"{told:.3f} s"),
-            verdict(f"at most {BYTES / 1000:.0f} KB of the leader's memory for each of {AIMED:,} hosts", most <= BYTES,
-                    f"{most / 1000:.1f} KB")]
+    return [common.verdict(f"{AIMED:,} hosts agreed in less than {AGREED_S} s", agreed < AGREED_S, f"{agreed:.2f} s"),
+            common.verdict(f"{AIMED:,} hosts told in less than {TOLD_S} s", told < TOLD_S, f"{told:.3f} s"),
+            common.verdict(f"at most {BYTES / 1000:.0f} KB of the leader's memory for each of {AIMED:,} hosts", most <= BYTES,
+                           f"{most / 1000:.1f} KB")]
 
 
 def crowds(figures):

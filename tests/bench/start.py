@@ -19,6 +19,7 @@ from trainit_testing import cache, jobs
 
 WORKERS = (1, 8, 64)
 SLOW_RUNS = 5  # of peers that take seconds
+BEHIND_TINI_MS, THAN_TOOLKIT, THAN_TORCHRUN, RESIDENT_MB, END_MS = 3, 100, 200, 8, 20  # to reach
 
 
 def trainit(count, *command):
@@ -89,6 +90,28 @@ def milliseconds(seconds):
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
+def start_verdicts(count, medians):
+    """What is to be reached with so many workers; `medians` in seconds."""
+    own = medians["trainit"]
+    if count == 1:
+        behind, faster = (own - medians["tini"]) * 1000, medians["Python toolkit"] / own
+        return [common.verdict(f"at most {BEHIND_TINI_MS} ms behind tini", behind <= BEHIND_TINI_MS, f"{behind:.1f} ms"),
+                common.verdict(f"{THAN_TOOLKIT} times faster than the Python toolkit", faster >= THAN_TOOLKIT, f"{faster:.0f} times")]
+    if count == 8:
+        faster = medians["torchrun"] / own
+        return [common.verdict(f"{THAN_TORCHRUN} times faster than torchrun", faster >= THAN_TORCHRUN, f"{faster:.0f} times")]
+    return []
+
+
+def memory_verdict(kib):
+    """With 8 workers."""
+    return common.verdict(f"less than {RESIDENT_MB} MB with 8 workers", kib < RESIDENT_MB * 1024, f"{kib / 1024:.1f} MB")
+
+
+def end_verdict(longest_ms):
+    return common.verdict(f"at most {END_MS} ms", longest_ms <= END_MS, f"{longest_ms:.1f} ms")
+
+
 def main():
     options = common.arguments(runs=40)
     job = lay_out_job()
@@ -100,20 +123,21 @@ def main():
         own = medians["trainit"]
         rows = [[name, milliseconds(value), f"{value / own:.2f}×" if value / own < 10 else f"{value / own:.0f}×"]
                 for name, value in sorted(medians.items(), key=lambda item: item[1])]
-        sections.append(f"### {count} worker{'s' if count > 1 else ''}\n\n" +
-                        common.table(["launcher", "exec to exit", "against trainit"], rows))
-        if count == 1:
-            sections.append(f"trainit is {(own - medians['tini']) * 1000:.1f} ms behind tini.")
+        sections += [f"### {count} worker{'s' if count > 1 else ''}", common.table(["launcher", "exec to exit", "against trainit"], rows),
+                     *start_verdicts(count, medians)]
     sleeping = ["sh", "-c", "echo; exec sleep 2"]
     memory = {(name, count): peak_memory_kib(launcher(count, *sleeping), env)
               for name, launcher, counts in (("trainit", trainit, (8, 64)), ("torchrun", torchrun, (8,))) for count in counts}
     own = memory["trainit", 8]
     memory = [[name, count, f"{value / 1024:.1f} MB", f"{value / own:.1f}×" if value < 10 * own else f"{value / own:.0f}×"]
               for (name, count), value in memory.items()]
-    tails = [[count, f"{tail_ms(count, options.runs, env):.1f} ms"] for count in WORKERS]
+    tails = {count: tail_ms(count, options.runs, env) for count in WORKERS}
     shutil.rmtree(job.base)
-    sections.append("### Memory and end\n\n" + common.table(["launcher", "workers", "peak resident memory of its processes", "against trainit with 8"], memory) + "\n\n" +
-                    common.table(["workers", "last worker's end to launcher's exit"], tails))
+    sections += ["### Memory and end",
+                 common.table(["launcher", "workers", "peak resident memory of its processes", "against trainit with 8"], memory),
+                 memory_verdict(own),
+                 common.table(["workers", "last worker's end to launcher's exit"], [[count, f"{tail:.1f} ms"] for count, tail in tails.items()]),
+                 end_verdict(max(tails.values()))]
     head = f"## Start and end of an empty job\n\n`scripts/bench start`, on {common.machine()}; medians of {options.runs} interleaved runs (fewer for peers that take seconds); what is written is in memory. " \
         "tini and the Python toolkit start one process; mpirun was seen to hang for minutes with 64 on two cores."
     common.publish("start", "\n\n".join([head, *sections]), options.print)

@@ -119,10 +119,6 @@ class Figures:
         return self._median(name, ("idle", clients), lambda result: result["bytes"] / clients)
 
 
-def verdict(aim, well, found):
-    return f"To reach: {aim}. {'Reached' if well else 'Missed'}: {found}."
-
-
 def ratios(figures, shapes):
     """How many times our CPU time libuv's is."""
     return [figures.cpu_us("libuv", mix, *shape) / figures.cpu_us("trainit", mix, *shape) for mix in MIXES for shape in shapes]
@@ -142,9 +138,9 @@ def requests(figures):
     return ["### Requests: the server's CPU time for one, and how many are answered", "All connections send what has so many "
             "answers at once, and again when all are answered. A SET has no answer and goes with the GET after it.",
             common.table(header, rows),
-            verdict(f"{LESS_CPU} times less CPU than libuv with 16 in flight on each of 100 connections", least >= LESS_CPU,
+            common.verdict(f"{LESS_CPU} times less CPU than libuv with 16 in flight on each of 100 connections", least >= LESS_CPU,
                     f"{least:.1f} times less, or better"),
-            verdict(f"at most {PING_PONG} times libuv's CPU with one in flight", most <= PING_PONG, f"{most:.2f} times at most")]
+            common.verdict(f"at most {PING_PONG} times libuv's CPU with one in flight", most <= PING_PONG, f"{most:.2f} times at most")]
 
 
 def storms(figures):
@@ -161,7 +157,7 @@ def storms(figures):
     return ["### Storms", "Connecting includes VALIDATE, PING and ADD of `init/`; a segment is lost when the kernel's queue of "
             "new connections is full, and comes again after a second or more. Waiting is from the SET of the key. "
             f"The legacy server is asked once for {MANY:,}.", common.table(header, rows),
-            verdict(f"{MANY:,} connections answered in less than {STORM_SECONDS} s", seconds < STORM_SECONDS, f"{seconds:.2f} s")]
+            common.verdict(f"{MANY:,} connections answered in less than {STORM_SECONDS} s", seconds < STORM_SECONDS, f"{seconds:.2f} s")]
 
 
 def memory(figures):
@@ -169,7 +165,7 @@ def memory(figures):
     rows = [[name, f"{clients:,}", f"{figures.idle_bytes(name, clients):,.0f} bytes"] for name, clients in sizes.items()]
     own = figures.idle_bytes("trainit", MANY)
     return ["### Resident memory of one idle connection", common.table(["server", "connections", "each"], rows),
-            verdict(f"less than {IDLE_BYTES:,} bytes", own < IDLE_BYTES, f"{own:,.0f}")]
+            common.verdict(f"less than {IDLE_BYTES:,} bytes", own < IDLE_BYTES, f"{own:,.0f}")]
 
 
 def raise_descriptor_limit():

@@ -19,6 +19,11 @@ def module(monkeypatch, name):
 
 
 @pytest.fixture
+def start(monkeypatch):
+    return module(monkeypatch, "start")
+
+
+@pytest.fixture
 def relay(monkeypatch):
     return module(monkeypatch, "relay")
 
@@ -26,6 +31,35 @@ def relay(monkeypatch):
 @pytest.fixture
 def hosts(monkeypatch):
     return module(monkeypatch, "hosts")
+
+
+# name → seconds, as docs/benchmarks.md has them.
+ONE = {"trainit": 0.0033, "tini": 0.0017, "Python toolkit": 0.4138}
+EIGHT = {"trainit": 0.0076, "torchrun": 2.41}
+
+
+def verdicts(start, one=ONE, eight=EIGHT, kib=3.9 * 1024, tail=2.3):
+    return [*start.start_verdicts(1, one), *start.start_verdicts(8, eight), start.memory_verdict(kib), start.end_verdict(tail)]
+
+
+def test_the_document_says_of_the_start_what_is_to_be_reached_and_whether_it_is(start):
+    text = start.common.DOCUMENT.read_text()
+    section = text[text.index("<!-- start begins"):text.index("<!-- start ends")]
+    aims = [line.partition(". ")[0] for line in verdicts(start)]
+    said = [line for line in section.splitlines() if line.startswith("To reach")]
+    assert [line.partition(". ")[0] for line in said] == aims and all(". Reached: " in line for line in said)
+
+
+@pytest.mark.parametrize("worse, missed", [
+    ({}, []),
+    ({"one": {**ONE, "trainit": 0.0049, "Python toolkit": 1}}, ["at most 3 ms behind tini. Missed: 3.2 ms."]),
+    ({"one": {**ONE, "Python toolkit": 0.32}}, ["100 times faster than the Python toolkit. Missed: 97 times."]),
+    ({"eight": {**EIGHT, "trainit": 0.0125}}, ["200 times faster than torchrun. Missed: 193 times."]),
+    ({"kib": 8 * 1024}, ["less than 8 MB with 8 workers. Missed: 8.0 MB."]),
+    ({"tail": 20.1}, ["at most 20 ms. Missed: 20.1 ms."]),
+])
+def test_a_start_that_takes_too_much_has_missed_what_it_takes_too_much_of(start, worse, missed):
+    assert [line for line in verdicts(start, **worse) if ". Reached: " not in line] == [f"To reach: {line}" for line in missed]
 
 
 def test_the_cost_of_work_is_what_it_takes_more_than_none_by_medians(relay):

@@ -7,6 +7,8 @@ cache=${TRAINIT_CACHE:-$HOME/.cache/trainit}
 python=/usr/bin/python3
 
 say() { printf '%s: %s\n' "${0##*/}" "$*"; }
+# usage: the comment at the head of the script.
+usage() { sed -n '2,/^set/{/^#/s/^# \?//p}' "$0"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 # as_root COMMAND…: runs it with the rights to install packages.

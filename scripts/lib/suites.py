@@ -311,11 +311,17 @@ def run_suites(names):
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="test")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("suites", nargs="*", choices=[*SUITES, []], metavar="SUITE")
+    parser.add_argument("--check", action="store_true", help="look at the arguments alone")
+    parser.add_argument("suites", nargs="*", metavar="SUITE")
     arguments = parser.parse_args()
+    unknown = [name for name in arguments.suites if name not in SUITES]
+    if unknown:
+        parser.error(f"no such suite: {', '.join(unknown)} (see --help)")
+    if arguments.check:
+        return 0
     if arguments.list:
         say("\nSuites:\n" + "\n".join(f"  {name:14} {suite.what}" for name, suite in SUITES.items()))
         return 0

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/text.h"
 #include "check/program.h"
 #include "plan/launch_plan.h"
 #include "sys/files.h"
@@ -71,25 +70,12 @@ int binary_errno(const std::string& path) {
 /// What exec's errno would be; 0: it would run. `made_executable`: it is before it is started.
 int exec_errno(const std::string& path, bool made_executable, int depth = 0) {
   constexpr int kDeepest = 4;  // as many scripts the kernel runs by scripts
-  struct stat status = {};
-  if (::stat(path.c_str(), &status) != 0) return errno;
-  if (!S_ISREG(status.st_mode)) return EACCES;
-  if (!made_executable && ::access(path.c_str(), X_OK) != 0) return errno;
+  const int denied = sys::execute_errno(path);
+  if (denied != 0 && !(made_executable && denied == EACCES)) return denied;
   const sys::FirstLine line = sys::read_first_line(path);
   if (!line.script) return binary_errno(path);
   if (line.windows_line_end) return ENOENT;
   return depth >= kDeepest ? ELOOP : exec_errno(line.interpreter(), false, depth + 1);
-}
-
-/// The program that "/usr/bin/env -S NAME" looks for in PATH; empty: it is no such line.
-std::string wanted_of_env(const sys::FirstLine& line) {
-  if (!line.interpreter().ends_with("/env")) return {};
-  const std::string_view rest = std::string_view(line.command).substr(line.interpreter().size());
-  for (const std::string_view word : split(rest, ' ')) {
-    if (word.empty() || word.starts_with('-') || word.find('=') != std::string_view::npos) continue;
-    return std::string(word);
-  }
-  return {};
 }
 
 /// The sentence; empty: it can be run.
@@ -97,8 +83,7 @@ std::string why_not(const std::string& path, bool made_executable, const sys::Sp
                     const Environment& environment) {
   if (const int error = exec_errno(path, made_executable); error != 0)
     return sys::describe({sys::SpawnStage::kExec, error}, request);
-  const sys::FirstLine line = sys::read_first_line(path);
-  const std::string wanted = wanted_of_env(line);
+  const std::string wanted = sys::read_first_line(path).wanted_of_env();
   const std::string search = environment.get_or("PATH", sys::kDefaultPath);
   if (wanted.empty() || sys::find_executable(wanted, search, request.directory)) return {};
   return fmt::format("cannot run {}: its first line asks for {}, which is not in {}", path, wanted,

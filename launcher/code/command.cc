@@ -175,7 +175,7 @@ Result<void> check_line_ends(const std::string& path, EntryPoint kind) {
   const sys::FirstLine line = sys::read_first_line(path);
   const bool text = line.script || kind == EntryPoint::kShell;
   if (!text || !line.windows_line_end) return {};
-  return fail(fmt::format("cannot run {}: {}", path, line.windows_complaint()), 127);
+  return fail(fmt::format("cannot run {}: {}", path, line.complaint()), 127);
 }
 
 Result<std::vector<std::string>> script_argv(const std::string& directory,

@@ -172,6 +172,22 @@ bool is_regular_file(const std::string& path) {
   return posix::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
+std::string dangling_link(const std::string& path) {
+  char target[PATH_MAX];
+  if (exists(path) || (errno != ENOENT && errno != ENOTDIR)) return {};
+  const ssize_t length = posix::readlink(path.c_str(), target, sizeof target);
+  return length < 0 ? std::string() : std::string(target, static_cast<std::size_t>(length));
+}
+
+std::optional<Absence> absence_of(const std::string& path) {
+  if (exists(path)) return std::nullopt;
+  const int failure = errno;
+  if (failure != ENOENT && failure != ENOTDIR)
+    return Absence{failure, "cannot be reached: " + errno_text(failure)};
+  const std::string target = dangling_link(path);
+  return Absence{failure, target.empty() ? "does not exist" : "is a dangling link to " + target};
+}
+
 Result<UniqueFd> open_file(BorrowedFd directory, const std::string& path, int flags, mode_t mode) {
   constexpr int kAlways = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   UniqueFd file(posix::openat(directory.get(), path.c_str(), flags | kAlways, mode));

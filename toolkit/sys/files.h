@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,17 @@ std::string errno_text(int errno_value);
 bool exists(const std::string& path);
 bool is_directory(const std::string& path);
 bool is_regular_file(const std::string& path);
+
+/// Where a link leads that leads to nothing; empty: it is no such link.
+std::string dangling_link(const std::string& path);
+/// A path that leads to nothing.
+struct Absence {
+  int errno_value;
+  /// "does not exist", "is a dangling link to /x", "cannot be reached: Permission denied (EACCES)".
+  std::string text;
+};
+/// Nothing, where there is something.
+std::optional<Absence> absence_of(const std::string& path);
 
 /// Opens what has to be a regular file, without waiting: a FIFO would keep us until somebody has
 /// opened its other end. A relative `path` begins at `directory`. Error: errno's text, or that it

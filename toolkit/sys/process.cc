@@ -137,6 +137,13 @@ Candidate look_at(const std::string& path) {
 
 }  // namespace
 
+int execute_errno(const std::string& path) {
+  struct stat status = {};
+  if (posix::stat(path.c_str(), &status) != 0) return errno;
+  if (!S_ISREG(status.st_mode)) return EACCES;
+  return posix::access(path.c_str(), X_OK) == 0 ? 0 : errno;
+}
+
 int SpawnError::exit_code() const {
   if (stage != SpawnStage::kExec) return 125;
   return errno_value == ENOENT || errno_value == ENOTDIR ? 127 : 126;

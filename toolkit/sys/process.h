@@ -69,6 +69,11 @@ struct SpawnError {
 /// do.
 std::string describe(const SpawnError& error, const SpawnRequest& request);
 
+/// The reason alone, of a program that we would run ourselves: "it is not executable: chmod +x it".
+std::string why_exec_fails(int errno_value, const std::string& path);
+/// What errno would be if we ran what is at a path, by its permissions alone; 0: we may.
+int execute_errno(const std::string& path);
+
 /// A started child. Its exec has not happened yet when this is returned: `exec_result` becomes
 /// readable when it has failed, and closed (end of file) when it has succeeded.
 struct Child {

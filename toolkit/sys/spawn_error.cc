@@ -15,9 +15,11 @@ namespace trainit::sys {
 namespace {
 
 std::string why_not_found(const std::string& path) {
+  if (const std::string target = dangling_link(path); !target.empty())
+    return "it is a dangling link to " + target;
   if (!exists(path)) return "there is no such file";
   const FirstLine line = read_first_line(path);
-  if (line.script && line.windows_line_end) return line.windows_complaint();
+  if (line.script && line.windows_line_end) return line.complaint();
   if (line.script) {
     return fmt::format("its first line names {}, which is not in this image", line.interpreter());
   }
@@ -38,15 +40,29 @@ std::string why_exec_from_memory_failed(int errno_value) {
   }
 }
 
-std::string why_access_denied(const std::string& path, uid_t uid) {
+/// Why nobody may execute what is at a path; empty: somebody may.
+std::string why_never_executed(const std::string& path) {
   struct stat status = {};
-  if (is_directory(path)) return "it is a directory";
-  if (posix::stat(path.c_str(), &status) == 0 && (status.st_mode & 0111) == 0) {
-    return "it is not executable: chmod +x it";
-  }
+  if (posix::stat(path.c_str(), &status) != 0) return {};
+  if (S_ISDIR(status.st_mode)) return "is a directory";
+  return (status.st_mode & 0111) == 0 ? "is not executable: chmod +x it" : "";
+}
+
+std::string why_access_denied(const std::string& path, uid_t uid) {
+  if (const std::string why = why_never_executed(path); !why.empty()) return "it " + why;
+  const std::string interpreter = read_first_line(path).interpreter();
+  if (const std::string why = why_never_executed(interpreter); !why.empty())
+    return fmt::format("its first line names {}, which {}", interpreter, why);
   return fmt::format(
-      "uid {} may not execute it, by its mode, a directory's above it, or a mount with noexec",
-      uid);
+      "uid {} may not execute it{}, by its mode, a directory's above it, or a mount with noexec",
+      uid,
+      interpreter.empty() ? "" : fmt::format(" or {}, which its first line names", interpreter));
+}
+
+std::string why_not_a_program(const std::string& path) {
+  const FirstLine line = read_first_line(path);
+  if (line.byte_order_mark) return line.complaint();
+  return "it is neither a script with a #! line nor a program for this machine's processor";
 }
 
 /// The program's path as seen from here; the child looks for it in its own working directory.
@@ -75,7 +91,7 @@ std::string why_exec_failed(int errno_value, const SpawnRequest& request) {
     case EACCES:
       return why_access_denied(path, request.user ? request.user->uid : ::geteuid());
     case ENOEXEC:
-      return "it is neither a script with a #! line nor a program for this machine's processor";
+      return why_not_a_program(path);
     case E2BIG:
       return fmt::format(
           "{} of arguments and variables: the kernel takes 128 KiB in one string, and in all a "
@@ -134,6 +150,12 @@ std::string stage_sentence(const SpawnError& error, const SpawnRequest& request)
 }
 
 }  // namespace
+
+std::string why_exec_fails(int errno_value, const std::string& path) {
+  SpawnRequest request;
+  request.executable = path;
+  return why_exec_failed(errno_value, request);
+}
 
 std::string describe(const SpawnError& error, const SpawnRequest& request) {
   return fmt::format("cannot run {}: {}", path_of(request), stage_sentence(error, request));

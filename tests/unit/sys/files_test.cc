@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -12,6 +13,8 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
+#include <utility>
 
 #include "temporary_directory.h"
 
@@ -53,6 +56,26 @@ TEST_CASE(
     REQUIRE_FALSE(read);
     CHECK(read.error().message == "reading " + path + ": it is not a regular file");
   }
+}
+
+TEST_CASE("a path that leads to nothing says how") {
+  const TemporaryDirectory directory;
+  directory.write("file", "");
+  for (const auto& [target, name] :
+       {std::pair{"file", "good"}, {"gone", "dangling"}, {"dangling", "chain"}, {"ring", "ring"}})
+    REQUIRE(::symlink(target, (directory / name).c_str()) == 0);
+  CHECK_FALSE(absence_of(directory / "good"));
+  CHECK(dangling_link(directory / "good").empty());
+  const auto absence = [&](std::string_view name) {
+    const auto found = absence_of(directory / name);
+    REQUIRE(found);
+    return fmt::format("{} {}", found->text, strerrorname_np(found->errno_value));
+  };
+  CHECK(absence("none") == "does not exist ENOENT");
+  CHECK(absence("file/none") == "does not exist ENOTDIR");
+  CHECK(absence("dangling") == "is a dangling link to gone ENOENT");
+  CHECK(absence("chain") == "is a dangling link to dangling ENOENT");
+  CHECK(absence("ring") == "cannot be reached: Too many levels of symbolic links (ELOOP) ELOOP");
 }
 
 TEST_CASE("a file that cannot be written names its path and leaves nothing behind") {

@@ -140,11 +140,38 @@ TEST_CASE("each failure to run a program is one sentence that says what to do") 
         "cannot run " + missing +
             ": its first line names /no/such/interpreter, which is not in this image");
   CHECK(sentence(missing, EACCES).find("may not execute it") != std::string::npos);
+  CHECK(sentence(missing, EACCES).find("execute it or /no/such/interpreter, which its first") !=
+        std::string::npos);
   ::chmod(missing.c_str(), 0644);
   CHECK(sentence(missing, EACCES).find("chmod +x") != std::string::npos);
+  const std::string by_directory = write_script("by-directory", "#!/tmp\n", 0755);
+  CHECK(sentence(by_directory, EACCES) ==
+        "cannot run " + by_directory + ": its first line names /tmp, which is a directory");
+  const std::string by_plain = write_script("by-plain", "#!" + missing + "\n", 0755);
+  CHECK(sentence(by_plain, EACCES) == "cannot run " + by_plain + ": its first line names " +
+                                          missing + ", which is not executable: chmod +x it");
+  const std::string marked = write_script("marked", "\xEF\xBB\xBF#!/bin/sh\n", 0755);
+  CHECK(sentence(marked, ENOEXEC).find(": the file begins with a byte order mark") !=
+        std::string::npos);
+  CHECK(sentence(by_plain, ENOEXEC).find(": it is neither a script") != std::string::npos);
+  const std::string link = marked + ".link";
+  REQUIRE(::symlink("/no/such/program", link.c_str()) == 0);
+  CHECK(sentence(link, ENOENT) ==
+        "cannot run " + link + ": it is a dangling link to /no/such/program");
   CHECK(sentence("/tmp", EACCES) == "cannot run /tmp: it is a directory");
-  ::unlink(windows.c_str());
-  ::unlink(missing.c_str());
+  for (const std::string& file : {windows, missing, by_directory, by_plain, marked, link})
+    ::unlink(file.c_str());
+}
+
+TEST_CASE("whether we may run a file is told before it is run") {
+  const std::string script = write_script("script", "#!/bin/sh\n", 0755);
+  CHECK(execute_errno(script) == 0);
+  ::chmod(script.c_str(), 0644);
+  CHECK(execute_errno(script) == EACCES);
+  CHECK(execute_errno("/tmp") == EACCES);
+  CHECK(execute_errno("/no/such/program") == ENOENT);
+  CHECK(why_exec_fails(EACCES, script) == "it is not executable: chmod +x it");
+  ::unlink(script.c_str());
 }
 
 TEST_CASE("a limit that keeps a worker from starting is named") {

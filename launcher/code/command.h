@@ -37,27 +37,6 @@ environment::ArgumentStyle argument_style(const Options& options, bool script_mo
 
 namespace code {
 
-/// How a script is run, by its name and what lies beside it.
-enum class EntryPoint {
-  kPython,      ///< python train.py
-  kModule,      ///< python -m package.train
-  kShell,       ///< /bin/sh ./train.sh: a .sh without a #! line
-  kExecutable,  ///< ./train
-};
-EntryPoint entry_point_kind(const std::string& code_directory, const std::string& program);
-
-/// "src/pkg/train.py" → "src.pkg.train", for `python -m`.
-std::string module_name(std::string_view program);
-
-/// The interpreter: `--python`, SAGEMAKER_PYTHON, a virtual or conda environment, python3, python.
-Result<std::string> find_python(const Options& options, const Environment& environment,
-                                const std::string& code_directory);
-
-/// The directory of the script, from sagemaker_submit_directory; for an address in S3 <base>/code,
-/// when that has something in it. Addresses and archives that would have to be fetched first are
-/// refused with a sentence.
-Result<std::string> code_directory(const TrainingJob& job);
-
 /// Code that travels through archives and object stores loses its executable bits: gives them to
 /// the command's program, for whoever is about to start it. Where that fails the start does, too.
 void make_executable(Command& command);

@@ -3,8 +3,11 @@
 import json
 import os
 import stat
+import tempfile
 
 import pytest
+
+from trainit_testing import jobs
 
 SHOW = """
 import json, os, sys
@@ -106,6 +109,27 @@ def test_beside_a_setup_file_the_script_may_be_named_as_a_module(trainit, pid1, 
     what = seen(pid1([trainit], job=script_job(job, program=program, code=code, epochs=3)))
     assert what["name"] == "__main__" and what["argv"][0].endswith(f"/code/{file}")
     assert what["argv"][1:] == ["--epochs", "3"]
+
+
+@pytest.mark.parametrize("program", [".", "./", "my.pkg", "my.pkg/", "my.pkg/__main__.py", "src//train.py", "src/../train.py",
+                                     "{code}/train.py", "train-1.5.py", "my train.py", "größe.py", "my-pkg", "-pkg"])
+@pytest.mark.parametrize("setup", [False, True], ids=["bare", "setup.py"])
+def test_any_name_of_a_script_or_package_runs_also_where_it_is_no_name_of_a_module(trainit, pid1, job, program, setup):
+    files = ["__main__.py", "my.pkg/__main__.py", "src/train.py", "train.py", "train-1.5.py", "my train.py", "größe.py",
+             "my-pkg/__main__.py", "-pkg/__main__.py", *(["setup.py"] if setup else [])]
+    here = job(code=dict.fromkeys(files, SHOW))
+    what = seen(pid1([trainit], job=here, env={"SAGEMAKER_PROGRAM": program.format(code=here.code)}))
+    assert what["name"] == "__main__" and what["cwd"] == str(here.code)
+    run = here.code / what["argv"][0]
+    named = here.code / program.format(code=here.code)
+    assert (run / "__main__.py" if run.is_dir() else run).resolve() == (
+        named / "__main__.py" if named.is_dir() else named).resolve()
+
+
+def test_an_executable_beside_a_setup_file_runs_by_itself(trainit, pid1, job):
+    here = script_job(job, program="launch", code={"setup.py": "", "launch": "#!/bin/sh\necho launched\n"})
+    end = pid1([trainit], job=here)
+    assert (end.code, end.out) == (0, "launched\n"), end.err
 
 
 @pytest.mark.parametrize("code", [{"setup.py": ""}, {"pkg/main.py": SHOW}])
@@ -221,6 +245,49 @@ def test_a_script_that_is_not_there_is_named_with_what_is(trainit, pid1, job):
     fails(pid1([trainit], job=here), here, 127, "trian.py", "it has train.py")
 
 
+def test_a_script_that_is_a_dangling_link_is_called_one(trainit, pid1, job):
+    here = script_job(job)
+    (here.code / "link.py").symlink_to("gone.py")
+    fails(pid1([trainit], job=here, env={"SAGEMAKER_PROGRAM": "link.py"}), here, 127,
+          f"link.py (SAGEMAKER_PROGRAM) in {here.code} is a dangling link to gone.py")
+
+
+@pytest.fixture
+def nobodys_job():
+    """A job of the user nobody, where that user may go."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as base:
+        here = jobs.lay_out(base, hyperparameters={"sagemaker_program": "train.py", "sagemaker_submit_directory": f"{base}/up/code"},
+                            code={"../up/code/train.py": SHOW})
+        for place in [here.base, *here.base.rglob("*")]:
+            os.chown(place, 65534, 65534)
+        yield here
+
+
+@pytest.mark.parametrize("closed, words, code", [
+    ("up/code", "train.py (sagemaker_program) in {base}/up/code cannot be reached: Permission denied (EACCES)", 126),
+    ("up", "the code directory {base}/up/code (sagemaker_submit_directory) cannot be reached: Permission denied (EACCES)", 125),
+])
+def test_a_script_that_may_not_be_seen_is_not_called_missing(trainit, pid1, nobodys_job, closed, words, code):
+    (nobodys_job.base / closed).chmod(0)
+    end = pid1(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", trainit], job=nobodys_job)
+    fails(end, nobodys_job, code, words.format(base=nobodys_job.base))
+
+
+def test_a_script_whose_interpreter_is_not_executable_is_not_blamed_for_it(trainit, pid1, job):
+    here = script_job(job, program="launch", code={"launch": "#!/etc/passwd\n"})
+    (here.code / "launch").chmod(0o755)
+    words = f"cannot run {here.code}/launch: its first line names /etc/passwd, which is not executable: chmod +x it"
+    assert words in pid1([trainit, "check"], job=here, namespace=False).out
+    end = pid1([trainit], job=here)
+    assert end.code == 126 and words in here.failure, here.failure
+
+
+def test_a_code_directory_that_nobody_named_is_blamed_on_nobody(trainit, pid1, job):
+    here = job()
+    end = pid1([trainit], job=here, env={"SAGEMAKER_PROGRAM": "train.py"})
+    assert f"the code directory {here.base}/code does not exist\n" in end.err, end
+
+
 @pytest.mark.parametrize("program, text, words", [
     ("train.sh", "#!/bin/bash\r\n", "its first line names /bin/bash\\r: the file has"),
     ("train.sh", "#!/usr/bin/env bash\r\n", "its first line names /usr/bin/env bash\\r: the file has"),
@@ -232,6 +299,33 @@ def test_windows_line_ends_in_a_script_are_named_before_any_of_it_runs(trainit, 
     end = pid1([trainit], job=here)
     fails(end, here, 127, f"cannot run {here.code}/{program}: ", f"{words} Windows line ends; save it with LF")
     assert [file.name for file in here.code.iterdir()] == [program]
+
+
+@pytest.mark.parametrize("program, text", [
+    ("train.sh", "#!/bin/bash\n"), ("train.sh", "#!/bin/bash\r\n"), ("train.sh", "echo\n"), ("launch", "#!/usr/bin/python3\n")])
+def test_a_byte_order_mark_before_a_script_is_named_before_any_of_it_runs(trainit, pid1, job, program, text):
+    here = script_job(job, program=program, code={program: f"\ufeff{text}touch ran\n"})
+    end = pid1([trainit], job=here)
+    fails(end, here, 126, f"cannot run {here.code}/{program}: the file begins with a byte order mark (BOM), ", "save it as UTF-8")
+    assert [file.name for file in here.code.iterdir()] == [program]
+
+
+def test_a_byte_order_mark_of_a_command_is_named_too(trainit, pid1, job):
+    here = script_job(job, program="launch", code={"launch": "\ufeff#!/bin/sh\n"})
+    os.chmod(here.code / "launch", 0o755)
+    fails(pid1([trainit, "--", f"{here.code}/launch"], job=here), here, 126, "begins with a byte order mark")
+
+
+@pytest.mark.parametrize("program, text, line", [
+    ("train.sh", "#!/bin/sh\necho fine\n# a remark\r\n", 3),
+    ("train.sh", "echo fine\n# a remark\r\n", 2),
+    ("launch", "#!/usr/bin/env bash\necho fine\n: \r\n", 3),
+])
+def test_windows_line_ends_behind_the_first_line_are_a_warning(trainit, pid1, job, program, text, line):
+    here = script_job(job, program=program, code={program: text})
+    end = pid1([trainit], job=here)
+    assert (end.code, end.out) == (0, "fine\n"), end
+    assert f"warning: line {line} of {here.code}/{program} has a Windows line end, whose CR a shell takes" in end.err
 
 
 def test_windows_line_ends_of_a_python_script_do_no_harm(trainit, pid1, job):
@@ -274,10 +368,29 @@ def test_the_path_of_an_interpreter_starts_where_trainit_was_started(trainit, pi
     assert end.out == "chosen\n", end
 
 
+@pytest.mark.parametrize("env", [{"VIRTUAL_ENV": "venv"}, {"CONDA_PREFIX": "venv"}, {"PATH": "venv/bin:{path}"}],
+                         ids=["VIRTUAL_ENV", "CONDA_PREFIX", "PATH"])
+def test_a_relative_environment_starts_where_trainit_was_started(trainit, pid1, job, tmp_path, python_at, env):
+    if "PATH" in env and any(os.path.exists(f"{place}/bin/python") for place in ("/opt/venv", "/venv", "/opt/conda")):
+        pytest.skip("this machine has an environment that goes before PATH")
+    python_at(tmp_path / "venv/bin/python", "chosen")
+    python_at(tmp_path / "venv/bin/python3", "chosen")
+    env = {name: value.format(path=os.environ["PATH"]) for name, value in env.items()}
+    end = pid1([trainit], job=script_job(job), env=env, cwd=tmp_path)
+    assert end.out == "chosen\n", end
+
+
+def test_an_interpreter_that_was_named_and_may_not_be_run_says_why(trainit, pid1, job, tmp_path):
+    (tmp_path / "python").write_text("#!/bin/sh\n")
+    here = script_job(job)
+    fails(pid1([trainit, "--python", str(tmp_path / "python")], job=here), here, 126,
+          f"the Python that --python names, {tmp_path}/python, cannot be run: it is not executable: chmod +x it")
+
+
 def test_an_interpreter_that_was_named_and_is_not_there_brings_no_advice_to_name_it(trainit, pid1, job):
     end = pid1([trainit, "--python", "/no/python"], job=script_job(job))
     assert end.code == 127
-    assert "the Python that --python names, /no/python, cannot be run: there is no such program, and train.py needs one\n" in end.err
+    assert "the Python that --python names, /no/python, cannot be run: there is no such file, and train.py needs one\n" in end.err
 
 
 WHERE = "import os; print(os.getcwd(), os.environ['PYTHONPATH'], os.environ['SM_SOURCE_DIR'])"
@@ -290,6 +403,13 @@ def test_the_code_directory_may_be_named_in_any_way(trainit, pid1, job, tmp_path
     here = job(hyperparameters={"sagemaker_program": "train.py", "sagemaker_submit_directory": form.format(base=tmp_path)})
     end = pid1([trainit], job=here, cwd=tmp_path)
     assert end.out == f"{tmp_path}/src {tmp_path}/src {tmp_path}/src\n", end
+
+
+def test_a_directory_may_have_the_name_of_this_host(trainit, pid1, job, tmp_path):
+    (tmp_path / "localhost/src").mkdir(parents=True)
+    (tmp_path / "localhost/src/train.py").write_text(WHERE)
+    here = job(hyperparameters={"sagemaker_program": "train.py", "sagemaker_submit_directory": "localhost/src"})
+    assert pid1([trainit], job=here, cwd=tmp_path).out.split()[0] == f"{tmp_path}/localhost/src"
 
 
 @pytest.fixture

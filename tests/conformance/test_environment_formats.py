@@ -52,6 +52,18 @@ def test_a_shell_gets_every_value_back(printed, hostile, tmp_path, shell):
     assert "NO-SHELL" not in seen
 
 
+@pytest.mark.parametrize("options", [["-e"], ["-e", "--posix"]], ids=["plain", "posix"])
+def test_no_inherited_name_ends_a_script_of_bash(printed, tmp_path, options):
+    names = subprocess.run(["bash", "-c", "readonly -p"], capture_output=True, text=True, check=True).stdout
+    read_only = [line.split("=")[0].split()[-1] for line in names.splitlines()]
+    assert {"UID", "EUID", "PPID", "SHELLOPTS"} <= set(read_only)
+    script = tmp_path / "environment.sh"
+    script.write_bytes(printed("shell", {**dict.fromkeys(read_only, "1"), "AND": "more"}))
+    end = subprocess.run(["bash", *options, "-c", 'eval "$(cat "$0")"; echo "$AND"', script], capture_output=True, text=True)
+    assert (end.stdout, end.stderr, end.returncode) == ("more\n", "", 0)
+    assert "# left out: bash sets UID itself" in script.read_text()
+
+
 def test_no_value_or_name_can_run_anything_in_a_shell(printed, tmp_path):
     trap = tmp_path / "ran"
     env = {"A": f"'; touch {trap}; '", f"B\ntouch {trap}\n#": "x", "C": f"$(touch {trap})", "D": f"\n touch {trap}\n"}

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/utf8.h"
@@ -58,10 +59,18 @@ std::string single_quoted(std::string_view text, std::string_view special,
   return result + "'";
 }
 
+/// bash has these itself, and a script that is to end with its first error ends at such a line.
+bool is_read_only_in_bash(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kReadOnly = {"BASHOPTS", "BASH_VERSINFO", "EUID",
+                                                         "PPID",     "SHELLOPTS",     "UID"};
+  return std::find(kReadOnly.begin(), kReadOnly.end(), name) != kReadOnly.end();
+}
+
 std::string shell_line(const std::string& name, const std::string& value) {
   if (!is_shell_name(name)) {
     return fmt::format("# left out: no shell can have a variable named {}\n", json_string(name));
   }
+  if (is_read_only_in_bash(name)) return fmt::format("# left out: bash sets {} itself\n", name);
   const auto quote = [](char) -> std::string_view { return "'\\''"; };
   return fmt::format("export {}={}\n", name, single_quoted(value, "'", quote));
 }

@@ -14,8 +14,8 @@ enum class RenderFormat {
   /// UTF-8
   /// is written as Python's `surrogateescape` has it, so that `os.fsencode` gives it back.
   kJson,
-  /// `export NAME='value'` lines for any POSIX shell. A name that a shell cannot have is left out,
-  /// with a comment that says so. No arguments.
+  /// `export NAME='value'` lines for any POSIX shell. A name that a shell cannot have, or that bash
+  /// lets nobody set, is left out, with a comment that says so. No arguments.
   kShell,
   /// `NAME=value` lines as `docker run --env-file` and python-dotenv read them alike; a value that
   /// the two could not read alike (line feeds, " #", quotes or white space at its ends) stands in

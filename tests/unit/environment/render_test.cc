@@ -61,6 +61,14 @@ TEST_CASE("a name that no shell can have is a comment, which even a hostile name
         "# left out: no shell can have a variable named \"A\\nrm -rf /\"\n");
 }
 
+TEST_CASE("what bash lets nobody set is a comment") {
+  for (const char* name : {"BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID"}) {
+    CHECK(shell(name, "1") == "# left out: bash sets " + std::string(name) + " itself\n");
+    CHECK(dotenv(name, "1") == std::string(name) + "=1\n");
+  }
+  CHECK(shell("GUID", "1") == "export GUID='1'\n");
+}
+
 TEST_CASE("a shell's lines can say where each value comes from") {
   CHECK(shell("A", "1", true) == "# \"A\": \"hyperparameters.json\"\nexport A='1'\n");
 }

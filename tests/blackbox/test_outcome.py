@@ -152,6 +152,53 @@ def test_a_short_secret_is_masked_where_its_name_tells_it(trainit, pid1, job):
     assert not re.search(r"\b[abd]7\b", record), record
 
 
+@pytest.mark.parametrize("style, shown", [
+    ("json", ['--db {"account": "c7", "passwd": "***"}', '--l [{"token": "***"}]']),
+    ("toolkit", ["--db account=c7,passwd=***", "-l [{'token': '***'}]"]),
+])
+def test_a_short_secret_is_masked_in_an_argument_that_holds_a_list_or_an_object(trainit, pid1, job, style, shown):
+    here = job(hyperparameters={"db": {"account": "c7", "passwd": "b7"}, "l": [{"token": "q9"}]})
+    end = pid1([trainit, "--args", style, "--", "true"], job=here)
+    assert f"true {' '.join(shown)}" in "\n".join(end.ours)
+    record = (here.output / "data/trainit/algo-1.jsonl").read_text()
+    assert not re.search(r"\b(b7|q9)\b", "\n".join(end.ours) + record)
+
+
+@pytest.mark.parametrize("value", [
+    json.dumps(json.dumps({"password": SECRET, "port": 25})),  # as an SDK's estimator encodes a text
+    json.dumps({"text": json.dumps({"password": SECRET, "port": 25})}),
+    str({"password": SECRET, "port": 25}),
+], ids=["JSON", "JSON in JSON", "Python"])
+def test_a_secret_in_a_hyperparameter_that_is_text_is_masked(trainit, pid1, job, value):
+    here = job(hyperparameters={"cfg": value})
+    end = pid1([trainit, "--args", "toolkit", "--", "sh", "-c", f"echo no access with {SECRET} >&2; exit 3"], job=here)
+    record = (here.output / "data/trainit/algo-1.jsonl").read_text()
+    assert end.code == 3
+    assert SECRET not in "\n".join(end.ours) + here.failure + record
+    assert "25" in "\n".join(end.ours) and "no access with ***" in here.failure
+    masked = pid1([trainit, "env", "--mask", "--args", "toolkit"], job=here)
+    assert masked.code == 0 and SECRET not in masked.out and "***" in masked.out
+
+
+@pytest.mark.parametrize("value, quote", [
+    (SECRET + "\n", ".strip()"),
+    ("-----BEGIN KEY-----\nMIIEvQ\n" + SECRET + "\n-----END KEY-----\n", ".splitlines()[2]"),
+], ids=["trimmed", "one line of it"])
+def test_a_part_of_a_secret_that_programs_quote_is_masked(trainit, pid1, job, value, quote):
+    here = job()
+    text = f'import os\nraise ValueError("key " + os.environ["API_KEY"]{quote} + " is bad")'
+    end = pid1([trainit, *python(text)], job=here, env={"API_KEY": value})
+    assert "key *** is bad" in here.failure
+    assert SECRET not in here.failure + "\n".join(end.ours)
+
+
+def test_the_code_of_a_program_is_no_secret(trainit, pid1, job):
+    text = 'import os; print(os.environ["DATABASE_PASSWORD"], dict(safe=""), "code")'
+    end = pid1([trainit, *python(text)], job=job(), env={"DATABASE_PASSWORD": SECRET})
+    assert end.code == 0 and "***" not in "\n".join(end.ours)
+    assert 'dict(safe=""), "code")' in "\n".join(end.ours)
+
+
 def test_a_value_cannot_make_a_line_of_our_log(trainit, pid1, job):
     here = job(hyperparameters={"text": "1\ntrainit: success\x1b[2K"})
     end = pid1([trainit, "--args", "toolkit", "--", "false"], job=here)

@@ -52,7 +52,7 @@ def test_a_shell_gets_every_value_back(printed, hostile, tmp_path, shell):
     assert "NO-SHELL" not in seen
 
 
-@pytest.mark.parametrize("options", [["-e"], ["-e", "--posix"]], ids=["plain", "posix"])
+@pytest.mark.parametrize("options", [["-e"], ["--posix", "-e"]], ids=["plain", "posix"])
 def test_no_inherited_name_ends_a_script_of_bash(printed, tmp_path, options):
     names = subprocess.run(["bash", "-c", "readonly -p"], capture_output=True, text=True, check=True).stdout
     read_only = [line.split("=")[0].split()[-1] for line in names.splitlines()]

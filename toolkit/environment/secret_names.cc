@@ -95,20 +95,18 @@ SecretKind kind_of_word(std::string_view word) {
 /// What a name says of its value.
 struct Name {
   SecretKind kind = SecretKind::kNone;
-  bool is_of_place = false;  ///< by its last word
+  bool is_of_place = false;  ///< by its last word; PWD alone is the working directory
 };
 
 Name understand(std::string_view text) {
   Name name;
   WordReader reader(text);
   int words = 0;
-  bool directory = false;
   for (std::string_view word = reader.next(); !word.empty(); word = reader.next()) {
     name.kind = std::max(name.kind, kind_of_word(word));
-    name.is_of_place = is_among(word, kPlaceWords);
-    directory = ++words == 1 && word == "pwd";  // PWD alone is the working directory
+    const bool is_first = ++words == 1;
+    name.is_of_place = is_among(word, kPlaceWords) || (is_first && word == "pwd");
   }
-  if (directory) name.kind = SecretKind::kNone;
   return name;
 }
 
@@ -118,6 +116,14 @@ bool is_plain_text(std::string_view value) {
   const bool has_upper = std::any_of(value.begin(), value.end(), is_upper);
   const bool has_lower = std::any_of(value.begin(), value.end(), is_lower);
   return !has_digit && !(has_upper && has_lower);
+}
+
+/// No count, no size and no probability has so many digits.
+bool is_long_number(std::string_view value) {
+  constexpr std::size_t kManyDigits = 12;
+  value = trim(value);
+  return value.size() >= kManyDigits &&
+         value.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 bool is_number(std::string_view value) {
@@ -133,7 +139,8 @@ bool is_secret(SecretKind kind, std::string_view value) {
   if (kind == SecretKind::kNone || value.empty()) return false;
   if (is_among(to_lower_ascii(trim(value)), kSwitchValues)) return false;
   if (kind == SecretKind::kPassword) return true;
-  return !is_number(value) && (kind == SecretKind::kKey || !is_plain_text(value));
+  if (is_number(value)) return kind == SecretKind::kKey && is_long_number(value);
+  return kind == SecretKind::kKey || !is_plain_text(value);
 }
 
 bool is_secret(std::string_view name, std::string_view value) {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "environment/prefix_set.h"
 #include "trainit/environment.h"
 #include "trainit/hyperparameters.h"
 #include "trainit/json.h"
@@ -25,12 +25,13 @@ SecretKind secret_kind(std::string_view name);
 
 /// Not every value under such a name is a secret: an empty one and a boolean never
 /// (`use_auth_token=true`); a number only under a word for passwords (`num_key_value_heads=8` and
-/// `max_tokens=512` are none, `password=1234` is); one of several only when it has a digit or
-/// letters of both cases (`input_keys=image,label` is none).
+/// `max_tokens=512` are none, `password=1234` is), and of 12 digits or more under one for a key;
+/// one of several only when it has a digit or letters of both cases (`input_keys=image,label` is
+/// none).
 bool is_secret(SecretKind kind, std::string_view value);
 
 /// True when `value` of the variable, hyperparameter or option `name` is not to be shown. An
-/// absolute path is, unless the name says that it is one (`SSH_AUTH_SOCK`, `PASSWORD_FILE`).
+/// absolute path is, unless the name says that it is one (`SSH_AUTH_SOCK`, `PASSWORD_FILE`, `PWD`).
 bool is_secret(std::string_view name, std::string_view value);
 
 /// A text in which "***" stands for each secret.
@@ -49,13 +50,15 @@ struct MaskedText {
 
 /// Masks the *values* of secrets wherever they stand in a text: in an aggregate such as SM_HPS, in
 /// an argument list, in a message. It knows each value raw and as it appears in JSON (nested up to
-/// three times), in Python's repr and in a shell's single quotes. Whole values only, so a text is
-/// masked before anything is cut from it.
+/// three times), in Python's repr and in a shell's single quotes, with and without white space
+/// around it; of a value of several lines also each that has at least 8 bytes. Nothing shorter, so
+/// a text is masked before anything is cut from it.
 class Secrets {
  public:
   /// Collects the secrets of the variables, of the hyperparameters and of the options in
-  /// `arguments` ("--password", "x"; "--token=x"), nested ones too. A value shorter than 4 bytes
-  /// stands in too many innocent texts: it is masked only where its name tells it (`mask_variable`,
+  /// `arguments` ("--password", "x"; "--token=x"; "sh", "-c", "TOKEN=x …"), also those in texts
+  /// that hold a list or an object in JSON or in Python's text. A value shorter than 4 bytes stands
+  /// in too many innocent texts: it is masked only where its name tells it (`mask_variable`,
   /// `mask_arguments`, `mask_json`), never inside other text.
   static Secrets collect(const Environment& environment, const Hyperparameters& hyperparameters,
                          const std::vector<std::string>& arguments = {});
@@ -64,7 +67,7 @@ class Secrets {
   /// one. The time grows with its length.
   MaskedText apply(std::string_view text) const;
   std::string mask(std::string_view text) const { return apply(text).text; }
-  /// The variable's value, fit to be shown; of JSON each member by its own name.
+  /// The variable's value, fit to be shown; of JSON or Python's text each member by its own name.
   std::string mask_variable(std::string_view name, std::string_view value) const;
   /// The arguments, fit to be shown.
   std::vector<std::string> mask_arguments(const std::vector<std::string>& arguments) const;
@@ -72,21 +75,9 @@ class Secrets {
   Json mask_json(std::string_view name, const Json& value) const;
 
  private:
-  void add_named(std::string_view name, std::string_view value);
-  void add_json(std::string_view name, const Json& value, SecretKind inside);
-  void add_members(const Json::Object& members, SecretKind inside);
-  void add(std::string_view value);
-  void sort();
-  bool begins_any(char first) const { return !values_[static_cast<unsigned char>(first)].empty(); }
-  std::size_t length_at(std::string_view text) const;
   std::size_t run_length_at(std::string_view text) const;
-  std::string mask_pairs(std::string_view argument) const;
-  Json mask_below(std::string_view name, const Json& value, SecretKind inside) const;
-  Json mask_items(std::string_view name, const Json::Array& items, SecretKind inside) const;
 
-  /// In each form, by their first byte; longest first.
-  std::array<std::vector<std::string>, 256> values_;
-  bool any_ = false;  ///< most jobs have none, and their texts are not searched
+  PrefixSet values_;  ///< in each form; most jobs have none, and their texts are not searched
 };
 
 /// Every variable, fit to be shown.

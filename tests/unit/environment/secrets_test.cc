@@ -69,8 +69,8 @@ TEST_CASE("names that hold a secret's word look secret") {
 
 TEST_CASE("names that only sound like it do not") {
   for (const char* name : {"tokenizer", "TOKENIZERS_PARALLELISM", "keyboard", "monkey", "author",
-                           "secretary", "compass", "PATH", "bypass", "passes", "PWD", "OLDPWD",
-                           "turkey", "secrecy", "tokenized", "2", "", "-"}) {
+                           "secretary", "compass", "PATH", "bypass", "passes", "OLDPWD", "turkey",
+                           "secrecy", "tokenized", "2", "", "-"}) {
     CAPTURE(name);
     CHECK_FALSE(looks_secret(name));
   }
@@ -83,6 +83,7 @@ TEST_CASE("numbers, switches and places under such names are no secrets") {
   CHECK_FALSE(is_secret("use_auth_token", "False"));
   CHECK_FALSE(is_secret("SSH_AUTH_SOCK", "/tmp/agent"));
   CHECK_FALSE(is_secret("PASSWORD_FILE", "/run/secrets/password"));
+  CHECK_FALSE(is_secret("PWD", "/work/directory"));
   CHECK_FALSE(is_secret("token", ""));
   CHECK(is_secret("password", "12345678"));
   CHECK(is_secret("key", "abc"));
@@ -91,6 +92,18 @@ TEST_CASE("numbers, switches and places under such names are no secrets") {
   CHECK_FALSE(is_secret("two_pass", "true"));
   CHECK(is_secret("DB_PASS", "letmein"));
   CHECK(is_secret("GITHUB_PAT", "ghp_abc"));
+  CHECK(is_secret("pwd", "hunter2"));
+  CHECK(is_secret("MYSQL_PWD", "/slash"));
+  CHECK(is_secret("file_pwd", "/slash"));
+}
+
+TEST_CASE("a number of many digits under a word for a key is no count") {
+  CHECK(is_secret("api_token", "12345678901234567890"));
+  CHECK(is_secret("api_token", " 123456789012\n"));
+  CHECK_FALSE(is_secret("api_token", "12345678901"));
+  CHECK_FALSE(is_secret("key_dim", "0.1234567890123"));
+  CHECK_FALSE(is_secret("train_tokens", "15000000000000"));
+  CHECK(of(R"({"api_token": 12345678901234567890})").mask("12345678901234567890") == "***");
 }
 
 TEST_CASE("one of several keys or tokens is a secret when it looks like one") {
@@ -173,6 +186,92 @@ TEST_CASE("secrets of a command line are found behind their options") {
   CHECK(secrets.mask("tok-123 letmein key-456") == "*** *** ***");
 }
 
+TEST_CASE(
+    "secrets of a command line are found in a program's text, and not in what looks like it") {
+  const auto masked = [](const std::string& program) {
+    const std::vector<std::string> argv = {"x", "-c", program};
+    return Secrets::collect({}, {}, argv).mask_arguments(argv)[2];
+  };
+  CHECK(masked("export DB_PASSWORD=letmein; python train.py") ==
+        "export DB_PASSWORD=***; python train.py");
+  CHECK(masked("cd /x && HF_TOKEN=hf_abc1 train --a=b") == "cd /x && HF_TOKEN=*** train --a=b");
+  CHECK(masked("import x; login(user='bob', api_key = 'q7')") ==
+        "import x; login(user='bob', api_key = '***')");
+  for (const char* program :
+       {R"(import os; print(quote(os.environ["DATABASE_PASSWORD"],safe="")))",
+        "import x; sorted(names, key=length)", "cd /x; train --token $HF_TOKEN PASSWORD=$OTHER",
+        "import x; token = read(1)", "if [ \"$PASSWORD\" = x ]; then train; fi"}) {
+    CAPTURE(program);
+    CHECK(masked(program) == program);
+  }
+}
+
+TEST_CASE("what stands in a program is masked elsewhere, too") {
+  const Secrets secrets = Secrets::collect({}, {}, {"sh", "-c", "cd /; A_TOKEN=tok-123 train"});
+  CHECK(secrets.mask("no tok-123 in train") == "no *** in train");
+}
+
+TEST_CASE("secrets in a text that holds JSON or Python's text are masked") {
+  for (const char* hyperparameters :
+       {R"({"cfg": "\"{\\\"password\\\": \\\"deep-one\\\"}\""})",
+        R"({"cfg": "{'password': 'deep-one'}"})",
+        R"({"cfg": "[{'a': (1, {'token': \"deep-one\"})}]"})",
+        R"({"cfg": {"list": ["{'token': '{\"x\": 1}', 'key': 'deep-one'}"]}})"}) {
+    CAPTURE(hyperparameters);
+    test::ExampleJob example(hyperparameters);
+    const Secrets secrets = Secrets::collect({}, example.job.hyperparameters);
+    CHECK(secrets.mask("deep-one") == "***");
+    const auto built = example.variables();
+    REQUIRE(built);
+    const Environment masked = mask_environment(built->variables, secrets);
+    for (const auto& [name, variable] : masked.variables()) {
+      CAPTURE(name);
+      CHECK(variable.value.find("deep-one") == std::string::npos);
+    }
+  }
+  CHECK(of_variable("SETTINGS", "{'smtp': {'password': 'letmein'}}").mask("letmein") == "***");
+}
+
+TEST_CASE("a text that holds a list or an object keeps its notation") {
+  const Secrets none;
+  const auto masked = [&](const char* text) { return none.mask_variable("CFG", text); };
+  CHECK(masked(R"({"key":"q7","a":1})") == R"({"key": "***", "a": 1})");
+  CHECK(masked(R"({"a":1,"key":"q7"})") == R"({"a":1,"key":"***"})");
+  CHECK(masked("{'key': 'q7', 'a': None}") == "{'key': '***', 'a': None}");
+  CHECK(masked("{'a':  None}") == "{'a':  None}");
+  CHECK(masked(R"({"inner": "{'key': 'q7'}"})") == R"({"inner": "{'key': '***'}"})");
+  CHECK(masked("{'key': 'q7'") == "{'key': 'q7'");
+}
+
+TEST_CASE("texts in texts come to an end before the stack does") {
+  std::string text = "q7";
+  for (int level = 0; level < 12; ++level) text = dump_json(Json(Json::Array{text}));
+  const Secrets none;
+  CHECK(none.mask_variable("CFG", text) == text);
+  const std::string deep = std::string(190, '[') +
+                           dump_json(Json(std::string(150, '[') + std::string(150, ']'))) +
+                           std::string(190, ']');
+  CHECK(none.mask_variable("CFG", deep) == deep);
+}
+
+TEST_CASE("a secret is masked without the white space around it, too") {
+  CHECK(of_variable("HF_TOKEN", " hf_abcdef\n").mask("token hf_abcdef is bad") ==
+        "token *** is bad");
+  CHECK(of_variable("HF_TOKEN", "hf_abcdef\r\n").mask("hf_abcdef\r\n") == "***");
+  CHECK(of_variable("HF_TOKEN", "ab \n").mask("ab of abc") == "ab of abc");
+}
+
+TEST_CASE("each line of a secret of several lines is masked") {
+  const char* key =
+      "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\n  hkiG9w0BAQEFAASC\nx==\n-----END KEY-----\n";
+  const Secrets secrets = of_variable("PRIVATE_KEY", key);
+  CHECK(secrets.mask("bad line MIIEvQIBADANBgkq, hkiG9w0BAQEFAASC, x==") ==
+        "bad line ***, ***, x==");
+  CHECK(secrets.mask(std::string("<") + key + ">") == "<***>");
+  const Secrets on_one_line = of_variable("PRIVATE_KEY", R"(MIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC)");
+  CHECK(on_one_line.mask("MIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC") == "***\n***");
+}
+
 TEST_CASE("the longer of two secrets is masked whole") {
   CHECK(of(R"({"a_key": "abcd", "b_key": "abcdef"})").mask("abcdef abcd") == "*** ***");
 }
@@ -204,6 +303,20 @@ TEST_CASE("a short secret is masked only where it stands alone") {
         std::vector<std::string>{"--key", "***", "--name", "abc"});
   CHECK(secrets.mask_arguments({"--db", "user=abc,key=abc"}) ==
         std::vector<std::string>{"--db", "user=abc,key=***"});
+}
+
+TEST_CASE("in an argument that is JSON or Python's text a short secret stands alone, too") {
+  const Secrets none;
+  CHECK(none.mask_arguments({"--db", R"({"user": "abc", "passwd": "abc"})"}) ==
+        std::vector<std::string>{"--db", R"({"user": "abc", "passwd": "***"})"});
+  CHECK(none.mask_arguments({"-l", "[{'token': 'abc'}, 'abc']"}) ==
+        std::vector<std::string>{"-l", "[{'token': '***'}, 'abc']"});
+  CHECK(none.mask_arguments({R"(--db={"passwd": "abc"})"}) ==
+        std::vector<std::string>{R"(--db={"passwd": "***"})"});
+  CHECK(none.mask_arguments({"--db", "a=[1, {'key': 'abc', 'n': 'a,key=1'}],key=abc,z={}"}) ==
+        std::vector<std::string>{"--db", "a=[1, {'key': '***', 'n': 'a,key=1'}],key=***,z={}"});
+  CHECK(none.mask_arguments({"--db", "a=[broken,key=abc"}) ==
+        std::vector<std::string>{"--db", "a=[broken,key=***"});
 }
 
 TEST_CASE("inside JSON a short secret stands alone as a member or as an option's value") {

@@ -225,6 +225,30 @@ def test_the_log_of_a_failure_is_what_is_printed(trainit, pid1, demo_job, page):
     assert "algo-1 rank 0: ValueError: learning rate must be positive (train.py:53, exit code 1" in here.failure
 
 
+# The real script, with stand-ins for what it imports: it raises before it has need of them.
+IMPORTS = """
+import sys
+from unittest.mock import MagicMock
+
+for name in ("numpy", "torch", "torch.distributed", "torch.nn", "torch.nn.parallel", "torch.utils", "torch.utils.data"):
+    sys.modules[name] = MagicMock()
+sys.modules["torch"].cuda.is_available.return_value = False
+"""
+EXAMPLE = REPOSITORY / "docker/examples/pytorch/train.py"
+
+
+def test_the_walk_throughs_failure_file_is_what_the_script_leaves(trainit, pid1, demo_job, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(IMPORTS)
+    here = demo_job(f'shift; exec /usr/bin/python3 {EXAMPLE} "$@"', **{"learning-rate": "-1"})
+    end = pid1([trainit, *COMMAND], job=here, env={**here.path, "PYTHONPATH": str(tmp_path)})
+    assert end.code == 1, end
+    (shown,) = blocks(WALK_THROUGH, "failure file")
+    left = here.failure.replace(str(EXAMPLE), "/app/train.py")
+    # Which of the two raises first is chance.
+    shown, left = (re.sub(r"rank [01]", "rank N", shape(text)).strip() for text in (shown, left))
+    assert left == shown
+
+
 OBEYS = r"""
 trap '[ $RANK = 0 ] && echo "asked to stop: checkpoint after epoch 5 written to /opt/ml/checkpoints/checkpoint.pt"; exit 0' TERM
 """ + JOINS + r"""
@@ -391,6 +415,11 @@ def test_the_walk_through_shows_the_demos_job():
     for values in re.findall(r"lay_out \"\$demo/job\" '(.*)'", demo):
         assert values in page
     assert "--workers 2 --args toolkit -- " in demo and "trainit --workers 2 --args toolkit -- " in page
+    # The names that the page says are others.
+    (python,) = re.findall(r"--args toolkit -- (\S+) ", demo)
+    (base,) = re.findall(r'train "\$demo/(job)"', demo)
+    for name in (python, f"SAGEMAKER_BASE_DIR=build/demo/{base}", "docker/examples/pytorch/train.py"):
+        assert f"`{name}`" in page
 
 
 @pytest.mark.parametrize("page", [README, WALK_THROUGH], ids=name_of)

@@ -23,4 +23,9 @@ std::size_t PrefixSet::longest_at(std::string_view text) const {
   return at == kNone ? 0 : texts_[at].size();
 }
 
+bool PrefixSet::has_beginning(std::string_view text) const {
+  const auto first = std::lower_bound(texts_.begin(), texts_.end(), text);
+  return first != texts_.end() && first->starts_with(text);
+}
+
 }  // namespace trainit::environment

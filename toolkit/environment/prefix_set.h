@@ -21,6 +21,8 @@ class PrefixSet {
   /// The length of the longest of them that `text`, which is not empty, begins with; 0: with none.
   /// The time hardly grows with their number.
   std::size_t longest_at(std::string_view text) const;
+  /// Whether one of them begins with all of `text`.
+  bool has_beginning(std::string_view text) const;
 
  private:
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);

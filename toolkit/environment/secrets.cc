@@ -162,6 +162,16 @@ MaskedText Secrets::apply(std::string_view text) const {
   return masked;
 }
 
+std::string Secrets::mask_cut_off(std::string_view text) const {
+  MaskedText masked = apply(text);
+  std::size_t at = masked.cuts.empty() ? 0 : masked.cuts.back().masked_at + kMask.size();
+  while (at < masked.text.size() &&
+         !values_.has_beginning(std::string_view(masked.text).substr(at)))
+    ++at;
+  masked.text.resize(at);
+  return std::move(masked.text);
+}
+
 std::size_t MaskedText::original_offset(std::size_t offset) const {
   std::size_t original = offset;
   for (const Cut& cut : cuts) {

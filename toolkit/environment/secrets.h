@@ -67,6 +67,8 @@ class Secrets {
   /// one. The time grows with its length.
   MaskedText apply(std::string_view text) const;
   std::string mask(std::string_view text) const { return apply(text).text; }
+  /// The same of a text that was cut off at its end, without what may be the beginning of a secret.
+  std::string mask_cut_off(std::string_view text) const;
   /// The variable's value, fit to be shown; of JSON or Python's text each member by its own name.
   std::string mask_variable(std::string_view name, std::string_view value) const;
   /// The arguments, fit to be shown.

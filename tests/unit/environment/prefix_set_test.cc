@@ -14,6 +14,10 @@ TEST_CASE("the longest of the texts in front is found") {
   CHECK(set.longest_at("a") == 0);
   CHECK(set.longest_at("bc") == 1);
   CHECK(set.longest_at("\xff") == 0);
+  CHECK(set.has_beginning("abcd"));
+  CHECK(set.has_beginning("b"));
+  CHECK_FALSE(set.has_beginning("abcdef"));
+  CHECK_FALSE(set.has_beginning("c"));
   CHECK(set.begins_any('b'));
   CHECK_FALSE(set.begins_any('c'));
   CHECK_FALSE(set.empty());

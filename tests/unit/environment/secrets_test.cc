@@ -276,6 +276,18 @@ TEST_CASE("the longer of two secrets is masked whole") {
   CHECK(of(R"({"a_key": "abcd", "b_key": "abcdef"})").mask("abcdef abcd") == "*** ***");
 }
 
+TEST_CASE("of a text that was cut off nothing is left that may be the beginning of a secret") {
+  const Secrets secrets = of(R"({"a_key": "abcdab12", "b_key": "swordfish2"})");
+  CHECK(secrets.mask_cut_off("") == "");
+  CHECK(secrets.mask_cut_off("one abcdab12 two") == "one *** two");
+  CHECK(secrets.mask_cut_off("one abcdab12") == "one ***");
+  CHECK(secrets.mask_cut_off("one abcdab12abcda") == "one ***");
+  CHECK(secrets.mask_cut_off("one abcdab1") == "one ");
+  CHECK(secrets.mask_cut_off("one swordfish") == "one ");
+  CHECK(secrets.mask_cut_off("one swordfist") == "one swordfist");
+  CHECK(of(R"({"epochs": "10"})").mask_cut_off("one a") == "one a");
+}
+
 TEST_CASE("secrets that overlap in a text are masked together, with nothing left of either") {
   const Secrets secrets = of(R"({"a_key": "abcd", "b_key": "cdef"})");
   CHECK(secrets.mask("xabcdefx") == "x***x");

@@ -317,6 +317,11 @@ std::string Relay::tail(int rank, Stream stream) const {
   return found == nullptr ? std::string() : std::string(found->tail().text());
 }
 
+Tail::Beginning Relay::beginning(int rank, Stream stream) const {
+  const WorkerStream* found = find(rank, stream);
+  return found == nullptr ? Tail::Beginning() : found->tail().beginning();
+}
+
 sys::TimePoint Relay::arrived_at(int rank, Stream stream, std::size_t offset) const {
   const WorkerStream* found = find(rank, stream);
   return found == nullptr ? sys::TimePoint() : found->tail().arrived_at(offset);

@@ -8,6 +8,7 @@
 
 #include "logs/console.h"
 #include "logs/relay_options.h"
+#include "logs/tail.h"
 #include "logs/worker_pipes.h"
 #include "logs/worker_stream.h"
 #include "sys/event_loop.h"
@@ -55,6 +56,8 @@ class Relay {
 
   /// The last 64 KiB at most of what a rank printed there.
   std::string tail(int rank, Stream stream) const;
+  /// How that began of which such a tail is the end.
+  Tail::Beginning beginning(int rank, Stream stream) const;
   /// When the byte at this offset of such a tail arrived; the epoch when there is no such stream.
   sys::TimePoint arrived_at(int rank, Stream stream, std::size_t offset) const;
 

@@ -31,29 +31,60 @@ sys::TimePoint moment_in_life(sys::TimePoint moment, const Evidence& evidence) {
   return possible ? std::min(moment, evidence.exited_at) : sys::TimePoint();
 }
 
-/// The worker's own words, best first: the file it wrote for this purpose, a recognised error in
-/// its stderr, in its stdout, and then just its last lines.
-///
-/// Masked before anything is looked for in them: a secret that was cut is not known any more.
-void add_words(const ConclusionInput& input, Evidence& evidence) {
+/// What one output of a worker tells of its end, and when that came.
+struct Account {
+  diagnose::ErrorText error;
+  sys::TimePoint at;
+};
+using FindAccount = std::optional<diagnose::ErrorText> (*)(std::string_view tail,
+                                                           std::string_view beginning);
+
+/// Masked before anything is looked for in it: a secret that was cut is not known any more.
+std::optional<Account> account_in(const ConclusionInput& input, int rank, logs::Stream stream,
+                                  FindAccount find) {
   const environment::Secrets& secrets = input.context.secrets;
+  const environment::MaskedText tail = secrets.apply(input.relay.tail(rank, stream));
+  const logs::Tail::Beginning beginning = input.relay.beginning(rank, stream);
+  auto error = find(tail.text, secrets.mask_cut_off(beginning.text));
+  if (!error) return std::nullopt;
+  const sys::TimePoint at =
+      error->offset == diagnose::ErrorText::kBeforeTail
+          ? beginning.at
+          : input.relay.arrived_at(rank, stream, tail.original_offset(error->offset));
+  return Account{std::move(*error), at};
+}
+
+/// A recognised error: that in stderr, unless that in stdout explains the end better. NCCL warns on
+/// stdout, and the program says on stderr why it ends; which was first is known but roughly.
+std::optional<Account> recognised_account(const ConclusionInput& input, int rank) {
+  constexpr sys::Duration kAtOnce = std::chrono::milliseconds(100);
+  auto said = account_in(input, rank, logs::Stream::kStderr, diagnose::find_error);
+  auto printed = account_in(input, rank, logs::Stream::kStdout, diagnose::find_error);
+  if (!printed || (said && !diagnose::outweighs(printed->error, said->error))) return said;
+  if (said) return printed;
+  const auto last = account_in(input, rank, logs::Stream::kStderr, diagnose::last_lines);
+  if (last && last->at + kAtOnce >= printed->at)
+    diagnose::add_last_words(printed->error, last->error);
+  return printed;
+}
+
+/// The worker's own words, best first: the file it wrote for this purpose, a recognised error in
+/// what it printed, and then just its last lines.
+void add_words(const ConclusionInput& input, Evidence& evidence) {
   if (const auto file = input.errors.read(evidence.rank)) {
-    evidence.error = diagnose::read_error_file(secrets.mask(file->text));
+    evidence.error = diagnose::read_error_file(input.context.secrets.mask(file->text));
     if (evidence.error) {
       evidence.first_error_at = moment_in_life(file->written_at, evidence);
       return;
     }
   }
-  for (const logs::Stream stream : {logs::Stream::kStderr, logs::Stream::kStdout}) {
-    const environment::MaskedText tail = secrets.apply(input.relay.tail(evidence.rank, stream));
-    evidence.error = diagnose::find_error(tail.text);
-    if (!evidence.error) continue;
-    evidence.first_error_at =
-        input.relay.arrived_at(evidence.rank, stream, tail.original_offset(evidence.error->offset));
-    return;
+  if (auto account = recognised_account(input, evidence.rank)) {
+    evidence.error = std::move(account->error);
+    evidence.first_error_at = account->at;
+  } else if (auto last =
+                 account_in(input, evidence.rank, logs::Stream::kStderr, diagnose::last_lines)) {
+    evidence.error = std::move(last->error);
   }
-  evidence.error =
-      diagnose::last_lines(secrets.mask(input.relay.tail(evidence.rank, logs::Stream::kStderr)));
 }
 
 /// Nothing that a worker printed, nor a want of memory for it, may cost the job its outcome.

@@ -127,7 +127,7 @@ class EvidenceWriter {
   void add_words(const diagnose::Evidence& evidence, Json::Object& fields) const {
     const diagnose::ErrorText& error = *evidence.error;
     fields.push_back({"error", Json(error.summary)});
-    fields.push_back({"recognised", Json(!error.only_last_lines)});
+    fields.push_back({"recognised", Json(!error.only_last_lines())});
     fields.push_back({"communication", Json(error.communication)});
     if (!error.location.empty()) fields.push_back({"location", Json(error.location)});
     if (!error.frame.empty()) fields.push_back({"frame", Json(error.frame)});

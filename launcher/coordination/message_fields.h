@@ -51,14 +51,13 @@ void fields(Wire& wire, Part<Wire, hardware::GpuFault>& fault) {
 /// `offset` is of no use elsewhere.
 template <class Wire>
 void fields(Wire& wire, Part<Wire, diagnose::ErrorText>& error) {
-  auto& [summary, location, frame, detail, communication, only_last_lines, last_line, offset] =
-      error;
+  auto& [summary, location, frame, detail, communication, weight, last_line, offset] = error;
   wire.text(summary, kMostLine);
   wire.text(location, kMostLine);
   wire.text(frame, kMostLine);
   wire.detail(detail);
   wire.flag(communication);
-  wire.flag(only_last_lines);
+  wire.choice(weight, diagnose::Weight::kFatal);
   wire.text(last_line, kMostLine);
 }
 

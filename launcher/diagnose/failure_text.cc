@@ -101,24 +101,39 @@ std::string sentence_without_error(const Evidence& evidence) {
                      meaning);
 }
 
+std::string its_last_line(std::string_view line) {
+  return fmt::format("; its last line: \"{}\"", line);
+}
+
+// Of a last line that an error stands beside.
+constexpr std::size_t kMostLastLine = 80;
+
+/// It ended with a code of its own after it had said something else than a line about an error:
+/// that tells more.
+bool ended_in_its_own_words(const Evidence& evidence) {
+  return evidence.error && evidence.error->in_passing() && signal_behind(evidence.status) == 0;
+}
+
 /// What the worker said, when it is not the cause itself.
 std::string said(const Evidence& evidence) {
   if (!evidence.error || evidence.error->summary.empty()) return {};
   const std::string summary = plain(evidence.error->summary);
-  return evidence.error->only_last_lines ? fmt::format("; its last line: \"{}\"", summary)
-                                         : "; it had printed: " + summary;
+  if (evidence.error->only_last_lines()) return its_last_line(summary);
+  std::string text;
+  if (ended_in_its_own_words(evidence))
+    text = its_last_line(shorten(plain(evidence.error->last_line), kMostLastLine));
+  return text += "; it had printed: " + summary;
 }
 
 /// What it said after that error, which it may have survived, in at most `bytes` bytes; empty when
 /// hardly anything of it would be left.
 std::string said_at_last(const ErrorText& error, std::size_t bytes) {
-  constexpr std::string_view kBefore = "; its last line: \"", kBehind = "\"";
-  constexpr std::size_t kMostLine = 80, kLeastLine = 20;
-  const std::size_t words = kBefore.size() + kBehind.size();
+  constexpr std::size_t kLeastLine = 20;
+  const std::size_t words = its_last_line("").size();
   const std::string line = plain(error.last_line);
-  const std::size_t room = bytes > words ? std::min(bytes - words, kMostLine) : 0;
+  const std::size_t room = bytes > words ? std::min(bytes - words, kMostLastLine) : 0;
   if (error.last_words() || room < std::min(line.size(), kLeastLine)) return {};
-  return std::string(kBefore) + shorten(line, room) + std::string(kBehind);
+  return its_last_line(shorten(line, room));
 }
 
 /// "out of memory: the kernel killed a process of this worker; the container has 16.0 GB"
@@ -130,11 +145,15 @@ std::string out_of_memory(const Evidence& evidence) {
                                  : "; the container has " + human_bytes(evidence.memory_limit));
 }
 
-bool leads_with_error(const Evidence& evidence) {
-  if (!evidence.error || evidence.error->only_last_lines || evidence.error->summary.empty())
+bool failed_by_error(const Evidence& evidence) {
+  if (!evidence.error || evidence.error->only_last_lines() || evidence.error->summary.empty())
     return false;
   if (signal_behind(evidence.status) == 0) return true;
   return may_be_ended_by_us(evidence) && evidence.error->last_words();
+}
+
+bool leads_with_error(const Evidence& evidence) {
+  return failed_by_error(evidence) && !ended_in_its_own_words(evidence);
 }
 
 /// "train.py:42, exit code 1 after 48 s"
@@ -210,7 +229,7 @@ std::string job_text(std::string first_line, std::span<const Evidence* const> ga
   std::map<std::string, std::vector<int>> silent;  // ranks by how they ended
   for (const Evidence* evidence : gathered) {
     if (!evidence->spawn_error && evidence->status.success()) continue;
-    if (evidence->spawn_error || evidence->oom || leads_with_error(*evidence)) {
+    if (evidence->spawn_error || evidence->oom || failed_by_error(*evidence)) {
       lines.push_back(summarize(*evidence));
     } else {
       silent[plain_end(evidence->status)].push_back(evidence->rank);
@@ -248,7 +267,7 @@ std::string describe_consequence(const Evidence& cause, const Evidence& conseque
   const bool same_host = cause.host == consequence.host;
   const std::string who =
       same_host ? fmt::format("rank {}", consequence.rank) : name_of(consequence);
-  if (consequence.error && !consequence.error->only_last_lines) {
+  if (consequence.error && !consequence.error->only_last_lines()) {
     const ErrorText& error = *consequence.error;
     const bool same = cause.error && cause.error->summary == error.summary &&
                       cause.error->last_line == error.last_line;

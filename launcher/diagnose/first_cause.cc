@@ -28,7 +28,7 @@ bool failed(const Evidence& evidence) {
 /// True when an error was the end of what the worker had to say. One that it survived, and only
 /// logged, explains nothing of its end when we stopped it.
 bool ended_with_error(const Evidence& evidence) {
-  return evidence.error && !evidence.error->only_last_lines && evidence.error->last_words();
+  return evidence.error && !evidence.error->only_last_lines() && evidence.error->last_words();
 }
 
 bool raised_before_the_stop(const Evidence& evidence) {

@@ -115,7 +115,7 @@ Attempt read_exception(Block& block, std::string_view first, Weight weight) {
   const std::vector<Thrown> chain = read_chain(block, first);
   Candidate found = block.candidate(
       chain.size() == 1 ? chain[0].text : with_cause(chain[0].text, chain.back().text));
-  found.weight = weight;
+  found.error.weight = weight;
   found.exception = true;
   add_place(found, chain);
   return {block.line() + 1, std::move(found)};

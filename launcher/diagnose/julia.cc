@@ -172,7 +172,7 @@ Attempt signal_report(const Lines& lines, const Block& block) {
     ++found.last;
     add_place(found, place_of(next));
   }
-  found.weight = stop ? Weight::kBystander : Weight::kFatal;
+  found.error.weight = stop ? Weight::kBystander : Weight::kFatal;
   return {found.last + 1, std::move(found)};
 }
 
@@ -189,7 +189,7 @@ Attempt julia_error(const Lines& lines, std::size_t at) {
   // Many programs begin their messages like this.
   if (!report.has_stack && !first.starts_with("LoadError: ")) return {at, std::nullopt};
   Candidate found = block.candidate(with_type(with_cause(report.first.text, report.root.text)));
-  found.weight = task ? Weight::kBystander : Weight::kFatal;
+  found.error.weight = task ? Weight::kBystander : Weight::kFatal;
   found.exception = true;
   add_place(found, place_in(report));
   return {block.line() + 1, std::move(found)};

@@ -145,7 +145,7 @@ Attempt mpi_error(const Lines& lines, std::size_t at) {
   Attempt attempt = read_error(lines, block);
   // The process that is gone had its own reason.
   if (attempt.found && attempt.found->error.communication)
-    attempt.found->weight = Weight::kBystander;
+    attempt.found->error.weight = Weight::kBystander;
   return attempt;
 }
 

@@ -24,7 +24,7 @@ bool tells_of_kill(std::string_view text) {
 
 Attempt report(const Block& block, std::string summary) {
   Candidate found = block.candidate(std::move(summary));
-  found.weight = Weight::kReport;
+  found.error.weight = Weight::kReport;
   found.killed = tells_of_kill(found.error.summary);
   return {block.line() + 1, std::move(found)};
 }

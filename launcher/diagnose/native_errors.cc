@@ -24,7 +24,7 @@ Attempt gnu_terminate(const Lines& lines, std::size_t at, std::string_view headl
   const std::string type(quoted(headline));
   if (type.empty()) {
     Candidate found = candidate_in(at, at, one_line(headline));
-    found.weight = Weight::kBystander;  // threads left running when the program ended
+    found.error.weight = Weight::kBystander;  // threads left running when the program ended
     return {at + 1, std::move(found)};
   }
   const std::size_t what = lines[at + 1].find(kWhat);
@@ -79,7 +79,7 @@ std::optional<Candidate> assertion(std::string_view line, std::size_t at) {
   if (end == std::string_view::npos) return std::nullopt;
   Candidate found = candidate_in(at, at, one_line(line.substr(start, end - start)) + " failed");
   found.error.location = source_location(line.substr(0, start));
-  if (line.find("block: [") < start) found.weight = Weight::kLine;
+  if (line.find("block: [") < start) found.error.weight = Weight::kLine;
   return found;
 }
 

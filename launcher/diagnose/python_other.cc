@@ -81,7 +81,7 @@ Attempt python_exception_group(const Lines& lines, std::size_t at) {
     last = i;
   }
   if (group.own.empty()) return {last + 1, std::nullopt};
-  return {last + 1, Candidate{to_error(group), at, last, Weight::kFatal, prefix, true}};
+  return {last + 1, Candidate{to_error(group), at, last, prefix, true}};
 }
 
 Attempt python_fatal_error(const Lines& lines, std::size_t at) {

@@ -266,7 +266,7 @@ Candidate to_candidate(const Lines& lines, const Chain& chain) {
       std::any_of(raised.begin(), raised.end(), [](auto& one) { return one.communication; });
   result.error.communication = any && (&chosen == &raised.back() || chosen.communication);
   const bool thread = owner_of(lines, result.first, result.prefix) == Owner::kThread;
-  result.weight = thread || only_reports(chosen.type) ? Weight::kBystander : Weight::kFatal;
+  result.error.weight = thread || only_reports(chosen.type) ? Weight::kBystander : Weight::kFatal;
   return result;
 }
 

@@ -11,19 +11,10 @@
 /// table in error_text.cc.
 namespace trainit::diagnose {
 
-/// How much a message explains of the end of the process that printed it.
-enum class Weight {
-  kReport,     ///< of a launcher about a process that it ran: a consequence of that one's error
-  kLine,       ///< a line that speaks of an error; the program may have gone on
-  kBystander,  ///< of a thread, of a child, or of an end that somebody else asked for
-  kFatal,      ///< the program's last words
-};
-
 /// An error in a worker's output, in the lines `first` to `last`.
 struct Candidate {
   ErrorText error;  ///< without `detail`, which is made of the lines when this one is chosen
   std::size_t first = 0, last = 0;
-  Weight weight = Weight::kFatal;
   std::string_view prefix;   ///< that a program put before each of these lines: "[rank0]: "
   bool exception = false;    ///< of an interpreter; a native abort soon after it is its consequence
   bool killed = false;       ///< a report that a signal ended a process, which says nothing itself

@@ -122,7 +122,7 @@ Attempt panicked(Block& block, std::string_view name, std::string_view rest) {
   found.error.location = after_last_slash(panic->place);
   found.error.frame = panic->place;
   const bool main = name == "main" && !passes_on(panic->message);
-  found.weight = main ? Weight::kFatal : Weight::kBystander;
+  found.error.weight = main ? Weight::kFatal : Weight::kBystander;
   return {block.line() + 1, std::move(found)};
 }
 

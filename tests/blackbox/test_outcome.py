@@ -59,6 +59,93 @@ if not peer.recv(1): raise ConnectionResetError("Connection closed by peer")
     assert here.failure.startswith("algo-1 rank 0: RuntimeError: the data is broken"), here.failure
 
 
+# Lines about an error that a program may well survive, and one that only informs.
+SURVIVED = {
+    "NCCL": "vm:1:1 [0] NCCL WARN NET/IB : No device found, using sockets",
+    "memory": "WARNING: CUDA out of memory with batch 64, trying 32",
+}
+INFORMS = "[I ProcessGroupNCCL.cpp:587] [Rank 0] ProcessGroupNCCL initialized with following options:"
+
+
+def headline(here):
+    return here.failure.splitlines()[0]
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("line", SURVIVED.values(), ids=SURVIVED)
+def test_what_a_program_said_at_its_end_leads_before_a_line_that_it_survived(trainit, pid1, job, line, stream):
+    here = job()
+    text = f"import sys\nprint({line!r}, file=sys.{stream}, flush=True)\nsys.exit('the data set has no labels')"
+    assert pid1([trainit, *python(text)], job=here).code == 1
+    said = line.partition("[0] ")[2] or line
+    assert re.fullmatch(r'algo-1 rank 0: ended with code 1 after \S+ s; its last line: "the data set has no labels"; '
+                        f"it had printed: {re.escape(said)}", headline(here))
+    assert here.failure.index(line) < here.failure.rindex("the data set has no labels")
+
+
+def test_a_line_for_information_does_not_explain_the_end(trainit, pid1, job):
+    here = job()
+    pid1([trainit, *python(f"import sys\nprint({INFORMS!r}, file=sys.stderr)\nsys.exit('no labels')")], job=here)
+    assert re.fullmatch(r'algo-1 rank 0: ended with code 1 after \S+ s; its last line: "no labels"', headline(here))
+
+
+def test_a_traceback_in_stdout_goes_before_a_line_about_a_connection_in_stderr(trainit, pid1, job):
+    text = """
+import sys, traceback
+try: raise ValueError("loss is nan")
+except ValueError: print(traceback.format_exc(), flush=True)
+sys.stderr.write("vm:1:1 [0] misc/socket.cc:50 NCCL WARN socketProgress: Connection closed by remote peer\\n")
+sys.exit(1)
+"""
+    here = job()
+    end = pid1([trainit, *python(text)], job=here)
+    assert here.failure.startswith("algo-1 rank 0: ValueError: loss is nan (<string>:3, exit code 1 after "), end
+    assert '"kind": "exception"' in (here.output / "data/trainit/algo-1.jsonl").read_text()
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("keys", [1_400, 2_700, 20_000])
+@pytest.mark.parametrize("between", [", ", "\n\t"], ids=["one line", "many lines"])
+def test_of_an_error_that_is_longer_than_what_is_kept_the_beginning_is_known(trainit, pid1, job, tmp_path, keys, between, stream):
+    text = f"""
+import sys
+sys.stderr = sys.{stream}
+raise RuntimeError("Error(s) in loading state_dict:\\n\\tMissing key(s): " + {between!r}.join(f"layers.{{i}}.experts.down_proj.weight.{{i}}" for i in range({keys})))
+"""
+    (tmp_path / "train.py").write_text("print('epoch 1')\n" + text)
+    here = job()
+    end = pid1([trainit, "--", "python3", tmp_path / "train.py"], job=here)
+    assert re.match(r"algo-1 rank 0: RuntimeError: Error\(s\) in loading state_dict: Missing key\(s\): layers\.0\..*"
+                    r"… \(train\.py:5, exit code 1 after \S+ s\)", headline(here)), end
+    assert f"weight.{keys - 1}" in here.failure
+
+
+def test_a_dump_after_an_error_leaves_its_beginning_known(trainit, pid1, job):
+    text = "import atexit\natexit.register(lambda: [print('thread', i, 'of the dump', file=sys.stderr) for i in range(20_000)])\nimport sys\nraise ValueError('loss is nan')"
+    here = job()
+    pid1([trainit, *python(text)], job=here)
+    assert here.failure.startswith("algo-1 rank 0: ValueError: loss is nan (<string>:4, exit code 1 after "), here.failure
+    assert headline(here).endswith('; its last line: "thread 19999 of the dump"')
+
+
+def test_of_a_very_long_last_line_beginning_and_end_are_known(trainit, pid1, job):
+    here = job()
+    pid1([trainit, *python("import sys; print('epoch 1', file=sys.stderr); sys.exit('no labels in ' + 'x' * 100_000 + ' the end')")], job=here)
+    assert re.match(r'algo-1 rank 0: ended with code 1 after \S+ s; its last line: "no labels in xxx', headline(here))
+    assert here.failure.endswith("xxx the end")
+
+
+@pytest.mark.parametrize("length", [20, 300])
+def test_no_part_of_a_secret_that_is_cut_off_is_shown(trainit, pid1, job, length):
+    secret = "s3cr3t-" * length
+    text = f"raise ValueError(('#' * 50 + {secret!r}) * 5_000)"
+    here = job(raw_hyperparameters={"password": secret})
+    assert pid1([trainit, "--args", "none", *python(text)], job=here).code == 1
+    assert "ValueError: ###" in headline(here)
+    shown = [event for event in map(json.loads, (here.output / "data/trainit/algo-1.jsonl").open()) if event["event"] == "evidence"]
+    assert len(shown) == 1 and "s3cr" not in json.dumps(shown) + here.failure
+
+
 @pytest.mark.parametrize("words", ["ConnectionResetError: Connection closed by peer", "RuntimeError: where is everybody?"])
 def test_a_worker_that_was_being_killed_when_we_stopped_it_is_the_cause_whatever_its_peers_say(trainit, pid1, job, tmp_path, words):
     # What others kill may be seen to end after its peers, which lose their connections first.

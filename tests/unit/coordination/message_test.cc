@@ -214,12 +214,15 @@ TEST_CASE("a worker's own words are read as they were written") {
   CHECK(error->frame == "File \"t.py\", line 42");
   CHECK(error->detail == "Traceback\nValueError: é");
   CHECK(error->last_line == "bye");
-  for (bool diagnose::ErrorText::*flag :
-       {&diagnose::ErrorText::communication, &diagnose::ErrorText::only_last_lines}) {
-    for (const bool value : {false, true}) {
-      (*written.end.evidence[0].error).*flag = value;
-      CHECK((*there_and_back(written).end.evidence[0].error).*flag == value);
-    }
+  for (const bool communication : {false, true}) {
+    written.end.evidence[0].error->communication = communication;
+    CHECK(there_and_back(written).end.evidence[0].error->communication == communication);
+  }
+  using diagnose::Weight;
+  for (const Weight weight :
+       {Weight::kNothing, Weight::kReport, Weight::kLine, Weight::kBystander, Weight::kFatal}) {
+    written.end.evidence[0].error->weight = weight;
+    CHECK(there_and_back(written).end.evidence[0].error->weight == weight);
   }
 }
 

@@ -248,6 +248,117 @@ TEST_CASE(
       find_error("the communicator \"world\": NCCL: unhandled cuda error\n")->communication);
 }
 
+TEST_CASE("what a log says for information is no error, whatever it speaks of") {
+  for (const char* line :
+       {"[I ProcessGroupNCCL.cpp:587] [Rank 0] ProcessGroupNCCL initialized with following "
+        "options:",
+        "[rank0]:[I1127 09:05:00.123456789 ProcessGroupNCCL.cpp:905] [Rank 0] ProcessGroupNCCL "
+        "initialization options: size: 2",
+        "algo-1:32:45 [0] NCCL INFO [Rank 0] NCCL error handling is on",
+        "INFO:root:after CUDA out of memory the batch is 32"}) {
+    CAPTURE(std::string(line));
+    CHECK(summary_of(line) == "nothing");
+  }
+  CHECK(summary_of("[E ProcessGroupNCCL.cpp:587] [Rank 0] NCCL watchdog ended") ==
+        "[Rank 0] NCCL watchdog ended");
+  CHECK(summary_of("INFORMED: CUDA error: x") == "INFORMED: CUDA error: x");
+}
+
+TEST_CASE("what a program said after a line about an error was the end of it, and both are kept") {
+  const std::string warning =
+      "algo-1:32:45 [0] NCCL WARN NET/IB : No device found, using sockets\n";
+  const auto error = find_error(warning + "epoch 1\nthe data set has no labels\n\n");
+  REQUIRE(error);
+  CHECK(error->in_passing());
+  CHECK(error->summary == "NCCL WARN NET/IB : No device found, using sockets");
+  CHECK(error->last_line == "the data set has no labels");
+  CHECK(error->detail == warning + "epoch 1\nthe data set has no labels");
+  CHECK(find_error(warning)->last_words());
+  CHECK(find_error(warning)->detail + "\n" == warning);
+  CHECK_FALSE(find_error(kTraceback + std::string("the data set has no labels\n"))->in_passing());
+}
+
+TEST_CASE("the trace of an error and what a launcher says of a program's end are no last words") {
+  const std::string warning = "algo-1:32:45 [0] misc/cudawrap.cc:42 NCCL WARN Cuda failure 2\n";
+  for (const char* more : {"algo-1:32:45 [0] NCCL INFO init.cc:1501 -> 1\n", "frame #0: f()\n",
+                           "the program exited with code 1\n"}) {
+    CAPTURE(std::string(more));
+    CHECK(find_error(warning + more)->last_words());
+  }
+}
+
+TEST_CASE("of the lines about one error the first explains it, and of two errors the last one") {
+  const std::string first = "a:1:2 [0] NCCL WARN Cuda failure 2\n";
+  const std::string last = "Failed: NCCL error main.cu:42 'unhandled cuda error'\n";
+  CHECK(summary_of(first + "a:1:2 [0] NCCL INFO init.cc:1 -> 1\n" + last) ==
+        "NCCL WARN Cuda failure 2");
+  CHECK(find_error(first + last)->last_words());
+  CHECK(summary_of(first + "epoch 1\n" + last) + "\n" == last);
+}
+
+TEST_CASE("an error in stdout counts when it is heavier than that in stderr, and the last there") {
+  const auto closed = find_error("a:1:2 [0] NCCL WARN socketProgress: Connection closed by peer\n");
+  const auto raised = find_error(kTraceback);
+  CHECK(outweighs(*raised, *closed));
+  CHECK_FALSE(outweighs(*closed, *raised));
+  CHECK_FALSE(outweighs(*raised, *find_error(kClosed)));
+  CHECK_FALSE(
+      outweighs(*find_error(kTraceback + std::string("\n") + repeat("epoch\n", 6 * 20)), *closed));
+}
+
+TEST_CASE("a line about an error in stdout is told with the last words in stderr") {
+  auto error = find_error("NCCL WARN NET/IB : No device found, using sockets\n");
+  add_last_words(*error, *last_lines("the program exited with code 1\n"));
+  CHECK(error->last_words());
+  add_last_words(*error, *last_lines("epoch 1\nthe data set has no labels\n"));
+  CHECK(error->in_passing());
+  CHECK(error->last_line == "the data set has no labels");
+  CHECK(
+      error->detail ==
+      "NCCL WARN NET/IB : No device found, using sockets\n…\nepoch 1\nthe data set has no labels");
+  auto raised = find_error(kTraceback);
+  add_last_words(*raised, *last_lines("warning\n"));
+  CHECK(raised->last_words());
+  CHECK(raised->detail + "\n" == kTraceback);
+}
+
+TEST_CASE("the last lines know where in the tail the last one begins") {
+  CHECK(last_lines("epoch 1\n\nthe end\n\n")->offset == 9);
+  CHECK(last_lines("the end")->offset == 0);
+}
+
+TEST_CASE("an error that began before the tail is found in its beginning") {
+  const std::string beginning = std::string(kTraceback) + "and of more than";
+  const auto error = find_error("what fits\n", beginning);
+  REQUIRE(error);
+  CHECK(error->summary == "ValueError: learning rate must be positive");
+  CHECK(error->location == "train.py:42");
+  CHECK(error->offset == ErrorText::kBeforeTail);
+  CHECK(error->last_words());
+  CHECK(error->detail == beginning + "\n…\nwhat fits");
+  const auto survived = find_error(repeat("epoch\n", 6 * 20) + "no data\n", beginning);
+  CHECK(survived->last_line == "no data");
+  CHECK(survived->detail.size() < beginning.size() + 100);
+}
+
+TEST_CASE("an error in the tail goes before one that began earlier and is no heavier") {
+  CHECK(find_error(kClosed, kTraceback)->offset == 0);
+  CHECK(find_error(kClosed, "CUDA error: x\n")->offset == 0);
+  CHECK_FALSE(find_error("epoch 1\n", "CUDA error: x\n"));
+  CHECK(find_error("CUDA error: x\n", kTraceback)->summary ==
+        "ValueError: learning rate must be positive");
+}
+
+TEST_CASE("of a single very long line the beginning is the summary, and the end is kept below") {
+  const std::string tail = repeat("x", 64 * 1024) + " the end\n";
+  const auto error = last_lines(tail, "epoch 1\nno labels in xxx");
+  REQUIRE(error);
+  CHECK(error->summary == "no labels in xxx");
+  CHECK(error->detail.size() <= 16 * 1024);
+  CHECK(error->detail.ends_with(" the end"));
+  CHECK(last_lines("epoch 1\nthe end\n", "no labels")->summary == "the end");
+}
+
 TEST_CASE("a line about an error long before the end explains nothing") {
   CHECK(summary_of("NCCL WARN Call to connect returned Connection refused, retrying\n" +
                    repeat("epoch\n", 6 * 100)) == "nothing");

@@ -41,7 +41,7 @@ Evidence value_error() {
 Evidence last_line(Evidence evidence, std::string text) {
   evidence.error.emplace();
   evidence.error->summary = evidence.error->detail = std::move(text);
-  evidence.error->only_last_lines = true;
+  evidence.error->weight = Weight::kNothing;
   return evidence;
 }
 
@@ -107,6 +107,39 @@ TEST_CASE("the last line takes only the room that the error itself leaves") {
   CHECK(summarize(evidence).find("last line") == std::string::npos);
   evidence.error->last_line = "fatal";
   CHECK(summarize(evidence).ends_with("; its last line: \"fatal\""));
+}
+
+TEST_CASE("a program's own last words lead before a line about an error that it survived") {
+  Evidence evidence = evidence_of(ExitStatus::exited(1));
+  evidence.error.emplace();
+  evidence.error->weight = Weight::kLine;
+  evidence.error->summary = "NCCL WARN NET/IB : No device found, using sockets";
+  evidence.error->last_line = "the data set has no labels";
+  CHECK(
+      summarize(evidence) ==
+      "algo-2 rank 5: ended with code 1 after 48 s; its last line: \"the data set has no labels\"; "
+      "it had printed: NCCL WARN NET/IB : No device found, using sockets");
+  evidence.error->last_line = std::string(500, 'x');
+  CHECK(summarize(evidence).size() <= 200);
+  CHECK(summarize(evidence).find("; it had printed: NCCL WARN") != std::string::npos);
+  Evidence killed = evidence;
+  killed.status = ExitStatus::killed(SIGSEGV);
+  CHECK(
+      summarize(killed) ==
+      "algo-2 rank 5: killed by SIGSEGV after 48 s: segmentation fault; it had printed: NCCL WARN "
+      "NET/IB : No device found, using sockets");
+  evidence.error->last_line.clear();
+  CHECK(
+      summarize(evidence) ==
+      "algo-2 rank 5: NCCL WARN NET/IB : No device found, using sockets (exit code 1 after 48 s)");
+}
+
+TEST_CASE("a worker that had its last words when the job was stopped is told of by itself") {
+  std::vector<Evidence> gathered(1, value_error());
+  gathered[0].error->weight = Weight::kLine;
+  gathered[0].error->last_line = "no space left";
+  CHECK(stop_text("algo-2", SIGTERM, 2s, pointers_to(gathered))
+            .find("its last line: \"no space left\"") != std::string::npos);
 }
 
 TEST_CASE("the same error on another rank is called the same, not a consequence") {

@@ -143,7 +143,7 @@ TEST_CASE("the answer of a worker to our signal explains nothing") {
       "RuntimeError: DataLoader worker (pid 3) is killed by signal: Terminated. ";
   CHECK(cause_of({raised(0, true, 20ms), loader}) == 0);
   Evidence words = stopped(raised(5, false, 90ms), 70ms);
-  words.error->only_last_lines = true;
+  words.error->weight = Weight::kNothing;
   CHECK(cause_of({raised(0, true, 20ms), words}) == 0);
 }
 

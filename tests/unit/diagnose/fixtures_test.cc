@@ -259,7 +259,7 @@ TEST_CASE("the error that real programs printed is found, with its place in the 
     CHECK(error->summary == expected.summary);
     CHECK(error->location == expected.location);
     CHECK(error->communication == expected.communication);
-    CHECK_FALSE(error->only_last_lines);
+    CHECK_FALSE(error->only_last_lines());
     CHECK_FALSE(error->detail.empty());
   }
 }
@@ -282,7 +282,7 @@ TEST_CASE("a program that only printed a sentence is heard by its last line") {
     const auto error = last_lines(output);
     REQUIRE(error);
     CHECK(error->summary == expected.summary);
-    CHECK(error->only_last_lines);
+    CHECK(error->only_last_lines());
   }
 }
 

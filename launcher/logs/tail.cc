@@ -33,7 +33,7 @@ constexpr std::size_t kLongestError = kErrors[0].size();  // none of them is lon
 std::size_t find_in(std::string_view text, std::string_view what, std::size_t from) {
   // The library's own find() looks at every byte.
   const void* const found =
-      ::memmem(text.data() + from, text.size() - from, what.data(), what.size());
+      memmem(text.data() + from, text.size() - from, what.data(), what.size());
   return found == nullptr ? std::string_view::npos : static_cast<const char*>(found) - text.data();
 }
 
@@ -60,8 +60,8 @@ std::size_t line_at(std::string_view text, std::size_t at) {
 
 bool is_one_line(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  return ::memrchr(text.data(), '\n', text.size()) == nullptr &&
-         ::memrchr(text.data(), '\r', text.size()) == nullptr;
+  return memrchr(text.data(), '\n', text.size()) == nullptr &&
+         memrchr(text.data(), '\r', text.size()) == nullptr;
 }
 
 }  // namespace

@@ -61,8 +61,8 @@ struct Hardware {
   Cpus cpus;
   Gpus gpus;
   int neuron_cores = 0;                      ///< of AWS Trainium and Inferentia, by `neuron-ls`
-  std::uint64_t memory_total = 0;            ///< bytes of the machine
-  std::uint64_t memory_limit = 0;            ///< bytes of the cgroup; 0: none
+  std::uint64_t memory_total = 0;            ///< bytes of the machine: MemTotal of /proc/meminfo
+  std::uint64_t memory_limit = 0;            ///< bytes: memory.max of the cgroup; 0: none
   std::uint64_t shm_size = 0;                ///< bytes of /dev/shm; 0: there is none
   std::uint64_t open_files_limit = 0;        ///< RLIMIT_NOFILE, soft
   int efa_devices = 0;                       ///< Elastic Fabric Adapters, by /sys/class/infiniband

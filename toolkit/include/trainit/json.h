@@ -28,7 +28,9 @@ class Json {
   using Array = std::vector<Json>;
   using Object = std::vector<Member>;  ///< in file order; names are unique
 
-  Json() noexcept;  ///< null
+  /// Each gives a value of its own kind: null, a boolean, an integer, a number, a string (UTF-8, as
+  /// above), a list, an object (whose names the caller keeps unique).
+  Json() noexcept;
   Json(std::nullptr_t) noexcept;
   Json(bool value);
   Json(int value);
@@ -57,7 +59,7 @@ class Json {
   static Result<Json> parse(std::string_view text);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
-  /// Each of these is null when the value is of another kind.
+  /// The value in its own kind, as long as this lives; a null pointer when it is of another kind.
   const bool* boolean() const { return std::get_if<bool>(&value_); }
   const Integer* integer() const { return std::get_if<Integer>(&value_); }
   const double* number() const { return std::get_if<double>(&value_); }

@@ -23,7 +23,7 @@ Result<void> write_success(const Paths& paths);
 
 /// Moves a `failure` and a `success` that an earlier job left in this directory to
 /// `failure.previous` and `success.previous`; one that cannot be moved is removed. Called once,
-/// before the workers.
+/// before the workers. Error: one of them can neither be moved nor removed.
 Result<void> set_aside_markers(const Paths& paths);
 
 }  // namespace trainit

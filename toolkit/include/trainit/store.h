@@ -48,6 +48,7 @@ class StoreClient {
   StoreClient& operator=(StoreClient&&) noexcept;
   ~StoreClient();
 
+  /// The deadline of each call that is given none of its own: milliseconds, `kTimeout` at first.
   Duration timeout() const { return timeout_; }
   void set_timeout(Duration timeout) { timeout_ = timeout; }
 
@@ -73,6 +74,7 @@ class StoreClient {
   Result<void> wait(const std::vector<std::string>& keys, Duration timeout);
   /// The values, in the order of the keys, for all of which it waits.
   Result<std::vector<std::string>> multi_get(const std::vector<std::string>& keys);
+  /// Sets all of them, in their order.
   Result<void> multi_set(const std::vector<std::pair<std::string, std::string>>& values);
   /// How many keys there are, those of everybody.
   Result<std::int64_t> num_keys();

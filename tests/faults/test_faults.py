@@ -376,6 +376,8 @@ class HostsRun(Run):
         return super().run(launcher, *words, str(self.node_rank), **more)
 
     def end_of(self, argv, *, env, **options):
+        # A host of another run, whose leader has gone, may still knock at the port that this one has now.
+        env = env | {"TRAINING_JOB_NAME": str(self.directory).replace("/", "-")}
         untouched = {name: value for name, value in env.items() if not name.startswith("TRAINIT_FAULT")} | self.other.env
         with open(self.directory / "other.err", "wb") as err, \
                 subprocess.Popen(self.other_argv, env=untouched, stdout=err, stderr=err, **options) as other:

@@ -34,6 +34,7 @@ roots): such tests are left out of a run against the binary with sanitizers.
 
 import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -86,6 +87,10 @@ def program(trainit):
     return find
 
 
+#: What LeakSanitizer says of a thread that ends while it looks at it.
+NO_FINDING = re.compile(r"(==\d+==Unable to get registers from thread \d+\.\n)+")
+
+
 @pytest.fixture
 def clean_env(tmp_path, trainit):
     """A small environment. With sanitizers, their reports go to files that the test's end looks for."""
@@ -100,6 +105,7 @@ def clean_env(tmp_path, trainit):
     environment["UBSAN_OPTIONS"] = f"log_path={reports}/report:print_stacktrace=1"
     yield environment
     texts = [file.read_text(errors="replace") for file in sorted(reports.iterdir())]
+    texts = [text for text in texts if not NO_FINDING.fullmatch(text)]
     assert not texts, "\n".join(texts)
 
 

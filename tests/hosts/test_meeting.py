@@ -75,7 +75,8 @@ def test_hosts_are_ranked_by_their_numbers_behind_the_one_that_leads(cluster, be
     for rank, name in enumerate(names):
         ranks, places = ranks_of(ends[name])
         assert ranks[0][0] == rank and [address for address, _ in places] == [hosts[names[0]].address], ends[name]
-        said = f"3 hosts, by resourceconfig.json: {names[0]} leads, this is host {rank} of them, from 0"
+        source = "resourceconfig.json and --leader" if chosen else "resourceconfig.json"
+        said = f"3 hosts, by {source}: {names[0]} leads, this is host {rank} of them, from 0"
         assert said in ends[name].ours, ends[name]
 
 

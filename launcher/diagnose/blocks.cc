@@ -9,8 +9,6 @@
 namespace trainit::diagnose {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool may_be_in_brackets(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ',' || c == '.' ||
          c == ':' || c == '-' || c == '_' || c == ' ';

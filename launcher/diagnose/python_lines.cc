@@ -11,8 +11,6 @@ namespace {
 constexpr std::string_view kHeader = "Traceback (most recent call last):";
 constexpr std::string_view kFrame = "  File \"";
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool may_be_in_type(char c) {
   // <locals> stands in the name of a class that a function made; bytes past ASCII are letters.
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '.' ||

@@ -17,7 +17,6 @@ constexpr int kDeepest = 200;
 constexpr std::size_t kMostDigits = 4300;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 /// An ASCII character that stands for itself in a string.
 bool is_plain(char c) {

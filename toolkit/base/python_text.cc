@@ -139,8 +139,6 @@ void append_upper(std::string& out, std::uint32_t code_point) {
   }
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 /// A number as C++ reads it, of one as Python does: without white space, underscores and a plus
 /// sign. Nothing: one of them stands where Python wants none.
 std::optional<std::string> plain_number(std::string_view text) {

@@ -20,6 +20,8 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 /// "rank 3", "ranks 0–2 and 5": of ranks in rising order.
 std::string name_ranks(const std::vector<int>& ranks);
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 /// Without spaces, tabs and line ends at both ends.
 std::string_view trim(std::string_view text);
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace trainit::cluster {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// Cuts the digits at the front of `text` off and gives them, without leading zeros.
 std::string_view take_digits(std::string_view& text) {

@@ -4,15 +4,14 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 namespace trainit::environment {
 namespace {
 
-bool is_ascii_digit(char character) { return character >= '0' && character <= '9'; }
-
 bool is_shell_character(char character) {
-  return is_ascii_digit(character) || (character >= 'a' && character <= 'z') ||
+  return is_digit(character) || (character >= 'a' && character <= 'z') ||
          (character >= 'A' && character <= 'Z') || character == '_';
 }
 
@@ -42,7 +41,7 @@ Result<std::string> process_bytes(std::string_view text) {
 }
 
 bool is_shell_name(std::string_view name) {
-  return !name.empty() && !is_ascii_digit(name[0]) &&
+  return !name.empty() && !is_digit(name[0]) &&
          std::all_of(name.begin(), name.end(), is_shell_character);
 }
 

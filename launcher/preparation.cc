@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "environment/host_facts.h"
 #include "hardware/describe.h"
+#include "hardware/detect.h"
 #include "hardware/visible_devices.h"
 #include "store_access.h"
 #include "sys/interface.h"
@@ -217,13 +218,14 @@ void configure(Logger& log, const JobContext& context) {
   log.set_dim(::isatty(STDERR_FILENO) == 1 && !context.inherited.has("NO_COLOR"));
 }
 
-Hardware look_at_hardware(const Environment& inherited, const Options& options) {
+Hardware look_at_hardware(const Environment& inherited, const Options& options,
+                          const sys::ControlGroups& groups) {
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
   HardwareOptions how;
   how.gpu_probe = options.gpu_probe;
   how.gpu_deadline_ms = static_cast<int>(std::min(options.gpu_deadline, kLongest).count());
   how.stop_signals = signal_rules(options).stops();
-  return detect_hardware(inherited, how);
+  return hardware::detect(inherited, how, groups);
 }
 
 Result<Command> job_command(const CommandLine& line, const JobContext& context, const Logger& log,
@@ -253,7 +255,8 @@ Result<Preparation> prepare(const CommandLine& line, const JobContext& context, 
   log.info("{}", describe_job(context));
   for (const std::string& warning : job.warnings) log.warning("{}", warning);
   Preparation preparation;
-  preparation.hardware = look_at_hardware(context.inherited, context.options);
+  preparation.groups = sys::ControlGroups::of_process();
+  preparation.hardware = look_at_hardware(context.inherited, context.options, preparation.groups);
   log.info("{}", hardware::describe(preparation.hardware));
   // A preflight says the same, and more.
   if (!for_workers || context.options.preflight == Preflight::kOff)

@@ -11,6 +11,7 @@
 #include "environment/secrets.h"
 #include "options.h"
 #include "plan/launch_plan.h"
+#include "sys/cgroup.h"
 #include "sys/listener.h"
 #include "sys/reserved_port.h"
 #include "trainit/cluster.h"
@@ -35,12 +36,14 @@ Logger::Mask mask_of(environment::Secrets secrets);
 /// Gives the logger the level and format that were chosen.
 void configure(Logger& log, const JobContext& context);
 
-/// What this machine has, by the options.
-Hardware look_at_hardware(const Environment& inherited, const Options& options);
+/// What this machine has, by the options and the limits of these groups.
+Hardware look_at_hardware(const Environment& inherited, const Options& options,
+                          const sys::ControlGroups& groups = sys::ControlGroups::of_process());
 
 /// What this host will do: the job's command, the machine, its place among the hosts, and the
 /// variables of its workers. Nothing has been started or written.
 struct Preparation {
+  sys::ControlGroups groups;  ///< that we and the workers are in
   Hardware hardware;
   Cluster cluster;
   Command command;

@@ -38,14 +38,19 @@ std::string cpu_list(const cpu_set_t& cpus) {
   return text;
 }
 
+/// Masked.
+Json shown(Environment variables, const JobContext& context) {
+  return report::variables_to_json(
+      environment::mask_environment(std::move(variables), context.secrets));
+}
+
 Json planned_worker(const JobContext& context, const WorkerSpec& worker, const WorkerSpec& first,
-                    const Environment& own) {
+                    Environment own) {
   Json::Object object{{"rank", Json(worker.rank)}, {"local_rank", Json(worker.local_rank)}};
   if (worker.argv != first.argv)
     object.push_back({"argv", list_of(context.secrets.mask_arguments(worker.argv))});
   if (worker.cpus) object.push_back({"cpus", Json(cpu_list(*worker.cpus))});
-  object.push_back({"variables", report::variables_to_json(
-                                     environment::mask_environment(own, context.secrets))});
+  object.push_back({"variables", shown(std::move(own), context)});
   return Json(std::move(object));
 }
 
@@ -250,15 +255,15 @@ void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunR
   std::vector<const Environment*> environments;
   environments.reserve(plan.workers.size());
   for (const WorkerSpec& worker : plan.workers) environments.push_back(&worker.environment);
-  const report::SharedVariables variables = report::share_variables(environments);
+  report::SharedVariables variables = report::share_variables(environments);
   Json::Object shared;
-  shared.push_back({"variables", report::variables_to_json(environment::mask_environment(
-                                     variables.shared, context.secrets))});
-  record.write("environment", shared);
+  shared.push_back({"variables", shown(std::move(variables.shared), context)});
+  record.write("environment", std::move(shared));
   const WorkerSpec& first = plan.workers[0];
   Json::Array workers;
   for (std::size_t index = 0; index < plan.workers.size(); ++index) {
-    workers.push_back(planned_worker(context, plan.workers[index], first, variables.own[index]));
+    workers.push_back(
+        planned_worker(context, plan.workers[index], first, std::move(variables.own[index])));
   }
   record.write("plan", {{"directory", Json(directory_of(first))},
                         {"argv", list_of(context.secrets.mask_arguments(first.argv))},

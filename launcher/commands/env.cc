@@ -28,7 +28,7 @@ Result<std::string> render(const CommandLine& line, Logger& log) {
   Environment variables = worker_environment(plan_input(context, preparation), 0);
   std::vector<std::string> arguments = preparation.command.arguments;
   if (line.mask) {
-    variables = environment::mask_environment(variables, context.secrets);
+    variables = environment::mask_environment(std::move(variables), context.secrets);
     arguments = context.secrets.mask_arguments(arguments);
   }
   return environment::render_environment(variables, arguments, format_of(line.format),

@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <iterator>
 
 #include "base/utf8.h"
 #include "sys/files.h"
@@ -15,25 +17,18 @@ namespace {
 
 double to_milliseconds(double seconds) { return std::round(seconds * 1000) / 1000; }
 
-/// `value` with every string in it fit to be shown: masked, and valid UTF-8.
-Json presentable(const Json& value, const RunRecord::Mask& mask) {
-  if (const std::string* text = value.string()) {
-    return Json(utf8::sanitize(mask ? mask(*text) : *text));
-  }
-  if (const Json::Array* array = value.array()) {
-    Json::Array result;
-    for (const Json& element : *array) result.push_back(presentable(element, mask));
-    return Json(std::move(result));
-  }
-  if (const Json::Object* object = value.object()) {
-    Json::Object result;
-    result.reserve(object->size());
-    for (const Json::Member& member : *object) {
-      result.push_back({utf8::sanitize(member.name), presentable(member.value, mask)});
+/// Makes every string in `value` fit to be shown: masked, and valid UTF-8.
+void make_presentable(Json& value, const RunRecord::Mask& mask) {
+  if (std::string* text = value.string()) {
+    *text = utf8::sanitize(mask ? mask(*text) : *text);
+  } else if (Json::Array* items = value.array()) {
+    for (Json& item : *items) make_presentable(item, mask);
+  } else if (Json::Object* members = value.object()) {
+    for (Json::Member& member : *members) {
+      member.name = utf8::sanitize(member.name);
+      make_presentable(member.value, mask);
     }
-    return Json(std::move(result));
   }
-  return value;
 }
 
 /// The whole file, for a lock that belongs to the open file and goes when the process does, however
@@ -72,13 +67,12 @@ Result<RunRecord> RunRecord::open(const std::string& path, Mask mask, Complain c
   return record;
 }
 
-void RunRecord::write(std::string_view event, const Json::Object& fields) {
+void RunRecord::write(std::string_view event, Json::Object fields) {
   if (!file_) return;
+  Json told(std::move(fields));
+  make_presentable(told, mask_);
   Json::Object line{{"time", Json(to_milliseconds(clock_()))}, {"event", Json(event)}};
-  line.reserve(line.size() + fields.size());
-  for (const Json::Member& member : fields) {
-    line.push_back({utf8::sanitize(member.name), presentable(member.value, mask_)});
-  }
+  std::move(told.object()->begin(), told.object()->end(), std::back_inserter(line));
   append(dump_json(Json(std::move(line)), JsonStyle::kPython) + "\n");
 }
 

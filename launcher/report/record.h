@@ -47,7 +47,7 @@ class RunRecord {
   /// Adds one line, in a single write. Every string value in `fields` is masked, and bytes that are
   /// no UTF-8 are replaced. It never fails: a record that cannot be written is no reason to end a
   /// job.
-  void write(std::string_view event, const Json::Object& fields);
+  void write(std::string_view event, Json::Object fields);
 
  private:
   void append(const std::string& line);

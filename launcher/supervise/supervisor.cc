@@ -73,16 +73,19 @@ Result<void> Supervisor::prepare() {
   terminal_.look();
   sys::raise_open_files();  // each worker takes three
   warn_of_caller();
-  groups_ = sys::ControlGroups::of_process();
-  oom_kills_before_ = sys::count_oom_kills(groups_);
+  oom_kills_before_ = count_oom_kills();
   return store_guard_.start(
       {.joined = [this](const auto& from, pid_t process) { attendance_.joined(from, process); },
        .joined_nameless = [this](int at_once) { attendance_.joined_nameless(at_once); },
        .complain = [this](std::string_view what) { parts_.log.warning("{}", what); }});
 }
 
+std::optional<std::int64_t> Supervisor::count_oom_kills() const {
+  return parts_.groups == nullptr ? std::nullopt : sys::count_oom_kills(*parts_.groups);
+}
+
 std::optional<std::int64_t> Supervisor::oom_kills() const {
-  const auto now = sys::count_oom_kills(groups_);
+  const auto now = count_oom_kills();
   if (!now || !oom_kills_before_) return std::nullopt;
   return *now - *oom_kills_before_;
 }
@@ -106,6 +109,7 @@ Result<JobEnd> Supervisor::run() {
   started_at_ = sys::Clock::now();
   post(event::Agreed{});
   handle_events();
+  if (parts_.started) parts_.started();
   attendance_.begin();
   if (parts_.last_round) leave_to_workers();
   if (!machine_.finished()) gpu_guard_.start();

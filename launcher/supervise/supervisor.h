@@ -46,9 +46,11 @@ class Supervisor {
     logs::Relay& relay;
     report::RunRecord& record;
     const Logger& log;
-    StoreProcess* store = nullptr;  ///< null: the workers meet without us
-    GpuWatch* gpu_watch = nullptr;  ///< null: nobody watches the GPUs
+    const sys::ControlGroups* groups = nullptr;  ///< of the workers; null: nobody asks `oom_kills`
+    StoreProcess* store = nullptr;               ///< null: the workers meet without us
+    GpuWatch* gpu_watch = nullptr;               ///< null: nobody watches the GPUs
     Peers peers = {};
+    std::function<void()> started = {};  ///< called once, as soon as all workers are on their way
     bool last_round = true;  ///< false: what is needed to start the workers once more is kept
   };
 
@@ -78,6 +80,7 @@ class Supervisor {
  private:
   Result<void> prepare();
   void warn_of_caller() const;
+  std::optional<std::int64_t> count_oom_kills() const;
   void leave_to_workers();
   JobEnd end_of_machine() const;
   void post(const Event& event) { events_.push_back(event); }
@@ -127,7 +130,6 @@ class Supervisor {
   GpuGuard gpu_guard_;
   std::deque<Event> events_;
   sys::UniqueFd signal_fd_, null_;
-  sys::ControlGroups groups_;
   std::optional<std::int64_t> oom_kills_before_;
   std::optional<sys::EventLoop::TimerId> timer_, hurry_timer_, reap_timer_;
   sys::TimePoint started_at_;

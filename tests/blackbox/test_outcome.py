@@ -360,8 +360,9 @@ def test_the_record_has_a_line_for_each_event(trainit, pid1, job):
     here = job()
     pid1([trainit, "--workers", "2", "--", "true"], job=here)
     events = [json.loads(line)["event"] for line in (here.output / "data/trainit/algo-1.jsonl").read_text().splitlines()]
-    assert events[0] == "start" and events[-1] == "outcome"
-    assert events.count("spawned") == events.count("ended") == 2
+    assert events[-1] == "outcome" and events.count("spawned") == events.count("ended") == 2
+    # No worker waits until its environment is written down.
+    assert events[:5] == ["start", "spawned", "spawned", "environment", "plan"]
 
 
 def test_an_error_file_of_torch_elastic_is_the_workers_own_word(trainit, pid1, job):

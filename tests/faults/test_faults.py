@@ -11,6 +11,7 @@ a client its connection or the store its life, and both of them the job; then th
 
 import errno
 import itertools
+import json
 import os
 import re
 import shutil
@@ -624,3 +625,12 @@ def test_it_ends_its_own_processes_and_no_others_also_when_it_can_never_look_for
     runs = runs_of("survivors", "beside", lambda calls: faults_for_ever(calls, BLIND))
     check(runs)
     assert all(result.struck for result in runs)
+
+
+def test_the_plan_is_in_the_record_also_when_no_worker_could_be_started(launcher, tmp_path):
+    run = Run(tmp_path / "run", launcher, "success", "child", ("fork", 1, "EAGAIN"))
+    assert run.code == 125 and not run.problems, str(run)
+    record = run.here.output / "data/trainit/algo-1.jsonl"
+    events = {event["event"]: event for event in map(json.loads, record.read_text().splitlines())}
+    assert "spawned" not in events
+    assert events["plan"]["argv"][0] == "sh" and events["environment"]["variables"]["WORLD_SIZE"]["value"] == "2"

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -65,11 +66,18 @@ void append_escape_of_ascii(std::string& out, char c) {
   }
 }
 
+/// Which bytes stand in a JSON string as they are.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = ' '; c <= '~'; ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
+}();
+
 /// How much of the beginning of a text stands in a JSON string as it is.
 std::size_t plain_prefix(std::string_view text) {
-  const auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
-  return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_plain) -
-                                  text.begin());
+  std::size_t size = 0;
+  while (size < text.size() && kPlain[static_cast<unsigned char>(text[size])]) ++size;
+  return size;
 }
 
 void append_string(std::string& out, std::string_view text) {

@@ -81,14 +81,16 @@ void SecretCollector::add_text(const Place& place, std::string_view text) {
 void SecretCollector::add_json(const Place& place, const Json& value) {
   if (const auto* members = value.object()) return add_members(place, *members);
   if (const auto* items = value.array()) {
-    for (const Json& item : *items) add_json(place.item(), item);
+    const Place below = place.below();
+    for (const Json& item : *items) add_json(below, item);
     return;
   }
   add_text(place, python::str(value));
 }
 
 void SecretCollector::add_members(const Place& place, const Json::Object& members) {
-  for (const auto& [name, value] : members) add_json(place.member(name), value);
+  const Place below = place.below();
+  for (const auto& [name, value] : members) add_json(below.named(name), value);
 }
 
 /// A program that read the value may have trimmed it, and may quote one of its lines. Their ends

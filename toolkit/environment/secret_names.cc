@@ -76,7 +76,8 @@ class WordReader {
 
 template <std::size_t size>
 bool is_among(std::string_view word, const std::array<std::string_view, size>& wanted) {
-  return std::find(wanted.begin(), wanted.end(), word) != wanted.end();
+  return std::any_of(wanted.begin(), wanted.end(),
+                     [&](std::string_view one) { return one == word; });
 }
 
 template <std::size_t size>

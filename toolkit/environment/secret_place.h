@@ -11,8 +11,9 @@ namespace trainit::environment {
 
 /// Where a value stands: under which name, and below which others.
 struct Place {
-  Place member(std::string_view key) const { return {key, promised(), depth + 1}; }
-  Place item() const { return {name, promised(), depth + 1}; }
+  /// Of an item of the list in this place, or of a member of the object once it is `named`.
+  Place below() const { return {name, promised(), depth + 1}; }
+  Place named(std::string_view key) const { return {key, inside, depth}; }
   /// Of the list or object that the text in this place holds.
   Place content() const { return {name, inside, depth + 1}; }
 

@@ -23,20 +23,24 @@ std::optional<std::vector<std::string>> texts_of(const Json::Array& items) {
   return texts;
 }
 
-/// Masks what stands under a name that tells a secret, however short it is.
+/// Masks what stands under a name that tells a secret, however short it is. What holds no secret is
+/// nothing, and is not copied: that is nearly everything.
 class Masker {
  public:
   explicit Masker(const Secrets& secrets) : secrets_(secrets) {}
 
-  std::string text(const Place& place, std::string_view text) const;
-  Json json(const Place& place, const Json& value) const;
+  std::optional<std::string> text(const Place& place, std::string_view text) const;
+  std::optional<Json> json(const Place& place, const Json& value) const;
   std::vector<std::string> arguments(int depth, const std::vector<std::string>& arguments) const;
 
  private:
   std::optional<std::string> by_name(const Place& place, std::string_view text) const;
   std::string argument(const Place& place, std::string_view argument) const;
   std::string assignments(int depth, std::string_view text) const;
-  Json items(const Place& place, const Json::Array& items) const;
+  std::optional<Json> members(const Place& place, const Json::Object& members) const;
+  std::optional<Json> items(const Place& place, const Json::Array& items) const;
+  std::optional<Json> argument_list(int depth, const std::vector<std::string>& texts) const;
+  std::optional<Json> leaf(const Place& place, std::string_view text) const;
 
   const Secrets& secrets_;
 };
@@ -46,42 +50,61 @@ std::optional<std::string> Masker::by_name(const Place& place, std::string_view 
   if (place.is_secret(text)) return std::string(kMask);
   const auto structure = place.structure(text);
   if (!structure) return std::nullopt;
-  // What holds no secret keeps its form.
-  const Json shown = json(place.content(), structure->value);
-  if (shown == structure->value) return std::nullopt;
-  return secrets_.mask(structure->write(shown));
+  const auto shown = json(place.content(), structure->value);
+  if (!shown) return std::nullopt;
+  return secrets_.mask(structure->write(*shown));
 }
 
-std::string Masker::text(const Place& place, std::string_view text) const {
-  auto shown = by_name(place, text);
-  return shown ? std::move(*shown) : secrets_.mask(text);
+std::optional<std::string> Masker::text(const Place& place, std::string_view text) const {
+  if (auto shown = by_name(place, text)) return shown;
+  MaskedText shown = secrets_.apply(text);
+  if (shown.cuts.empty()) return std::nullopt;
+  return std::move(shown.text);
 }
 
-Json Masker::json(const Place& place, const Json& value) const {
-  if (const auto* members = value.object()) {
-    Json::Object shown;
-    shown.reserve(members->size());
-    for (const auto& [name, inner] : *members)
-      shown.push_back({name, json(place.member(name), inner)});
-    return shown;
-  }
+std::optional<Json> Masker::json(const Place& place, const Json& value) const {
+  if (const auto* inner = value.object()) return members(place, *inner);
   if (const auto* inner = value.array()) return items(place, *inner);
-  const std::string original = python::str(value);
-  std::string shown = text(place, original);
-  return shown == original ? value : Json(std::move(shown));
+  if (const auto* text = value.string()) return leaf(place, *text);
+  return leaf(place, python::str(value));
+}
+
+std::optional<Json> Masker::leaf(const Place& place, std::string_view text) const {
+  auto shown = this->text(place, text);
+  if (!shown || *shown == text) return std::nullopt;
+  return Json(std::move(*shown));
+}
+
+std::optional<Json> Masker::members(const Place& place, const Json::Object& members) const {
+  const Place below = place.below();
+  std::optional<Json::Object> shown;
+  for (std::size_t at = 0; at < members.size(); ++at) {
+    const auto& [name, value] = members[at];
+    auto inner = json(below.named(name), value);
+    if (inner && !shown) shown.emplace(members.begin(), members.begin() + at);
+    if (shown) shown->push_back({name, inner ? std::move(*inner) : value});
+  }
+  return shown;
 }
 
 /// A list of texts may be one of arguments.
-Json Masker::items(const Place& place, const Json::Array& items) const {
-  Json::Array shown;
-  const auto texts = place.promised() != SecretKind::kNone ? std::nullopt : texts_of(items);
-  if (texts) {
-    for (std::string& text : arguments(place.depth + 1, *texts))
-      shown.emplace_back(std::move(text));
-  } else {
-    for (const Json& item : items) shown.push_back(json(place.item(), item));
+std::optional<Json> Masker::items(const Place& place, const Json::Array& items) const {
+  const Place below = place.below();
+  const auto texts = below.inside != SecretKind::kNone ? std::nullopt : texts_of(items);
+  if (texts) return argument_list(below.depth, *texts);
+  std::optional<Json::Array> shown;
+  for (std::size_t at = 0; at < items.size(); ++at) {
+    auto inner = json(below, items[at]);
+    if (inner && !shown) shown.emplace(items.begin(), items.begin() + at);
+    if (shown) shown->push_back(inner ? std::move(*inner) : items[at]);
   }
   return shown;
+}
+
+std::optional<Json> Masker::argument_list(int depth, const std::vector<std::string>& texts) const {
+  std::vector<std::string> shown = arguments(depth, texts);
+  if (shown == texts) return std::nullopt;
+  return Json(Json::Array(std::move_iterator(shown.begin()), std::move_iterator(shown.end())));
 }
 
 std::vector<std::string> Masker::arguments(int depth,
@@ -183,7 +206,7 @@ std::size_t MaskedText::original_offset(std::size_t offset) const {
 }
 
 std::string Secrets::mask_variable(std::string_view name, std::string_view value) const {
-  return Masker(*this).text({name}, value);
+  return Masker(*this).text({name}, value).value_or(std::string(value));
 }
 
 std::vector<std::string> Secrets::mask_arguments(const std::vector<std::string>& arguments) const {
@@ -191,15 +214,16 @@ std::vector<std::string> Secrets::mask_arguments(const std::vector<std::string>&
 }
 
 Json Secrets::mask_json(std::string_view name, const Json& value) const {
-  return Masker(*this).json({name}, value);
+  return Masker(*this).json({name}, value).value_or(value);
 }
 
-Environment mask_environment(const Environment& environment, const Secrets& secrets) {
-  Environment result;
+Environment mask_environment(Environment environment, const Secrets& secrets) {
+  const Masker masker(secrets);
   for (const auto& [name, variable] : environment.variables()) {
-    result.set(name, secrets.mask_variable(name, variable.value), variable.origin);
+    if (auto shown = masker.text({name}, variable.value))
+      environment.set(name, std::move(*shown), variable.origin);
   }
-  return result;
+  return environment;
 }
 
 }  // namespace trainit::environment

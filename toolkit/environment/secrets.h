@@ -83,6 +83,6 @@ class Secrets {
 };
 
 /// Every variable, fit to be shown.
-Environment mask_environment(const Environment& environment, const Secrets& secrets);
+Environment mask_environment(Environment environment, const Secrets& secrets);
 
 }  // namespace trainit::environment

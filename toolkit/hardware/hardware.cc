@@ -24,14 +24,13 @@ bool Hardware::has_interface(std::string_view name) const {
 }
 
 Hardware detect_hardware(const Environment& environment, const HardwareOptions& options) {
-  return hardware::detect(environment, options, {});
+  return hardware::detect(environment, options, sys::ControlGroups::of_process());
 }
 
 namespace hardware {
 
 Hardware detect(const Environment& environment, const HardwareOptions& options,
-                const SystemRoots& roots) {
-  const auto groups = sys::ControlGroups::of_process(roots.proc);
+                const sys::ControlGroups& groups, const SystemRoots& roots) {
   Hardware found;
   found.hostname = sys::host_name();
   found.cpus = detect_cpus(roots, groups);

@@ -10,6 +10,7 @@ namespace trainit::sys {
 namespace {
 
 constexpr std::string_view kOomKill = "oom_kill ";
+constexpr std::string_view kBeforeType = " - ";  // in a line of mountinfo
 
 /// One mounted hierarchy: which part of it (`root`) is to be seen where (`point`).
 struct Mount {
@@ -45,14 +46,18 @@ bool lists(std::string_view options, std::string_view name) {
   return false;
 }
 
-/// The mount of one line of mountinfo, when it is the hierarchy of `controller` (empty: version 2).
+/// Whether a line of mountinfo is a mount of a hierarchy, as the few are.
+bool is_cgroup(std::string_view line) {
+  const std::size_t separator = line.find(kBeforeType);
+  return separator != std::string_view::npos &&
+         line.substr(separator + kBeforeType.size()).starts_with("cgroup");
+}
+
+/// The mount of one such line, when it is the hierarchy of `controller` (empty: version 2).
 /// "36 25 0:31 ROOT POINT OPTIONS [OPTIONAL…] - TYPE SOURCE SUPER-OPTIONS"
 std::optional<Mount> read_mount(std::string_view line, std::string_view controller) {
-  const std::size_t separator = line.find(" - ");
-  if (separator == std::string_view::npos) return std::nullopt;
-  const std::string_view behind = line.substr(separator + 3);
-  if (!behind.starts_with("cgroup")) return std::nullopt;  // most mounts are something else
-  const auto kind = split(behind, ' ');
+  const std::size_t separator = line.find(kBeforeType);
+  const auto kind = split(line.substr(separator + kBeforeType.size()), ' ');
   if (kind.size() < 3) return std::nullopt;
   const bool wanted =
       controller.empty() ? kind[0] == "cgroup2" : kind[0] == "cgroup" && lists(kind[2], controller);
@@ -103,7 +108,10 @@ void append_with_parents(std::vector<std::string>& directories, const Mount& mou
 
 ControlGroups ControlGroups::of_process(const std::string& proc) {
   ControlGroups groups;
-  groups.mounts_ = read_file(proc + "/self/mountinfo").value_or("");
+  const std::string mounts = read_file(proc + "/self/mountinfo").value_or("");
+  for (const std::string_view line : split(mounts, '\n')) {
+    if (is_cgroup(line)) groups.mounts_.emplace_back(line);
+  }
   groups.groups_ = read_file(proc + "/self/cgroup").value_or("");
   return groups;
 }
@@ -113,7 +121,7 @@ std::vector<std::string> ControlGroups::directories(std::string_view controller)
   for (const std::string_view hierarchy : {controller, std::string_view()}) {
     const auto group = own_group(groups_, hierarchy);
     if (!group) continue;
-    for (const std::string_view line : split(mounts_, '\n')) {
+    for (const std::string& line : mounts_) {
       const auto mount = read_mount(line, hierarchy);
       if (!mount) continue;
       append_with_parents(directories, *mount, below_mount(*group, *mount));

@@ -21,8 +21,8 @@ class ControlGroups {
   std::vector<std::string> directories(std::string_view controller) const;
 
  private:
-  std::string mounts_;  ///< mountinfo
-  std::string groups_;
+  std::vector<std::string> mounts_;  ///< lines of mountinfo
+  std::string groups_;               ///< /proc/self/cgroup
 };
 
 /// How many processes the kernel has killed for want of memory in the group of this process and

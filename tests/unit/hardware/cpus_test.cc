@@ -11,9 +11,7 @@ using Numbers = std::vector<int>;
 
 namespace {
 
-Cpus detect(const Machine& machine) {
-  return detect_cpus(machine.roots(), sys::ControlGroups::of_process(machine / "proc"));
-}
+Cpus detect(const Machine& machine) { return detect_cpus(machine.roots(), machine.groups()); }
 
 }  // namespace
 

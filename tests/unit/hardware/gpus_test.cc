@@ -291,7 +291,7 @@ TEST_CASE("the version of the kernel's module is read from its banner too") {
 
 TEST_CASE("a whole machine is described without an error, also an empty one") {
   const Machine machine;
-  const Hardware nothing = hardware::detect({}, {}, machine.roots());
+  const Hardware nothing = hardware::detect({}, {}, machine.groups(), machine.roots());
   CHECK(nothing.gpus.count() == 0);
   CHECK(nothing.memory_total == 0);
   CHECK(nothing.shm_size == 0);
@@ -299,8 +299,8 @@ TEST_CASE("a whole machine is described without an error, also an empty one") {
   machine.write("dev/nvidia0");
   machine.write("proc/meminfo", "MemTotal: 1024 kB\n");
   machine.install("neuron-ls", "echo '[{\"nc_count\": 2}]'");
-  const Hardware some =
-      hardware::detect(with_fake_driver(machine.environment(), "1"), {}, machine.roots());
+  const Hardware some = hardware::detect(with_fake_driver(machine.environment(), "1"), {},
+                                         machine.groups(), machine.roots());
   CHECK(some.gpus.count() == 1);
   CHECK(some.neuron_cores == 2);
   CHECK(some.memory_total == 1 << 20);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "hardware/roots.h"
+#include "sys/cgroup.h"
 #include "temporary_directory.h"
 #include "trainit/environment.h"
 
@@ -14,6 +15,9 @@ class Machine {
 
   trainit::hardware::SystemRoots roots() const {
     return {directory_ / "proc", directory_ / "sys", directory_ / "dev"};
+  }
+  trainit::sys::ControlGroups groups() const {
+    return trainit::sys::ControlGroups::of_process(directory_ / "proc");
   }
   /// A file, by its path from the root ("dev/nvidia0").
   std::string write(std::string_view name, std::string_view content = "") const {

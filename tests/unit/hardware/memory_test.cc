@@ -10,9 +10,7 @@ using namespace trainit::hardware;
 
 namespace {
 
-std::uint64_t limit(const Machine& machine) {
-  return memory_limit(sys::ControlGroups::of_process(machine / "proc"));
-}
+std::uint64_t limit(const Machine& machine) { return memory_limit(machine.groups()); }
 
 }  // namespace
 

@@ -48,7 +48,7 @@ struct Cpus {
   int usable() const;
 };
 
-/// One of /sys/class/net.
+/// Of the network namespace that this process is in.
 struct NetworkInterface {
   std::string name;       ///< "eth0"
   bool up = false;        ///< the administrator's switch (IFF_UP), whatever the cable says

@@ -66,6 +66,10 @@ class Json {
   const std::string* string() const { return std::get_if<std::string>(&value_); }
   const Array* array() const { return std::get_if<Array>(&value_); }
   const Object* object() const { return std::get_if<Object>(&value_); }
+  /// The same, to change it in its place.
+  std::string* string() { return std::get_if<std::string>(&value_); }
+  Array* array() { return std::get_if<Array>(&value_); }
+  Object* object() { return std::get_if<Object>(&value_); }
 
   /// The integer as 64 bits; nothing for another kind or when it does not fit.
   std::optional<std::int64_t> to_int64() const;

@@ -32,9 +32,16 @@ std::string name_of(const Evidence& evidence) {
   return shorten(plain(evidence.host), kHostBytes) + " " + rank;
 }
 
+bool is_at_once(double later) { return later > -0.05 && later < 0.05; }
+
+/// Whether a worker that failed at the same time as the cause did so for a reason of its own.
+bool is_of_its_own(const Evidence& evidence, double later) {
+  return is_at_once(later) && !evidence.error->communication && !evidence.stopped_by_us;
+}
+
 /// "0.2 s later"
 std::string distance(double later) {
-  if (later > -0.05 && later < 0.05) return "at the same time";
+  if (is_at_once(later)) return "at the same time";
   return human_seconds(later < 0 ? -later : later) + (later < 0 ? " earlier" : " later");
 }
 
@@ -273,8 +280,9 @@ std::string describe_consequence(const Evidence& cause, const Evidence& conseque
                       cause.error->last_line == error.last_line;
     if (same) return fmt::format("{} had the same error {}", who, time);
     return fmt::format(
-        "{} had \"{}\" {}: a consequence", who,
-        shorten(plain(error.last_words() ? error.summary : error.last_line), kWordsBytes), time);
+        "{} had \"{}\" {}{}", who,
+        shorten(plain(error.last_words() ? error.summary : error.last_line), kWordsBytes), time,
+        is_of_its_own(consequence, later) ? "" : ": a consequence");
   }
   return fmt::format("{} {} {}: a consequence", who, sys::describe(consequence.status), time);
 }

@@ -83,7 +83,7 @@ TEST_CASE("the last line of a worker that went on after its error goes with it")
         "algo-2 rank 5: ValueError: learning rate must be positive (train.py:42, exit code 1 after "
         "48 s); its last line: \"no training data\"");
   CHECK(describe_consequence(evidence_of(ExitStatus::exited(2)), went_on) ==
-        "rank 5 had \"no training data\" at the same time: a consequence");
+        "rank 5 had \"no training data\" at the same time");
   went_on.error->last_line = std::string(500, 'x');
   CHECK(summarize(went_on).size() <= 200);
 }
@@ -155,12 +155,13 @@ TEST_CASE("an error that two ranks had survived is not what they ended with") {
   other.rank = 0;
   CHECK(describe_consequence(cause, other) == "rank 0 had the same error at the same time");
   other.error->last_line = "Connection closed by peer";
+  other.error->communication = true;
   CHECK(describe_consequence(cause, other) ==
         "rank 0 had \"Connection closed by peer\" at the same time: a consequence");
   other.error->last_line.clear();
+  other.error->communication = false;
   CHECK(describe_consequence(cause, other) ==
-        "rank 0 had \"ValueError: learning rate must be positive\" at the same time: a "
-        "consequence");
+        "rank 0 had \"ValueError: learning rate must be positive\" at the same time");
 }
 
 TEST_CASE("without an error the exit is the message, and the last line goes with it") {
@@ -366,6 +367,12 @@ TEST_CASE("what came within a moment of the cause came at the same time") {
   Evidence victim = cause;
   victim.first_error_at -= 10ms;
   victim.error->summary = "RuntimeError: Connection closed by peer";
+  victim.error->communication = true;
+  CHECK(describe_consequence(cause, victim).ends_with("at the same time: a consequence"));
+  // An error of its own is not blamed on the other.
+  victim.error->communication = false;
+  CHECK(describe_consequence(cause, victim).ends_with("at the same time"));
+  victim.stopped_by_us = true;
   CHECK(describe_consequence(cause, victim).ends_with("at the same time: a consequence"));
 }
 

@@ -91,6 +91,15 @@ TEST_CASE("when nobody says so it is the first that failed by itself, not one th
   CHECK(marked({lost_its_peer(0, 1s)}, 1) == Ranks{0});
 }
 
+TEST_CASE("a child that was taken explains no error that has nothing to do with it") {
+  CHECK(marked({raised(0, "ValueError: label 11 is out of range 0..9", 1s)}, 1) == Ranks{});
+  CHECK(marked({raised(0, "torch.OutOfMemoryError: CUDA out of memory.", 1s)}, 1) == Ranks{});
+  CHECK(marked({raised(0, "KeyError: 'x'", 1s),
+                raised(1, "BrokenPipeError: [Errno 32] Broken pipe", 2s)},
+               1) == Ranks{1});
+  CHECK(marked({ended(0, ExitStatus::exited(1), 1s)}, 1) == Ranks{0});
+}
+
 TEST_CASE("a job that went well marks nobody") {
   CHECK(marked({ended(0, ExitStatus::exited(0), 1s)}, 3) == Ranks{});
 }

@@ -71,10 +71,12 @@ int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logge
   return mapped->second;
 }
 
-Outcome leave_set_up_failure(const Error& error, const TrainingJob& job, const Logger& log) {
+Outcome leave_set_up_failure(const Error& error, const TrainingJob& job, bool markers,
+                             const Logger& log) {
   log.error("{}", error.message);
+  const bool has_place = job.on_platform || sys::is_directory(job.paths.output);
   return leave_failure({error.exit_code, log.masked(error.message)}, job.paths,
-                       job.on_platform || sys::is_directory(job.paths.output), log);
+                       markers && has_place, log);
 }
 
 Outcome leave_early_failure(const Error& error, const TrainingJob& job, const Logger& log) {
@@ -84,7 +86,7 @@ Outcome leave_early_failure(const Error& error, const TrainingJob& job, const Lo
   }
   if (const auto moved = set_aside_markers(job.paths); !moved)
     log.warning("{}", moved.error().message);
-  return leave_set_up_failure(error, job, log);
+  return leave_set_up_failure(error, job, true, log);
 }
 
 Outcome leave_marker(Outcome outcome, const Paths& paths, bool markers, const Logger& log) {
@@ -97,6 +99,12 @@ Outcome leave_marker(Outcome outcome, const Paths& paths, bool markers, const Lo
         written.error().message;
     log.error("{}; exit {}", failure, kSetUpFailed);
     return leave_failure({kSetUpFailed, failure}, paths, markers, log);
+  }
+  if (markers && sys::exists(paths.failure)) {
+    log.warning(
+        "the job wrote {} and ended well all the same: that file stays beside the marker of "
+        "success",
+        paths.failure);
   }
   log.info("success");
   return {};

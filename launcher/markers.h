@@ -29,8 +29,9 @@ Outcome leave_marker(Outcome outcome, const Paths& paths, bool markers, const Lo
 int mapped_exit_code(int code, const std::map<int, int>& exit_codes, const Logger& log);
 
 /// A failure before the first worker: the sentence in the log and, where there is a platform or an
-/// output directory, in the failure file.
-Outcome leave_set_up_failure(const Error& error, const TrainingJob& job, const Logger& log);
+/// output directory, in the failure file, unless the `markers` are another's.
+Outcome leave_set_up_failure(const Error& error, const TrainingJob& job, bool markers,
+                             const Logger& log);
 /// The same, before an earlier job's markers were moved away: they are now, so that the failure
 /// file is this job's own. But not while the job runs: then somebody has made a mistake beside it.
 Outcome leave_early_failure(const Error& error, const TrainingJob& job, const Logger& log);

@@ -109,11 +109,15 @@ std::string record_path(const JobContext& context) {
   return fmt::format("{}/trainit/{}.jsonl", context.job.paths.output_data, name);
 }
 
+bool is_recorded_now(const JobContext& context) {
+  const std::string record = record_path(context);
+  return !record.empty() && report::writer_of(record) == report::Writer::kAlive;
+}
+
 bool job_runs(const Environment& environment) {
   Logger silent;
   const Result<JobContext> context = read_context(CommandLine(), environment, silent);
-  const std::string record = context ? record_path(*context) : "";
-  return !record.empty() && report::writer_of(record) == report::Writer::kAlive;
+  return context && is_recorded_now(*context);
 }
 
 Result<report::JobStory> read_job_story(const CommandLine& line, const Environment& environment,

@@ -14,6 +14,8 @@ namespace trainit {
 /// Empty: none is kept.
 std::string record_path(const JobContext& context);
 
+/// Whether another process writes to the record of this job: it runs already.
+bool is_recorded_now(const JobContext& context);
 /// Whether the job of this environment runs now, by who writes to its record. False also where it
 /// keeps none, or keeps it where only its own command line says.
 bool job_runs(const Environment& environment);

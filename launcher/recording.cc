@@ -252,6 +252,7 @@ void record_ledger(const Ledger& ledger, const diagnose::HostEnd& end, int gpus,
 }
 
 void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunRecord& record) {
+  if (!record.kept()) return;
   std::vector<const Environment*> environments;
   environments.reserve(plan.workers.size());
   for (const WorkerSpec& worker : plan.workers) environments.push_back(&worker.environment);

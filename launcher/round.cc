@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "output.h"
-#include "recording.h"
 #include "store_access.h"
 #include "sys/posix.h"
 
@@ -84,12 +83,8 @@ void Round::make_supervisor(const Parts& parts) {
                                           .store = store_.get(),
                                           .gpu_watch = gpu_watch_.get(),
                                           .peers = parts.told_peers,
-                                          .started = [this, &parts] { record(parts); },
                                           .last_round = agreement.round >= agreement.max_restarts});
 }
-
-/// Not before the workers have been started: nobody waits for it then.
-void Round::record(const Parts& parts) const { record_plan(context_, plan_, parts.record); }
 
 Result<void> Round::run(const Parts& parts) {
   make_supervisor(parts);
@@ -106,10 +101,7 @@ Result<void> Round::run(const Parts& parts) {
   Result<supervise::JobEnd> end = supervisor_->run();
   if (parts.peers != nullptr) parts.peers->on_stop({});
   if (parts.peers != nullptr && !end) parts.peers->on_arrivals({});
-  if (!end) {
-    record(parts);
-    return tl::unexpected(end.error());
-  }
+  if (!end) return tl::unexpected(end.error());
   end_ = std::move(*end);
   return {};
 }

@@ -59,7 +59,6 @@ class Round {
         const std::optional<sys::Credentials>& user, const Logger& log)
       : context_(context), preparation_(preparation), log_(log), errors_(context.inherited, user) {}
   void make_supervisor(const Parts& parts);
-  void record(const Parts& parts) const;
 
   const JobContext& context_;
   const Preparation& preparation_;

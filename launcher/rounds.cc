@@ -96,6 +96,7 @@ void Rounds::open(const LaunchPlan& plan) {
 
 Result<int> Rounds::run_all(std::unique_ptr<Round>& round) {
   for (;;) {
+    record_plan(parts_.context, round->plan(), record_);
     if (const Result<void> ran = run(*round); !ran) {
       if (parts_.preparation.agreement.round == 0) return tl::unexpected(ran.error());
       return leave_unstarted(ran.error(), *round);

@@ -18,6 +18,7 @@
 #include "markers.h"
 #include "output.h"
 #include "preparation.h"
+#include "record_places.h"
 #include "recording.h"
 #include "rounds.h"
 #include "sys/process.h"
@@ -45,6 +46,17 @@ Result<bool> prepare_places(const TrainingJob& job, const Logger& log) {
   if (!job::may(job.paths.model, W_OK | X_OK) && errno == EACCES)
     log.warning("{}", job::no_permission(job.paths.model, "leave a model there").value().message);
   return true;
+}
+
+/// The job's script has started trainit once more, or somebody beside it: the job's outcome is that
+/// of the one that runs it.
+void leave_places_alone(JobContext& context, const Logger& log) {
+  log.warning(
+      "another trainit runs this job and writes {}: the markers and the record are left to it, "
+      "here "
+      "only the exit code tells the outcome",
+      record_path(context));
+  context.options.record = "none";
 }
 
 Result<std::optional<sys::Credentials>> find_worker_user(const JobContext& context) {
@@ -81,12 +93,17 @@ Result<void> judge_preflight(const check::Report& report, const Logger& log) {
 
 class Train {
  public:
+  /// `owns_places`: no other trainit keeps the markers and the record of this job.
   Train(const CommandLine& line, sys::Inheritance inheritance, const JobContext& context,
-        Logger& log)
-      : line_(line), inheritance_(std::move(inheritance)), context_(context), log_(log) {}
+        bool owns_places, Logger& log)
+      : line_(line),
+        inheritance_(std::move(inheritance)),
+        context_(context),
+        owns_places_(owns_places),
+        log_(log) {}
 
   Result<int> run() {
-    markers_ = TRAINIT_TRY(prepare_places(context_.job, log_));
+    if (owns_places_) markers_ = TRAINIT_TRY(prepare_places(context_.job, log_));
     TRAINIT_TRY(prepare_log_directories(context_.options));
     preparation_ = TRAINIT_TRY(prepare(line_, context_, log_, true));
     Preparation& preparation = preparation_;
@@ -109,7 +126,7 @@ class Train {
   /// Leaves the failure of a job that had no worker. Returns its exit code.
   int fail(const Error& error) const {
     const Error cause = stopped_early(context_.options).value_or(error);
-    const Outcome outcome = leave_set_up_failure(cause, context_.job, log_);
+    const Outcome outcome = leave_set_up_failure(cause, context_.job, owns_places_, log_);
     std::optional<Ledger> ledger;
     if (peers_ != nullptr)
       ledger.emplace(Ledger{.launched_at = launched_at_, .waited = waited_for_hosts_});
@@ -173,6 +190,7 @@ class Train {
   const CommandLine& line_;
   sys::Inheritance inheritance_;
   const JobContext& context_;
+  bool owns_places_;
   Logger& log_;
   std::optional<check::Report> preflight_;  ///< nothing: it was off, or the job failed before it
   bool markers_ = false;
@@ -189,13 +207,15 @@ class Train {
 
 int train(const CommandLine& line, sys::Inheritance inheritance, Logger& log) {
   const Environment environment = Environment::of_process();
-  const Result<JobContext> context = read_context(line, environment, log);
+  Result<JobContext> context = read_context(line, environment, log);
   if (!context)
     return leave_early_failure(context.error(), TrainingJob::unread(environment), log).exit_code;
   configure(log, *context);
   for (const int signal : signal_rules(context->options).dropped())
     sys::drop_signal(inheritance.signals, signal);
-  Train job(line, std::move(inheritance), *context, log);
+  const bool owns_places = !is_recorded_now(*context);
+  if (!owns_places) leave_places_alone(*context, log);
+  Train job(line, std::move(inheritance), *context, owns_places, log);
   const Result<int> code = job.run();
   const int exit_code = code ? *code : job.fail(code.error());
   if (!code) job.tell_others(code.error());

@@ -41,6 +41,7 @@ class RunRecord {
   static Result<RunRecord> open(const std::string& path, Mask mask, Complain complain,
                                 Clock clock = unix_now);
 
+  bool kept() const { return static_cast<bool>(file_); }
   /// Its lock tells readers that the writer is alive. Not every file system has locks.
   bool locked() const { return locked_; }
 

@@ -109,7 +109,6 @@ Result<JobEnd> Supervisor::run() {
   started_at_ = sys::Clock::now();
   post(event::Agreed{});
   handle_events();
-  if (parts_.started) parts_.started();
   attendance_.begin();
   if (parts_.last_round) leave_to_workers();
   if (!machine_.finished()) gpu_guard_.start();

@@ -50,7 +50,6 @@ class Supervisor {
     StoreProcess* store = nullptr;               ///< null: the workers meet without us
     GpuWatch* gpu_watch = nullptr;               ///< null: nobody watches the GPUs
     Peers peers = {};
-    std::function<void()> started = {};  ///< called once, as soon as all workers are on their way
     bool last_round = true;  ///< false: what is needed to start the workers once more is kept
   };
 

@@ -356,13 +356,38 @@ def test_a_secret_in_an_error_of_our_own_is_masked(trainit, pid1, job):
     assert "***.py (sagemaker_program) does not exist" in here.failure
 
 
+def test_a_failure_file_of_a_job_that_ended_well_stays_and_is_told_of(trainit, pid1, job):
+    here = job()
+    end = pid1([trainit, "--", "sh", "-c", "echo 'my reason' > $SM_OUTPUT_FAILURE"], job=here)
+    assert end.code == 0 and here.success and here.failure == "my reason\n"
+    assert any(f"the job wrote {here.output}/failure and ended well all the same" in line for line in end.ours)
+
+
+@pytest.mark.parametrize("inner, outer, code", [("exit 6", "exit 0", 0), ("exit 0", "exit 7", 7), ("exit 0", "true", 0)])
+def test_a_script_that_starts_trainit_once_more_keeps_the_outcome_of_the_job(trainit, pid1, job, inner, outer, code):
+    here = job()
+    script = f"{trainit} -- sh -c '{inner}'; echo inner $?; {outer}"
+    end = pid1([trainit, "--", "sh", "-c", script], job=here)
+    record = here.output / "data/trainit/algo-1.jsonl"
+    assert end.code == code and f"inner {inner.split()[-1]}" in end.out
+    assert here.success == (code == 0) and (here.failure is not None) == (code != 0)
+    warned = [line for line in end.err.splitlines() if "another trainit runs this job" in line]
+    assert len(warned) == 1 and str(record) in warned[0]
+    events = [json.loads(line)["event"] for line in record.read_text().splitlines()]
+    assert events.count("start") == events.count("outcome") == 1
+    # A mistake of the inner one is no failure of the job either.
+    there = job()
+    end = pid1([trainit, "--", "sh", "-c", f"{trainit} --workers 0 -- true || exit 0"], job=there)
+    assert end.code == 0 and there.success and there.failure is None
+
+
 def test_the_record_has_a_line_for_each_event(trainit, pid1, job):
     here = job()
     pid1([trainit, "--workers", "2", "--", "true"], job=here)
     events = [json.loads(line)["event"] for line in (here.output / "data/trainit/algo-1.jsonl").read_text().splitlines()]
     assert events[-1] == "outcome" and events.count("spawned") == events.count("ended") == 2
-    # No worker waits until its environment is written down.
-    assert events[:5] == ["start", "spawned", "spawned", "environment", "plan"]
+    # It is whole before the first worker can end: who writes it listens to nobody meanwhile.
+    assert events[:5] == ["start", "environment", "plan", "spawned", "spawned"]
 
 
 def test_an_error_file_of_torch_elastic_is_the_workers_own_word(trainit, pid1, job):

@@ -25,6 +25,11 @@ Result<std::string> render(const CommandLine& line, Logger& log) {
         "when the job starts",
         preparation.agreement.host_count, preparation.workers);
   }
+  if (preparation.command.argv.empty()) {
+    log.info(
+        "no command is given and no script is named: what workers get beyond the job is left out; "
+        "trainit env -- COMMAND shows it");
+  }
   Environment variables = worker_environment(plan_input(context, preparation), 0);
   std::vector<std::string> arguments = preparation.command.arguments;
   if (line.mask) {

@@ -45,6 +45,13 @@ def test_a_job_of_several_hosts_is_shown_with_the_ranks_that_this_host_expects(t
     assert any("3 hosts with 4 workers each" in line for line in end.ours)
 
 
+def test_without_a_command_it_says_that_the_ranks_are_left_out(trainit, pid1, job):
+    here = job()
+    bare, whole = (pid1([trainit, "env", *words], job=here) for words in ([], ["--", "true"]))
+    assert "RANK" not in json.loads(bare.out)["environment"] and "RANK" in json.loads(whole.out)["environment"]
+    assert [any("trainit env -- COMMAND" in line for line in end.ours) for end in (bare, whole)] == [True, False]
+
+
 #: Told to each run anew, and what only a shell adds.
 OF_ONE_RUN = {"MASTER_PORT", "JAX_COORDINATOR_ADDRESS", "TORCHELASTIC_ERROR_FILE", "_"}
 

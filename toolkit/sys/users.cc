@@ -61,7 +61,7 @@ const Entry* find_entry(const std::vector<Entry>& entries, std::string_view name
 tl::unexpected<Error> unknown(std::string_view kind, std::string_view name_or_id,
                               std::string_view spec, const std::string& file, bool readable) {
   return fail(
-      fmt::format("no {} is called \"{}\" in {} (asked for by \"{}\"){}; name one that is "
+      fmt::format("no {} is called \"{}\" in {} (--user {}){}; name one that is "
                   "there, or a number",
                   kind, name_or_id, file, spec, readable ? "" : ", which cannot be read"));
 }
@@ -160,7 +160,7 @@ Result<Credentials> find_user(std::string_view spec, const std::string& passwd,
   const bool has_group = colon != std::string_view::npos;
   const std::string_view wanted_group = has_group ? spec.substr(colon + 1) : std::string_view();
   if (user.empty() || (has_group && wanted_group.empty())) {
-    return fail(fmt::format("\"{}\" names no user; it has to be NAME|UID[:GROUP|GID]", spec));
+    return fail(fmt::format("--user {} names no user; it has to be NAME|UID[:GROUP|GID]", spec));
   }
   const IdFile users(passwd), groups(group);
   const Entry* entry = find_entry(users.entries, user);

@@ -83,7 +83,7 @@ TEST_CASE("whom nobody knows is an error that names the file and what was asked 
   const Image image;
   CHECK(image.error("trainee:video")
             .starts_with("no user is called \"trainee\" in " + image.directory / "passwd" +
-                         " (asked for by \"trainee:video\")"));
+                         " (--user trainee:video)"));
   CHECK(image.error("trainer:audio")
             .starts_with("no group is called \"audio\" in " + image.directory / "group"));
   CHECK(image.error("").find("NAME|UID") != std::string::npos);

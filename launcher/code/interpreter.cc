@@ -29,6 +29,22 @@ Result<std::string> named_python(const std::string& name, std::string_view origi
               sys::SpawnError{sys::SpawnStage::kExec, error}.exit_code());
 }
 
+/// python3, else python, as PATH finds it; empty: there is none.
+std::string python_of(const std::string& path) {
+  for (const char* name : {"python3", "python"}) {
+    if (const auto found = sys::find_executable(name, path, "")) return *found;
+  }
+  return {};
+}
+
+/// Whether a program lies in a virtual or conda environment: an image may be in one by its PATH
+/// alone.
+bool lies_in_environment(const std::string& program) {
+  const std::string prefix =
+      sys::parent_directory(sys::parent_directory(sys::absolute_path(program)));
+  return sys::exists(prefix + "/pyvenv.cfg") || sys::exists(prefix + "/conda-meta");
+}
+
 Result<std::string> any_python(const Environment& environment, const std::string& code_directory,
                                const std::string& path) {
   for (const char* variable : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
@@ -36,12 +52,12 @@ Result<std::string> any_python(const Environment& environment, const std::string
     if (!prefix.empty() && is_executable(prefix + "/bin/python")) return prefix + "/bin/python";
   }
   if (std::string own = code_directory + "/.venv/bin/python"; is_executable(own)) return own;
+  std::string of_path = python_of(path);
+  if (!of_path.empty() && lies_in_environment(of_path)) return of_path;
   for (const std::string_view usual : kUsualPythons) {
     if (is_executable(std::string(usual))) return std::string(usual);
   }
-  for (const char* name : {"python3", "python"}) {
-    if (const auto found = sys::find_executable(name, path, "")) return *found;
-  }
+  if (!of_path.empty()) return of_path;
   return fail(fmt::format("the image has no Python (looked for: python3, python in {})", path),
               127);
 }

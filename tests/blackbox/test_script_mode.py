@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import tempfile
 
@@ -467,13 +468,34 @@ exec chroot "$root" /trainit
 """
 
 
+@pytest.fixture
+def with_python(trainit, pid1, tmp_path):
+    """with_python(FILE, job, …): trainit in an image that has a Python there."""
+    def run(python, job, **more):
+        (tmp_path / "root").mkdir()
+        return pid1(["unshare", "--mount", "sh", "-c", ROOT_WITH_PYTHON, "sh", str(tmp_path / "root"), python, str(job.base),
+                     trainit], job=job, **more)
+
+    return run
+
+
 @pytest.mark.parametrize("python", ["/opt/venv/bin/python", "/venv/bin/python", "/opt/conda/bin/python"])
-def test_an_environment_in_a_usual_place_is_found_without_a_variable(trainit, pid1, job, tmp_path, python):
-    (tmp_path / "root").mkdir()
-    here = script_job(job)
-    end = pid1(["unshare", "--mount", "sh", "-c", ROOT_WITH_PYTHON, "sh", str(tmp_path / "root"), python,
-                str(here.base), trainit], job=here)
+def test_an_environment_in_a_usual_place_is_found_without_a_variable(job, with_python, python):
+    end = with_python(python, script_job(job))
     assert (end.code, end.out) == (0, f"{python}\n"), end
+
+
+@pytest.mark.parametrize("name", ["python3", "python"])
+@pytest.mark.parametrize("sign, found", [("pyvenv.cfg", "that of PATH"), ("conda-meta/history", "that of PATH"),
+                                         ("other", "/opt/conda/bin/python")])
+def test_an_environment_of_path_goes_before_one_in_a_usual_place(job, with_python, tmp_path, python_at, name, sign, found):
+    python_at(tmp_path / "own/bin" / name, "that of PATH")
+    (tmp_path / "own" / sign).parent.mkdir(exist_ok=True)
+    (tmp_path / "own" / sign).touch()
+    for tool in ("sh", "mkdir", "mount", "dirname", "ln", "chmod", "cp", "chroot", "unshare"):
+        (tmp_path / "own/bin" / tool).symlink_to(shutil.which(tool))
+    end = with_python("/opt/conda/bin/python", script_job(job), env={"PATH": f"{tmp_path}/own/bin"})
+    assert (end.code, end.out) == (0, f"{found}\n"), end
 
 
 def test_nothing_to_run_says_what_could_be_given(trainit, pid1, job):

@@ -81,8 +81,15 @@ NamedScript named_script(const TrainingJob& job, const Environment& inherited) {
 }
 
 /// What a person should know of a script that will be run nevertheless.
-std::vector<std::string> warnings_of(const Command& command, EntryPoint kind) {
+std::vector<std::string> warnings_of(const Command& command, EntryPoint kind,
+                                     const std::string& other_distribution) {
   std::vector<std::string> warnings;
+  if (!other_distribution.empty()) {
+    warnings.push_back(
+        fmt::format("{} asks for a distribution that this trainit does not set up: each host runs "
+                    "the script as it is, without TF_CONFIG and the like",
+                    other_distribution));
+  }
   const auto& [program, submitted, directory] = command.program;
   if (is_in_s3(submitted)) {
     warnings.push_back(
@@ -125,7 +132,7 @@ Result<Command> find_script(const NamedScript& script, const TrainingJob& job,
   const std::string submitted =
       job.hyperparameters.platform_text("sagemaker_submit_directory").value_or(command.directory);
   command.program = {program, submitted, command.directory};
-  command.warnings = warnings_of(command, kind);
+  command.warnings = warnings_of(command, kind, cluster::other_distribution(job.hyperparameters));
   return command;
 }
 

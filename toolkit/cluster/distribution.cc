@@ -34,4 +34,12 @@ bool wants_process_per_gpu(const Hyperparameters& hyperparameters) {
   });
 }
 
+std::string other_distribution(const Hyperparameters& hyperparameters) {
+  if (wants_process_per_gpu(hyperparameters)) return {};
+  const auto* const found =
+      std::find_if(std::begin(kSwitches), std::end(kSwitches),
+                   [&](const Switch& one) { return hyperparameters.platform_flag(one.name); });
+  return found == std::end(kSwitches) ? "" : found->name;
+}
+
 }  // namespace trainit::cluster

@@ -111,6 +111,28 @@ TEST_CASE("with nothing to run it is said what could be given") {
   CHECK(given.why_not().starts_with("there is nothing to run: "));
 }
 
+TEST_CASE("a distribution that is not set up is a warning, unless another is") {
+  for (const char* name :
+       {"sagemaker_multi_worker_mirrored_strategy_enabled", "sagemaker_parameter_server_enabled",
+        "sagemaker_pytorch_xla_multi_worker_enabled"}) {
+    Given given;
+    given.write("code/train.py", "");
+    given.choose({{"sagemaker_program", Json("train.py")}, {name, Json("true")}});
+    const Command command = given.command();
+    CHECK_FALSE(command.distributed);
+    CHECK(command.warnings ==
+          Words{name + std::string(" asks for a distribution that this trainit "
+                                   "does not set up: each host runs the script "
+                                   "as it is, without TF_CONFIG and the like")});
+    given.choose({{"sagemaker_program", Json("train.py")},
+                  {name, Json("true")},
+                  {"sagemaker_torch_distributed_enabled", Json("true")}});
+    CHECK(given.command().warnings.empty());
+    given.choose({{"sagemaker_program", Json("train.py")}, {name, Json("false")}});
+    CHECK(given.command().warnings.empty());
+  }
+}
+
 TEST_CASE("what a script will miss is a warning") {
   Given given;
   given.write("code/train.sh", "#!/bin/sh\necho\r\n");

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/text.h"
 #include "cluster/distribution.h"
 #include "code/code_directory.h"
 #include "code/entry_point.h"
@@ -80,6 +81,18 @@ NamedScript named_script(const TrainingJob& job, const Environment& inherited) {
   return {job.hyperparameters.platform_text("sagemaker_program").value_or(""), "sagemaker_program"};
 }
 
+/// PYTHONPATH of a script, which runs elsewhere than where its relative entries begin. An empty
+/// entry is the working directory for Python.
+std::string python_path(const std::string& directory, const std::string& inherited) {
+  std::string path = directory;
+  if (inherited.empty()) return path;
+  for (const std::string_view entry : split(inherited, ':')) {
+    path += ':';
+    path += entry.empty() ? sys::working_directory() : sys::absolute_path(std::string(entry));
+  }
+  return path;
+}
+
 /// What a person should know of a script that will be run nevertheless.
 std::vector<std::string> warnings_of(const Command& command, EntryPoint kind,
                                      const std::string& other_distribution) {
@@ -127,8 +140,7 @@ Result<Command> find_script(const NamedScript& script, const TrainingJob& job,
   const std::string file = sys::join_path(command.directory, program);
   if (kind == EntryPoint::kExecutable && wants_executable_bit(command.directory, file))
     command.not_yet_executable = file;
-  const std::string inherited_path = inherited.get_or("PYTHONPATH", "");
-  command.python_path = command.directory + (inherited_path.empty() ? "" : ":" + inherited_path);
+  command.python_path = python_path(command.directory, inherited.get_or("PYTHONPATH", ""));
   const std::string submitted =
       job.hyperparameters.platform_text("sagemaker_submit_directory").value_or(command.directory);
   command.program = {program, submitted, command.directory};

@@ -85,6 +85,13 @@ def test_the_inherited_pythonpath_comes_after_the_code_directory(trainit, pid1, 
     assert what["path"] == f"{here.base}/code:/a:/b"
 
 
+def test_a_relative_pythonpath_starts_where_trainit_was_started(trainit, pid1, job, tmp_path):
+    here = script_job(job)
+    for given, path in [("lib:/a/../b//", f"{tmp_path}/lib:/a/../b//"), (":/a:", f"{tmp_path}:/a:{tmp_path}"), ("", None)]:
+        what = seen(pid1([trainit], job=here, env={"PYTHONPATH": given}, cwd=tmp_path))
+        assert what["path"] == ":".join(filter(None, [f"{here.base}/code", path]))
+
+
 def test_the_variable_wins_over_the_hyperparameter(trainit, pid1, job):
     here = script_job(job, code={"train.py": "raise SystemExit(9)", "other.py": SHOW})
     assert seen(pid1([trainit], job=here, env={"SAGEMAKER_PROGRAM": "other.py"}))["argv"][0] == "other.py"

@@ -83,6 +83,13 @@ WorkerSpec make_worker(const PlanInput& input, const Common& common, int local_r
   return worker;
 }
 
+/// The platform's own word may be all that is there, where the image has its command in CMD.
+std::string_view hint_of_lone_train(const std::vector<std::string>& argv) {
+  if (argv.size() != 1 || argv[0] != "train") return "";
+  return "; the platform puts \"train\" in the place of the image's CMD: the command belongs in "
+         "ENTRYPOINT";
+}
+
 }  // namespace
 
 SignalRules signal_rules(const Options& options) {
@@ -169,7 +176,9 @@ Result<std::string> find_worker_executable(const WorkerSpec& worker,
   const auto found = sys::find_executable(name, path, worker.directory);
   if (found) return *found;
   if (found.error().errno_value == ENOENT) {
-    return fail(fmt::format("cannot run {}: there is no such program in {}", name, path), 127);
+    return fail(fmt::format("cannot run {}: there is no such program in {}{}", name, path,
+                            hint_of_lone_train(worker.argv)),
+                127);
   }
   sys::SpawnRequest request;
   request.argv = worker.argv;

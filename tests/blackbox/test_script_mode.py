@@ -520,3 +520,10 @@ def test_a_relative_base_directory_is_the_same_job_for_what_the_script_starts(tr
     assert base == str(here.base)
     variables = json.loads(variables)["environment"]
     assert (variables["SM_HPS"], variables["SM_MODEL_DIR"]) == ('{"lr":0.1}', str(here.model))
+
+
+@pytest.mark.parametrize("argv, hint", [(["train"], True), (["trian"], False), (["train", "now"], False)])
+def test_a_command_that_is_only_the_word_of_the_platform_is_called_that(trainit, pid1, job, argv, hint):
+    end = pid1([trainit, "--", *argv], job=job())
+    assert end.code == 127, end
+    assert ('the platform puts "train" in the place of the image\'s CMD: the command belongs in ENTRYPOINT' in end.err) == hint, end

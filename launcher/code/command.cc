@@ -110,11 +110,12 @@ std::vector<std::string> warnings_of(const Command& command, EntryPoint kind,
                     "what is in {}",
                     submitted, directory));
   }
-  if (sys::exists(sys::join_path(directory, "requirements.txt"))) {
+  for (const char* file : {"requirements.txt", "setup.py", "pyproject.toml"}) {
+    if (!sys::exists(sys::join_path(directory, file))) continue;
     warnings.push_back(
-        fmt::format("{}/requirements.txt is not installed: this trainit installs nothing; install "
-                    "it when the image is built",
-                    directory));
+        fmt::format("{}/{} is not installed: this trainit installs nothing; install it when the "
+                    "image is built",
+                    directory, file));
   }
   std::string line_ends = warning_of_line_ends(sys::join_path(directory, program), kind);
   if (!line_ends.empty()) warnings.push_back(std::move(line_ends));

@@ -136,10 +136,13 @@ TEST_CASE("a distribution that is not set up is a warning, unless another is") {
 TEST_CASE("what a script will miss is a warning") {
   Given given;
   given.write("code/train.sh", "#!/bin/sh\necho\r\n");
-  given.write("code/requirements.txt", "");
+  for (const char* file : {"requirements.txt", "setup.py", "pyproject.toml"})
+    given.write(std::string("code/") + file, "");
   given.script("train.sh");
   const Words warnings = given.command().warnings;
-  REQUIRE(warnings.size() == 2);
+  REQUIRE(warnings.size() == 4);
   CHECK(warnings[0].starts_with(given / "code/requirements.txt is not installed"));
-  CHECK(warnings[1].starts_with("line 2 of " + given / "code/train.sh"));
+  CHECK(warnings[1].starts_with(given / "code/setup.py is not installed"));
+  CHECK(warnings[2].starts_with(given / "code/pyproject.toml is not installed"));
+  CHECK(warnings[3].starts_with("line 2 of " + given / "code/train.sh"));
 }

@@ -21,19 +21,24 @@ std::string local_path(std::string_view address) {
 
 }  // namespace
 
-bool is_in_s3(std::string_view address) { return address.starts_with("s3://"); }
+std::string_view missing_step(std::string_view address) {
+  if (address.starts_with("s3://")) return "fetch";
+  const bool archive = address.ends_with(".tar.gz") || address.ends_with(".tgz");
+  return archive && sys::is_regular_file(local_path(address)) ? "unpack" : "";
+}
 
 Result<std::string> code_directory(const TrainingJob& job) {
   const std::string submitted =
       job.hyperparameters.platform_text("sagemaker_submit_directory").value_or("");
-  if (is_in_s3(submitted)) {
-    // The platform's own toolkit does not fetch into a directory that has something in it either.
+  if (const std::string_view step = missing_step(submitted); !step.empty()) {
+    // The platform's own toolkit puts nothing into a directory that has something in it either.
     if (sys::any_name_in(job.paths.code, [](std::string_view) { return true; }))
       return sys::absolute_path(job.paths.code);
     return fail(fmt::format(
-        "sagemaker_submit_directory is {}, and this trainit does not fetch code from S3: put the "
-        "code into the image at {}, or pass it as an input channel and name its directory",
-        submitted, job.paths.code));
+        "sagemaker_submit_directory is {}, and this trainit does not {}: put the code into the "
+        "image at {}, or pass it{} as an input channel and name its directory",
+        submitted, step == "fetch" ? "fetch code from S3" : "unpack archives", job.paths.code,
+        step == "fetch" ? "" : ", unpacked,"));
   }
   const std::string directory = submitted.empty() ? job.paths.code : local_path(submitted);
   if (directory.find("://") != std::string::npos) {

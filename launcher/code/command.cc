@@ -104,11 +104,11 @@ std::vector<std::string> warnings_of(const Command& command, EntryPoint kind,
                     other_distribution));
   }
   const auto& [program, submitted, directory] = command.program;
-  if (is_in_s3(submitted)) {
+  if (const std::string_view step = code::missing_step(submitted); !step.empty()) {
     warnings.push_back(
-        fmt::format("sagemaker_submit_directory is {}, which this trainit does not fetch: running "
+        fmt::format("sagemaker_submit_directory is {}, which this trainit does not {}: running "
                     "what is in {}",
-                    submitted, directory));
+                    submitted, step, directory));
   }
   for (const char* file : {"requirements.txt", "setup.py", "pyproject.toml"}) {
     if (!sys::exists(sys::join_path(directory, file))) continue;

@@ -248,6 +248,16 @@ def test_code_that_is_in_s3_and_in_the_image_runs_from_the_image_with_a_warning(
             f"running what is in {here.code}\n") in end.err
 
 
+def test_code_in_an_archive_and_in_the_image_runs_from_the_image_with_a_warning(trainit, pid1, job, tmp_path):
+    archive = tmp_path / "sourcedir.tar.gz"
+    archive.touch()
+    here = script_job(job, code={"train.py": "import os; print(os.getcwd())"}, sagemaker_submit_directory=str(archive))
+    end = pid1([trainit], job=here)
+    assert (end.code, end.out) == (0, f"{here.code}\n"), end
+    assert (f"warning: sagemaker_submit_directory is {archive}, which this trainit does not unpack: running what is in "
+            f"{here.code}\n") in end.err
+
+
 def test_a_script_that_is_not_there_is_named_with_what_is(trainit, pid1, job):
     here = job(hyperparameters={"sagemaker_program": "trian.py"}, code={"train.py": SHOW})
     fails(pid1([trainit], job=here), here, 127, "trian.py", "it has train.py")

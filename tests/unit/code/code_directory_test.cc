@@ -60,9 +60,25 @@ TEST_CASE("code in S3 is that of the image, where there is some") {
   CHECK(job.found("s3://bucket/key").find("does not fetch code from S3") != std::string::npos);
 }
 
+TEST_CASE("an archive's code is that of the image, where there is some") {
+  Job job;
+  const std::string archive = job.write("sourcedir.tar.gz", "");
+  CHECK(job.found(archive) == job / "code");
+  CHECK(job.found("file://" + archive) == job / "code");
+  REQUIRE(::unlink((job / "code/train.py").c_str()) == 0);
+  CHECK(job.found(archive) ==
+        "sagemaker_submit_directory is " + archive +
+            ", and this trainit does not unpack archives: put the code into the image at " +
+            job / "code, or pass it, unpacked, as an input channel and name its directory");
+  job.write("unpacked.tgz/train.py", "");
+  CHECK(job.found("unpacked.tgz") == job / "unpacked.tgz");
+  CHECK(job.found("gone.tar.gz") ==
+        "the code directory gone.tar.gz (sagemaker_submit_directory) does not exist");
+}
+
 TEST_CASE("a code directory that is none blames the hyperparameter only where that is set") {
   Job job;
-  job.write("archive.tar.gz", "");
+  job.write("archive.zip", "");
   REQUIRE(::symlink("gone", (job / "link").c_str()) == 0);
   REQUIRE(::symlink("ring", (job / "ring").c_str()) == 0);
   const std::string set = " (sagemaker_submit_directory) ";
@@ -70,8 +86,8 @@ TEST_CASE("a code directory that is none blames the hyperparameter only where th
   CHECK(job.found("link") == "the code directory link" + set + "is a dangling link to gone");
   CHECK(job.found("ring") == "the code directory ring" + set +
                                  "cannot be reached: Too many levels of symbolic links (ELOOP)");
-  CHECK(job.found("archive.tar.gz") ==
-        "the code directory archive.tar.gz" + set +
+  CHECK(job.found("archive.zip") ==
+        "the code directory archive.zip" + set +
             "is a file: expected a directory; unpack an archive when the image is built");
   CHECK(job.found("ftp://host/x").find("expected a local directory or a file:// address") !=
         std::string::npos);

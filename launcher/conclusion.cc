@@ -39,11 +39,26 @@ struct Account {
 using FindAccount = std::optional<diagnose::ErrorText> (*)(std::string_view tail,
                                                            std::string_view beginning);
 
+/// Where it is as long as a tail can be, there was more before it.
+environment::MaskedText mask_tail(const environment::Secrets& secrets, std::string_view text) {
+  const bool cut_off = text.size() >= logs::Tail::kBytes;
+  return cut_off ? secrets.apply_behind_cut(text) : secrets.apply(text);
+}
+
+/// Masks what stood among terminal escapes, a secret with its digits in another colour: the words
+/// are without them.
+diagnose::ErrorText mask_words(const environment::Secrets& secrets, diagnose::ErrorText error) {
+  for (std::string* words :
+       {&error.summary, &error.location, &error.frame, &error.detail, &error.last_line})
+    *words = secrets.mask(*words);
+  return error;
+}
+
 /// Masked before anything is looked for in it: a secret that was cut is not known any more.
 std::optional<Account> account_in(const ConclusionInput& input, int rank, logs::Stream stream,
                                   FindAccount find) {
   const environment::Secrets& secrets = input.context.secrets;
-  const environment::MaskedText tail = secrets.apply(input.relay.tail(rank, stream));
+  const environment::MaskedText tail = mask_tail(secrets, input.relay.tail(rank, stream));
   const logs::Tail::Beginning beginning = input.relay.beginning(rank, stream);
   auto error = find(tail.text, secrets.mask_cut_off(beginning.text));
   if (!error) return std::nullopt;
@@ -51,7 +66,7 @@ std::optional<Account> account_in(const ConclusionInput& input, int rank, logs::
       error->offset == diagnose::ErrorText::kBeforeTail
           ? beginning.at
           : input.relay.arrived_at(rank, stream, tail.original_offset(error->offset));
-  return Account{std::move(*error), at};
+  return Account{mask_words(secrets, std::move(*error)), at};
 }
 
 /// A recognised error: that in stderr, unless that in stdout explains the end better. NCCL warns on
@@ -72,8 +87,9 @@ std::optional<Account> recognised_account(const ConclusionInput& input, int rank
 /// what it printed, and then just its last lines.
 void add_words(const ConclusionInput& input, Evidence& evidence) {
   if (const auto file = input.errors.read(evidence.rank)) {
-    evidence.error = diagnose::read_error_file(input.context.secrets.mask(file->text));
-    if (evidence.error) {
+    const environment::Secrets& secrets = input.context.secrets;
+    if (auto error = diagnose::read_error_file(secrets.mask(file->text))) {
+      evidence.error = mask_words(secrets, std::move(*error));
       evidence.first_error_at = moment_in_life(file->written_at, evidence);
       return;
     }

@@ -267,6 +267,56 @@ def test_a_secret_in_a_hyperparameter_that_is_text_is_masked(trainit, pid1, job,
     assert masked.code == 0 and SECRET not in masked.out and "***" in masked.out
 
 
+@pytest.mark.parametrize("value, shown", [
+    (f'["--token","{SECRET}"]', '["--token","***"]'),
+    (f'["a","--password={SECRET}"]', '["a","--password=***"]'),
+    (f'["--api-key","{SECRET}",5]', '["--api-key","***",5]'),
+    (f"db_password={SECRET}", "db_password=***"),
+], ids=["option", "option with its value", "beside a number", "name=value"])
+@pytest.mark.parametrize("by_script", [False, True], ids=["command", "script"])
+def test_a_secret_in_a_hyperparameter_that_holds_arguments_is_masked_everywhere(trainit, pid1, job, value, shown, by_script):
+    text = f"raise ValueError('no access with {SECRET}')"
+    program = {"sagemaker_program": "train.py"} if by_script else {}
+    here = job(hyperparameters={"x": value, **program}, code={"train.py": text})
+    end = pid1([trainit, *([] if by_script else ["--", "python3", f"{here.code}/train.py"])], job=here)
+    assert "no access with ***" in here.failure
+    record = (here.output / "data/trainit/algo-1.jsonl").read_text()
+    assert SECRET not in "\n".join(end.ours) + here.failure + record
+    assert f"hyperparameters: x={shown}" in "\n".join(end.ours)
+
+
+def test_a_secret_that_terminal_escapes_break_up_is_masked(trainit, pid1, job, tmp_path):
+    """Some consoles colour each number, and what we say is without colours."""
+    (tmp_path / "said").write_text("login failed with password Zx\x1b[1;36m9\x1b[0mplmQ\x1b[1;36m7\x1b[0mrt\n")
+    for head in ("OperationalError: ", "and so, "):
+        here = job()
+        end = pid1([trainit, "--", "sh", "-c", f"printf '{head}' >&2; cat {tmp_path}/said >&2; exit 1"], job=here, env={"DB_PASSWORD": "Zx9plmQ7rt"})
+        told = pid1([trainit, "failure", "--format", "json"], job=here).out
+        assert end.code == 1
+        for text in (here.failure, "\n".join(end.ours), told, (here.output / "data/trainit/algo-1.jsonl").read_text()):
+            assert "Zx9" not in text and "7rt" not in text and "password ***" in text, text
+
+
+def test_a_secret_in_a_url_is_masked(trainit, pid1, job):
+    token = "IQoJb3JpZ2luX2VjEJz//////////wEa+abc/def=="
+    for quote in ("quote(token, safe='')", "quote(token)", "quote_plus(token)"):
+        here = job()
+        text = f"import os\nfrom urllib.parse import quote, quote_plus\ntoken = os.environ['AWS_SESSION_TOKEN']\nraise ValueError('no access with ' + {quote})"
+        end = pid1([trainit, *python(text)], job=here, env={"AWS_SESSION_TOKEN": token})
+        assert "ValueError: no access with *** (" in here.failure
+        assert "b3JpZ2lu" not in here.failure + "\n".join(end.ours)
+
+
+def test_the_end_of_a_secret_at_the_front_of_the_tail_is_not_shown(trainit, pid1, job):
+    token = "Sk9abcDEFghiJKLmnoPQRstuVWX"
+    here = job()
+    text = "import os, sys; sys.stderr.write((os.environ['API_TOKEN'] + ' ') * 8000); sys.exit(1)"
+    end = pid1([trainit, *python(text)], job=here, env={"API_TOKEN": token})
+    record = (here.output / "data/trainit/algo-1.jsonl").read_text()
+    assert end.code == 1 and " *** ***" in record
+    assert "VWX" not in record + here.failure + "\n".join(end.ours)
+
+
 @pytest.mark.parametrize("value, quote", [
     (SECRET + "\n", ".strip()"),
     ("-----BEGIN KEY-----\nMIIEvQ\n" + SECRET + "\n-----END KEY-----\n", ".splitlines()[2]"),

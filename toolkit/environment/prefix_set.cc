@@ -23,6 +23,16 @@ std::size_t PrefixSet::longest_at(std::string_view text) const {
   return at == kNone ? 0 : texts_[at].size();
 }
 
+std::size_t PrefixSet::longest_end_at(std::string_view text) const {
+  std::size_t longest = 0;
+  for (const std::string_view one : texts_) {
+    std::size_t length = std::min(one.size() - 1, text.size());
+    while (length > longest && !text.starts_with(one.substr(one.size() - length))) --length;
+    longest = std::max(longest, length);
+  }
+  return longest;
+}
+
 bool PrefixSet::has_beginning(std::string_view text) const {
   const auto first = std::lower_bound(texts_.begin(), texts_.end(), text);
   return first != texts_.end() && first->starts_with(text);

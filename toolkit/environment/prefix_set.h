@@ -21,6 +21,9 @@ class PrefixSet {
   /// The length of the longest of them that `text`, which is not empty, begins with; 0: with none.
   /// The time hardly grows with their number.
   std::size_t longest_at(std::string_view text) const;
+  /// The length of the longest beginning of `text` that is an end of one of them, but not all of
+  /// it; 0: there is none.
+  std::size_t longest_end_at(std::string_view text) const;
   /// Whether one of them begins with all of `text`.
   bool has_beginning(std::string_view text) const;
 

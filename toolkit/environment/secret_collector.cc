@@ -40,10 +40,37 @@ std::string replace_all(std::string_view text, std::string_view from, std::strin
   return result += text;
 }
 
-/// The value as itself, in Python's quotes, and in a shell's.
+/// As Python's quote() writes it with these characters left as they are, besides the usual ones.
+std::string percent_encode(std::string_view text, std::string_view safe) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  constexpr std::string_view kUnreserved =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-~";
+  std::string result;
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (kUnreserved.find(character) == std::string_view::npos &&
+        safe.find(character) == std::string_view::npos) {
+      result += {'%', kDigits[byte >> 4], kDigits[byte & 0xF]};
+    } else {
+      result += character;
+    }
+  }
+  return result;
+}
+
+/// In a URL's path, and in its query: there a form has '+' for a blank.
+std::set<std::string> url_forms(std::string_view value) {
+  const std::string in_query = percent_encode(value, "");
+  return {percent_encode(value, "/"), in_query, replace_all(in_query, "%20", "+")};
+}
+
+/// The value as itself, in Python's quotes, in a shell's, and in JSON whose writer escapes slashes.
 std::set<std::string> plain_forms(std::string_view value) {
-  return {std::string(value), without_quotes(python::repr(Json(value))),
-          replace_all(value, "'", "'\\''")};
+  std::set<std::string> forms = {std::string(value), without_quotes(python::repr(Json(value))),
+                                 replace_all(value, "'", "'\\''")};
+  if (value.find('/') != std::string_view::npos)
+    forms.insert(replace_all(without_quotes(dump_json(Json(value))), "/", "\\/"));
+  return forms;
 }
 
 std::set<std::string> all_forms(std::string_view value) {
@@ -57,35 +84,45 @@ std::set<std::string> all_forms(std::string_view value) {
       if (!is_ascii(form)) forms.insert(json_escape_ascii_only(form));
     }
   }
+  forms.merge(url_forms(value));
   return forms;
 }
 
 }  // namespace
 
 void SecretCollector::add_arguments(const std::vector<std::string>& arguments) {
-  std::string_view expecting;  // the option that the next argument is the value of
+  std::string_view before;
   for (const std::string& argument : arguments) {
-    add_text({expecting}, argument);
-    const Option option = option_of(argument);
-    if (option.value_at > 0) add_text({option.name}, option.value);
-    for (const auto& [name, value] : assignments_in(argument)) add_text({name}, value);
-    expecting = option.value_at > 0 ? "" : option.name;
+    add_text(Place().behind(before), argument);
+    before = argument;
   }
 }
 
 void SecretCollector::add_text(const Place& place, std::string_view text) {
-  if (place.is_secret(text)) add(text);
-  if (const auto structure = place.structure(text)) add_json(place.content(), structure->value);
+  add_value(place, text);
+  const Option option = option_of(text);
+  if (option.value_at > 0) add_value({.name = option.name, .depth = place.depth}, option.value);
+  for (const auto& [name, value] : assignments_in(text))
+    add_value({.name = name, .depth = place.depth}, value);
+}
+
+void SecretCollector::add_value(const Place& place, std::string_view value) {
+  if (place.is_secret(value)) add(value);
+  if (const auto structure = place.structure(value)) add_json(place.content(), structure->value);
 }
 
 void SecretCollector::add_json(const Place& place, const Json& value) {
   if (const auto* members = value.object()) return add_members(place, *members);
-  if (const auto* items = value.array()) {
-    const Place below = place.below();
-    for (const Json& item : *items) add_json(below, item);
-    return;
-  }
+  if (const auto* items = value.array()) return add_items(place.below(), *items);
   add_text(place, python::str(value));
+}
+
+void SecretCollector::add_items(const Place& below, const Json::Array& items) {
+  std::string_view before;
+  for (const Json& item : items) {
+    add_json(below.behind(before), item);
+    before = text_of(item);
+  }
 }
 
 void SecretCollector::add_members(const Place& place, const Json::Object& members) {

@@ -21,7 +21,9 @@ class SecretCollector {
 
  private:
   void add_text(const Place& place, std::string_view text);
+  void add_value(const Place& place, std::string_view value);
   void add_json(const Place& place, const Json& value);
+  void add_items(const Place& below, const Json::Array& items);
   void add_members(const Place& place, const Json::Object& members);
   void add(std::string_view value);
   void add_part(std::string_view text, std::size_t shortest);

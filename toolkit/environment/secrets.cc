@@ -13,16 +13,6 @@ namespace {
 
 constexpr std::string_view kMask = "***";
 
-/// The items, when all of them are strings.
-std::optional<std::vector<std::string>> texts_of(const Json::Array& items) {
-  std::vector<std::string> texts;
-  for (const Json& item : items) {
-    if (item.string() == nullptr) return std::nullopt;
-    texts.push_back(*item.string());
-  }
-  return texts;
-}
-
 /// Masks what stands under a name that tells a secret, however short it is. What holds no secret is
 /// nothing, and is not copied: that is nearly everything.
 class Masker {
@@ -31,15 +21,12 @@ class Masker {
 
   std::optional<std::string> text(const Place& place, std::string_view text) const;
   std::optional<Json> json(const Place& place, const Json& value) const;
-  std::vector<std::string> arguments(int depth, const std::vector<std::string>& arguments) const;
 
  private:
   std::optional<std::string> by_name(const Place& place, std::string_view text) const;
-  std::string argument(const Place& place, std::string_view argument) const;
   std::string assignments(int depth, std::string_view text) const;
   std::optional<Json> members(const Place& place, const Json::Object& members) const;
   std::optional<Json> items(const Place& place, const Json::Array& items) const;
-  std::optional<Json> argument_list(int depth, const std::vector<std::string>& texts) const;
   std::optional<Json> leaf(const Place& place, std::string_view text) const;
 
   const Secrets& secrets_;
@@ -57,9 +44,15 @@ std::optional<std::string> Masker::by_name(const Place& place, std::string_view 
 
 std::optional<std::string> Masker::text(const Place& place, std::string_view text) const {
   if (auto shown = by_name(place, text)) return shown;
-  MaskedText shown = secrets_.apply(text);
-  if (shown.cuts.empty()) return std::nullopt;
-  return std::move(shown.text);
+  const Option option = option_of(text);
+  if (option.value_at > 0) {
+    const Place own{.name = option.name, .depth = place.depth};
+    if (const auto shown = by_name(own, option.value))
+      return secrets_.mask(text.substr(0, option.value_at)) + *shown;
+  }
+  std::string shown = assignments(place.depth, secrets_.mask(text));
+  if (shown == text) return std::nullopt;
+  return shown;
 }
 
 std::optional<Json> Masker::json(const Place& place, const Json& value) const {
@@ -79,55 +72,26 @@ std::optional<Json> Masker::members(const Place& place, const Json::Object& memb
   const Place below = place.below();
   std::optional<Json::Object> shown;
   for (std::size_t at = 0; at < members.size(); ++at) {
-    const auto& [name, value] = members[at];
-    auto inner = json(below.named(name), value);
-    if (inner && !shown) shown.emplace(members.begin(), members.begin() + at);
-    if (shown) shown->push_back({name, inner ? std::move(*inner) : value});
+    auto inner = json(below.named(members[at].name), members[at].value);
+    if (!inner) continue;
+    if (!shown) shown = members;
+    (*shown)[at].value = std::move(*inner);
   }
   return shown;
 }
 
-/// A list of texts may be one of arguments.
 std::optional<Json> Masker::items(const Place& place, const Json::Array& items) const {
   const Place below = place.below();
-  const auto texts = below.inside != SecretKind::kNone ? std::nullopt : texts_of(items);
-  if (texts) return argument_list(below.depth, *texts);
   std::optional<Json::Array> shown;
+  std::string_view before;
   for (std::size_t at = 0; at < items.size(); ++at) {
-    auto inner = json(below, items[at]);
-    if (inner && !shown) shown.emplace(items.begin(), items.begin() + at);
-    if (shown) shown->push_back(inner ? std::move(*inner) : items[at]);
+    auto inner = json(below.behind(before), items[at]);
+    before = text_of(items[at]);
+    if (!inner) continue;
+    if (!shown) shown = items;
+    (*shown)[at] = std::move(*inner);
   }
   return shown;
-}
-
-std::optional<Json> Masker::argument_list(int depth, const std::vector<std::string>& texts) const {
-  std::vector<std::string> shown = arguments(depth, texts);
-  if (shown == texts) return std::nullopt;
-  return Json(Json::Array(std::move_iterator(shown.begin()), std::move_iterator(shown.end())));
-}
-
-std::vector<std::string> Masker::arguments(int depth,
-                                           const std::vector<std::string>& arguments) const {
-  std::vector<std::string> result;
-  std::string_view expecting;  // the option that the next argument is the value of
-  for (const std::string& next : arguments) {
-    result.push_back(argument({.name = expecting, .depth = depth}, next));
-    const Option option = option_of(next);
-    expecting = option.value_at > 0 ? "" : option.name;
-  }
-  return result;
-}
-
-std::string Masker::argument(const Place& place, std::string_view argument) const {
-  if (auto shown = by_name(place, argument)) return std::move(*shown);
-  const Option option = option_of(argument);
-  if (option.value_at > 0) {
-    const Place own{.name = option.name, .depth = place.depth};
-    if (const auto shown = by_name(own, option.value))
-      return secrets_.mask(argument.substr(0, option.value_at)) + *shown;
-  }
-  return assignments(place.depth, secrets_.mask(argument));
 }
 
 std::string Masker::assignments(int depth, std::string_view text) const {
@@ -160,10 +124,9 @@ Secrets Secrets::collect(const Environment& environment, const Hyperparameters& 
   return secrets;
 }
 
-/// The length of the secret that `text` begins with, with what overlaps it; 0: with none.
-std::size_t Secrets::run_length_at(std::string_view text) const {
-  std::size_t end = values_.longest_at(text);
-  for (std::size_t at = 1; at < end; ++at)
+/// The end of the secrets that overlap the one that ends at `end` of `text`, and of itself.
+std::size_t Secrets::end_of_run(std::string_view text, std::size_t end) const {
+  for (std::size_t at = 0; at < end; ++at)
     end = std::max(end, at + values_.longest_at(text.substr(at)));
   return end;
 }
@@ -172,7 +135,9 @@ MaskedText Secrets::apply(std::string_view text) const {
   MaskedText masked;
   std::size_t copied = 0;
   for (std::size_t at = values_.empty() ? text.size() : 0; at < text.size();) {
-    const std::size_t length = values_.begins_any(text[at]) ? run_length_at(text.substr(at)) : 0;
+    const std::string_view rest = text.substr(at);
+    const std::size_t length =
+        values_.begins_any(rest[0]) ? end_of_run(rest, values_.longest_at(rest)) : 0;
     if (length > 0) {
       masked.text += text.substr(copied, at - copied);
       masked.cuts.push_back({at, length, masked.text.size()});
@@ -182,6 +147,13 @@ MaskedText Secrets::apply(std::string_view text) const {
     at += std::max<std::size_t>(length, 1);
   }
   masked.text += text.substr(copied);
+  return masked;
+}
+
+MaskedText Secrets::apply_behind_cut(std::string_view text) const {
+  const std::size_t dropped = end_of_run(text, values_.longest_end_at(text));
+  MaskedText masked = apply(text.substr(dropped));
+  masked.dropped = dropped;
   return masked;
 }
 
@@ -199,10 +171,11 @@ std::size_t MaskedText::original_offset(std::size_t offset) const {
   std::size_t original = offset;
   for (const Cut& cut : cuts) {
     if (offset < cut.masked_at) break;
-    if (offset < cut.masked_at + kMask.size()) return cut.original_at;
-    original = offset - (cut.masked_at + kMask.size()) + cut.original_at + cut.original_length;
+    const std::size_t mask_end = cut.masked_at + kMask.size();
+    original = offset < mask_end ? cut.original_at
+                                 : offset - mask_end + cut.original_at + cut.original_length;
   }
-  return original;
+  return dropped + original;
 }
 
 std::string Secrets::mask_variable(std::string_view name, std::string_view value) const {
@@ -210,7 +183,14 @@ std::string Secrets::mask_variable(std::string_view name, std::string_view value
 }
 
 std::vector<std::string> Secrets::mask_arguments(const std::vector<std::string>& arguments) const {
-  return Masker(*this).arguments(0, arguments);
+  const Masker masker(*this);
+  std::vector<std::string> shown;
+  std::string_view before;
+  for (const std::string& argument : arguments) {
+    shown.push_back(masker.text(Place().behind(before), argument).value_or(argument));
+    before = argument;
+  }
+  return shown;
 }
 
 Json Secrets::mask_json(std::string_view name, const Json& value) const {

@@ -36,7 +36,7 @@ bool is_secret(std::string_view name, std::string_view value);
 
 /// A text in which "***" stands for each secret.
 struct MaskedText {
-  /// One secret: where it stood before, and where its mask stands now.
+  /// One secret: where it stood before, behind what was dropped, and where its mask stands now.
   struct Cut {
     std::size_t original_at, original_length, masked_at;
   };
@@ -45,21 +45,23 @@ struct MaskedText {
   std::size_t original_offset(std::size_t offset) const;
 
   std::string text;
-  std::vector<Cut> cuts;  ///< in order
+  std::vector<Cut> cuts;    ///< in order
+  std::size_t dropped = 0;  ///< bytes that stood before `text`
 };
 
 /// Masks the *values* of secrets wherever they stand in a text: in an aggregate such as SM_HPS, in
 /// an argument list, in a message. It knows each value raw and as it appears in JSON (nested up to
-/// three times), in Python's repr and in a shell's single quotes, with and without white space
-/// around it; of a value of several lines also each that has at least 8 bytes. Nothing shorter, so
-/// a text is masked before anything is cut from it.
+/// three times), in Python's repr, in a shell's single quotes and in a URL, with and without white
+/// space around it; of a value of several lines also each that has at least 8 bytes. Nothing
+/// shorter, so a text is masked before anything is cut from it.
 class Secrets {
  public:
   /// Collects the secrets of the variables, of the hyperparameters and of the options in
   /// `arguments` ("--password", "x"; "--token=x"; "sh", "-c", "TOKEN=x …"), also those in texts
-  /// that hold a list or an object in JSON or in Python's text. A value shorter than 4 bytes stands
-  /// in too many innocent texts: it is masked only where its name tells it (`mask_variable`,
-  /// `mask_arguments`, `mask_json`), never inside other text.
+  /// that hold a list or an object in JSON or in Python's text. What counts in an argument counts
+  /// in every text, and an item of a list may be the value of the option before it. A value shorter
+  /// than 4 bytes stands in too many innocent texts: it is masked only where its name tells it
+  /// (`mask_variable`, `mask_arguments`, `mask_json`), never inside other text.
   static Secrets collect(const Environment& environment, const Hyperparameters& hyperparameters,
                          const std::vector<std::string>& arguments = {});
 
@@ -67,9 +69,12 @@ class Secrets {
   /// one. The time grows with its length.
   MaskedText apply(std::string_view text) const;
   std::string mask(std::string_view text) const { return apply(text).text; }
+  /// The same of a text that was cut off at its front, without what may be the end of a secret.
+  MaskedText apply_behind_cut(std::string_view text) const;
   /// The same of a text that was cut off at its end, without what may be the beginning of a secret.
   std::string mask_cut_off(std::string_view text) const;
-  /// The variable's value, fit to be shown; of JSON or Python's text each member by its own name.
+  /// The variable's value, fit to be shown; of JSON or Python's text each member by its own name,
+  /// of name=value what stands behind it.
   std::string mask_variable(std::string_view name, std::string_view value) const;
   /// The arguments, fit to be shown.
   std::vector<std::string> mask_arguments(const std::vector<std::string>& arguments) const;
@@ -77,7 +82,7 @@ class Secrets {
   Json mask_json(std::string_view name, const Json& value) const;
 
  private:
-  std::size_t run_length_at(std::string_view text) const;
+  std::size_t end_of_run(std::string_view text, std::size_t end) const;
 
   PrefixSet values_;  ///< in each form; most jobs have none, and their texts are not searched
 };

@@ -25,6 +25,18 @@ TEST_CASE("the longest of the texts in front is found") {
   CHECK(PrefixSet().longest_at("a") == 0);
 }
 
+TEST_CASE("the longest end of a text in front is found") {
+  const PrefixSet set({"abcab", "xyz", "q"});
+  CHECK(set.longest_end_at("bcab yz") == 4);
+  CHECK(set.longest_end_at("ab") == 2);
+  CHECK(set.longest_end_at("b") == 1);
+  CHECK(set.longest_end_at("zxyz") == 1);
+  CHECK(set.longest_end_at("xyz") == 0);
+  CHECK(set.longest_end_at("q") == 0);
+  CHECK(set.longest_end_at("") == 0);
+  CHECK(PrefixSet().longest_end_at("a") == 0);
+}
+
 TEST_CASE("it is what trying each of them finds") {
   std::mt19937 chance(1);
   const auto text = [&](int longest) {

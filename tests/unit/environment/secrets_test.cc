@@ -232,6 +232,21 @@ TEST_CASE("secrets in a text that holds JSON or Python's text are masked") {
   CHECK(of_variable("SETTINGS", "{'smtp': {'password': 'letmein'}}").mask("letmein") == "***");
 }
 
+TEST_CASE("what counts in an argument counts in every text, and in a list of such") {
+  const Secrets secrets = of(R"({"x": "[\"--token\",\"first-one\"]", "z": "db_password=third-one",
+                                 "y": "[\"a\",\"--password=second-one\"]",
+                                 "args": ["--api-key", "fourth-one", 5, "--secret", 123456, "--epochs", "ten-epochs"],
+                                 "deep": {"opts": "['user=bob-smith,password=fifth-one']"}})");
+  CHECK(secrets.mask("first-one second-one third-one fourth-one fifth-one 123456 bob-smith "
+                     "ten-epochs") == "*** *** *** *** *** *** bob-smith ten-epochs");
+  CHECK(of_variable("JAVA_OPTS", "-Dx=1 -Ddb.password=s3cr3t!").mask("s3cr3t!") == "***");
+  const Secrets none;
+  CHECK(none.mask_variable("Z", "db_password=q7") == "db_password=***");
+  CHECK(none.mask_variable("LIST", R"(["--api-key","q7",5])") == R"(["--api-key","***",5])");
+  CHECK(dump_json(none.mask_json("args", Json(Json::Array{"--pin_secret", Json(7), "q7"}))) ==
+        R"(["--pin_secret","***","q7"])");
+}
+
 TEST_CASE("a text that holds a list or an object keeps its notation") {
   const Secrets none;
   const auto masked = [&](const char* text) { return none.mask_variable("CFG", text); };
@@ -261,6 +276,15 @@ TEST_CASE("a secret is masked without the white space around it, too") {
   CHECK(of_variable("HF_TOKEN", "ab \n").mask("ab of abc") == "ab of abc");
 }
 
+TEST_CASE("a secret is masked as it stands in a URL, and in JSON that escapes slashes") {
+  const Secrets secrets = of_variable("AWS_SESSION_TOKEN", "a/b c+d=\xc3\xa4~");
+  CHECK(secrets.mask("<a%2Fb%20c%2Bd%3D%C3%A4~>") == "<***>");
+  CHECK(secrets.mask("<a/b%20c%2Bd%3D%C3%A4~>") == "<***>");
+  CHECK(secrets.mask("<a%2Fb+c%2Bd%3D%C3%A4~>") == "<***>");
+  CHECK(secrets.mask(R"({"x":"a\/b c+d=\u00e4~"})") == R"({"x":"***"})");
+  CHECK(secrets.mask(R"({"x":"{\"y\":\"a\\/b c+d=\\u00e4~\"}"})") == R"({"x":"{\"y\":\"***\"}"})");
+}
+
 TEST_CASE("each line of a secret of several lines is masked") {
   const char* key =
       "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\n  hkiG9w0BAQEFAASC\nx==\n-----END KEY-----\n";
@@ -286,6 +310,30 @@ TEST_CASE("of a text that was cut off nothing is left that may be the beginning 
   CHECK(secrets.mask_cut_off("one swordfish") == "one ");
   CHECK(secrets.mask_cut_off("one swordfist") == "one swordfist");
   CHECK(of(R"({"epochs": "10"})").mask_cut_off("one a") == "one a");
+}
+
+TEST_CASE(
+    "of a text that was cut off at its front nothing is left that may be the end of a secret") {
+  const Secrets secrets = of(R"({"a_key": "abcdab12", "b_key": "swordfish2", "c_key": "2 xyz"})");
+  const auto left = [&](std::string_view text) { return secrets.apply_behind_cut(text).text; };
+  CHECK(left("") == "");
+  CHECK(left("dab12 one abcdab12") == " one ***");
+  CHECK(left("2 one") == " one");
+  CHECK(left("fish2 xyz two") == " two");
+  CHECK(left("fish2 xy two") == " xy two");
+  CHECK(left("swordfish2 one") == "*** one");
+  CHECK(left("ish") == "ish");
+  CHECK(of(R"({"epochs": "10"})").apply_behind_cut("0 one").text == "0 one");
+}
+
+TEST_CASE("a place in a text that was cut off is known in the text as it was") {
+  const Secrets secrets = of(R"({"a_key": "hunter2-swordfish"})");
+  const std::string original = "fish\nhunter2-swordfish\nthree";
+  const MaskedText masked = secrets.apply_behind_cut(original);
+  REQUIRE(masked.text == "\n***\nthree");
+  CHECK(masked.original_offset(0) == original.find('\n'));
+  CHECK(masked.original_offset(2) == original.find("hunter2"));
+  CHECK(masked.original_offset(masked.text.find("three")) == original.find("three"));
 }
 
 TEST_CASE("secrets that overlap in a text are masked together, with nothing left of either") {

@@ -208,7 +208,9 @@ store.wait("what never comes")
                                     pytest.param(signal.SIGSEGV, marks=pytest.mark.release_only)])
 def test_a_store_that_is_killed_fails_the_job_as_its_cause(trainit, start, job, number, workers):
     here = job()
-    running = start([trainit, "--workers", str(workers), *worker(waits_for_ever())], job=here)
+    # Who has lost the store may end before the kernel tells of the store's own end: which comes first is chance then.
+    script = waits_for_ever().replace("store.wait(", "atexit.register(time.sleep, 0.5); store.wait(")
+    running = start([trainit, "--workers", str(workers), *worker(f"import atexit\n{script}")], job=here)
     running.wait_for("up", count=workers)
     os.kill(store_of(running.pid), number)
     end = running.wait()

@@ -104,7 +104,7 @@ std::vector<std::string> warnings_of(const Command& command, EntryPoint kind,
                     other_distribution));
   }
   const auto& [program, submitted, directory] = command.program;
-  if (const std::string_view step = code::missing_step(submitted); !step.empty()) {
+  if (const std::string_view step = missing_step(submitted); !step.empty()) {
     warnings.push_back(
         fmt::format("sagemaker_submit_directory is {}, which this trainit does not {}: running "
                     "what is in {}",

@@ -52,9 +52,8 @@ Result<bool> prepare_places(const TrainingJob& job, const Logger& log) {
 /// of the one that runs it.
 void leave_places_alone(JobContext& context, const Logger& log) {
   log.warning(
-      "another trainit runs this job and writes {}: the markers and the record are left to it, "
-      "here "
-      "only the exit code tells the outcome",
+      "another trainit runs this job and writes {}: the markers and the record are left to it, and "
+      "only the exit code tells this one's outcome",
       record_path(context));
   context.options.record = "none";
 }

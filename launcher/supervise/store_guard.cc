@@ -1,5 +1,7 @@
 #include "supervise/store_guard.h"
 
+#include <sys/epoll.h>
+
 #include <chrono>
 #include <utility>
 
@@ -12,22 +14,52 @@ using namespace std::chrono_literals;
 /// all the same.
 constexpr auto kGoes = 500ms;
 
+/// Where the kernel has no process or pipe left, others may end soon.
+constexpr auto kTryAgain = 1s;
+
 }  // namespace
 
-Result<void> StoreGuard::start(StoreProcess::Callbacks callbacks) {
+StoreGuard::~StoreGuard() {
+  leave_listener();
+  wait_no_longer();
+}
+
+Result<void> StoreGuard::open(StoreProcess::Callbacks callbacks) {
   if (parts_.store == nullptr) return {};
-  TRAINIT_TRY(parts_.store->start(parts_.loop, std::move(callbacks)));
-  parts_.family.exclude(parts_.store->pid());
+  callbacks_ = std::move(callbacks);
+  for (const sys::UniqueFd& socket : parts_.store->listener().sockets())
+    TRAINIT_TRY(parts_.loop.watch(socket.borrow(), EPOLLIN, [this](std::uint32_t) { start(); }));
   return {};
 }
 
+/// Who has connected waits meanwhile, for as long as it likes to.
+void StoreGuard::start() {
+  const bool is_first_try = !start_timer_;
+  leave_listener();
+  if (const auto started = parts_.store->start(parts_.loop, callbacks_); started)
+    return parts_.family.exclude(parts_.store->pid());
+  else if (is_first_try)
+    callbacks_.complain(started.error().message + "; the workers wait for it");
+  start_timer_ = parts_.loop.after(kTryAgain, [this] { start(); });
+}
+
+void StoreGuard::leave_listener() {
+  if (parts_.store == nullptr) return;
+  for (const sys::UniqueFd& socket : parts_.store->listener().sockets())
+    parts_.loop.unwatch(socket.borrow());
+  if (start_timer_) parts_.loop.cancel(*start_timer_);
+  start_timer_.reset();
+}
+
 void StoreGuard::retire() {
-  if (parts_.store == nullptr || parts_.store->pid() < 0) return;
+  if (parts_.store == nullptr) return;
+  leave_listener();
   if (parts_.last_round) {
     parts_.store->retire();
   } else {
     parts_.store->end();
   }
+  if (parts_.store->pid() < 0) return;
   gone_timer_ = parts_.loop.after(kGoes, [this] {
     gone_timer_.reset();
     gone_();

@@ -11,8 +11,9 @@
 
 namespace trainit::supervise {
 
-/// When the rendezvous store of a round begins and when it ends. Where the workers meet without us
-/// nothing here does anything.
+/// When the rendezvous store of a round begins and when it ends: with the first connection, because
+/// a job whose workers never meet needs no such process, and when nobody needs it any more. Where
+/// the workers meet without us nothing here does anything.
 class StoreGuard {
  public:
   /// All of them outlive this.
@@ -27,10 +28,11 @@ class StoreGuard {
   StoreGuard(Parts parts, std::function<void()> gone) : parts_(parts), gone_(std::move(gone)) {}
   StoreGuard(const StoreGuard&) = delete;
   StoreGuard& operator=(const StoreGuard&) = delete;
-  ~StoreGuard() { wait_no_longer(); }
+  ~StoreGuard();
 
-  /// Error: the kernel has no process or pipe left.
-  Result<void> start(StoreProcess::Callbacks callbacks);
+  /// From now on the first connection finds a store: it waits in the kernel until there is one.
+  /// Error: the kernel does not let us wait for it.
+  Result<void> open(StoreProcess::Callbacks callbacks);
   /// Whether this is its process, which runs or is to be reaped.
   bool is(pid_t process) const { return parts_.store != nullptr && parts_.store->pid() == process; }
   /// Nobody needs it any more.
@@ -42,9 +44,13 @@ class StoreGuard {
   bool on_ended(const sys::ExitStatus& status);
 
  private:
+  void start();
+  void leave_listener();
+
   Parts parts_;
   std::function<void()> gone_;
-  std::optional<sys::EventLoop::TimerId> gone_timer_;
+  StoreProcess::Callbacks callbacks_;
+  std::optional<sys::EventLoop::TimerId> start_timer_, gone_timer_;
 };
 
 }  // namespace trainit::supervise

@@ -40,6 +40,8 @@ class StoreProcess {
 
   /// Forks it. `loop` outlives this, or `forget`. Error: the kernel has no process or pipe left.
   Result<void> start(sys::EventLoop& loop, Callbacks callbacks);
+  /// Where it is to serve.
+  const sys::Listener& listener() const { return setup_.listener; }
   /// -1: it does not run, or was reaped.
   pid_t pid() const { return pid_; }
   /// Ends it; it is still to be reaped.

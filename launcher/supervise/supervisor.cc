@@ -74,7 +74,7 @@ Result<void> Supervisor::prepare() {
   sys::raise_open_files();  // each worker takes three
   warn_of_caller();
   oom_kills_before_ = count_oom_kills();
-  return store_guard_.start(
+  return store_guard_.open(
       {.joined = [this](const auto& from, pid_t process) { attendance_.joined(from, process); },
        .joined_nameless = [this](int at_once) { attendance_.joined_nameless(at_once); },
        .complain = [this](std::string_view what) { parts_.log.warning("{}", what); }});

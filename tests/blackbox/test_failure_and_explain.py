@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from trainit_testing.ports import free_port
 from trainit_testing.processes import store_of
-from trainit_testing.waiting import wait_until
+from trainit_testing.store_client import Client
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 RUN_RECORD = REPOSITORY / "docs/run-record.md"
@@ -389,9 +389,8 @@ def test_every_event_and_member_that_a_job_writes_is_documented(trainit, pid1, s
     not_there.write_code("script.sh", "#!/nowhere/interpreter\n", 0o755)
     pid1([trainit, "--", str(not_there.code / "script.sh")], job=not_there)
     storeless = job()
-    running = start([trainit, "--", "sh", "-c", "echo up; exec sleep 600"], job=storeless)
-    running.wait_for("up")
-    wait_until(lambda: store_of(running.pid), "the store has its name")
+    running = start([trainit, "--", "sh", "-c", "echo port $MASTER_PORT; exec sleep 600"], job=storeless)
+    Client(running.wait_for(r"port (\d+)")[1]).check("key")
     os.kill(store_of(running.pid), 9)
     running.wait(30)
     with_gpus = job()

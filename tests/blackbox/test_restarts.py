@@ -228,15 +228,16 @@ def test_what_a_worker_of_the_last_round_left_unread_does_not_reach_the_next_sto
 import os, signal, socket, subprocess, sys, time
 sys.path.insert(0, {store_client.SEARCH_PATH!r})
 from trainit_testing.store_client import Client, HELLO, SET, request
+client = Client.of_worker()
+client.join()
 if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
     store = int(subprocess.check_output(["pgrep", "-x", "trainit-store"]))
     os.kill(store, signal.SIGSTOP)
     late = socket.create_connection((os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])))
     late.sendall(HELLO + request(SET, "key", b"stale"))
     sys.exit(3)
-store = Client.of_worker()
 time.sleep(0.5)
-print("stale:", store.check("key"))
+print("stale:", client.check("key"))
 '''
     end = pid1([trainit, "--rank-env", "always", "--max-restarts", "1", *SOON, "--", "python3", "-c", script], job=job())
     assert end.code == 0 and "stale: False" in end.out, end
@@ -329,8 +330,8 @@ def test_a_store_that_is_killed_is_served_anew_in_the_next_round(trainit, start,
             "from trainit_testing.store_client import Client; store = Client.of_worker(); "
             "store.set('key' + os.environ['RANK'], b'1'); store.wait('key0', 'key1')\"")
     running = start([trainit, "--workers", "2", "--max-restarts", "1", *SOON,
-                     *failing_once("echo up; exec sleep 300", meet)], job=here)
-    running.wait_for("up", count=2)
+                     *failing_once("echo port $MASTER_PORT; exec sleep 300", meet)], job=here)
+    store_client.Client(running.wait_for(r"port (\d+)$", count=2)[1]).check("key")
     os.kill(processes.store_of(running.pid), signal.SIGKILL)
     end = running.wait()
     assert end.code == 0 and here.success, end

@@ -88,7 +88,8 @@ def test_the_launcher_serves_a_store_that_all_workers_are_clients_of(trainit, pi
 
 
 def test_it_is_a_process_of_its_own_with_a_name_that_holds_on_to_nothing(trainit, start, job, tmp_path):
-    running = start([trainit, "--workers", "2", *worker("print('up', flush=True); time.sleep(600)")], job=job(), cwd=tmp_path)
+    script = MEET + "print('up', flush=True); time.sleep(600)"
+    running = start([trainit, "--workers", "2", *worker(script)], job=job(), cwd=tmp_path)
     running.wait_for("up", count=2)
     store = store_of(running.pid)
     assert Path(f"/proc/{store}/cmdline").read_bytes().rstrip(b"\0") == b"trainit-store"
@@ -96,7 +97,16 @@ def test_it_is_a_process_of_its_own_with_a_name_that_holds_on_to_nothing(trainit
     assert len(os.listdir(f"/proc/{store}/task")) == len(os.listdir(f"/proc/{running.pid}/task")) == 1
     held = [os.readlink(f"/proc/{store}/fd/{fd}") for fd in os.listdir(f"/proc/{store}/fd")]
     kinds = sorted(re.sub(r":\[\d+\]", "", what) for what in held)
-    assert kinds == ["/dev/null"] * 3 + ["anon_inode:[eventpoll]", "pipe"] + ["socket"] * 2
+    assert kinds == ["/dev/null"] * 3 + ["anon_inode:[eventpoll]", "pipe"] + ["socket"] * 4  # two listen
+
+
+def test_it_begins_with_the_first_connection(trainit, start, job):
+    running = start([trainit, "--", "sh", "-c", "echo port $MASTER_PORT; exec sleep 600"], job=job())
+    port = running.wait_for(r"port (\d+)")[1]
+    assert store_of(running.pid) is None
+    client = Client(port)
+    client.set("key", "value")
+    assert client.get("key") == b"value" and store_of(running.pid) is not None
 
 
 def test_it_listens_on_the_loopback_interface_alone(trainit, start, job):
@@ -244,7 +254,12 @@ def test_a_store_that_floods_the_launcher_is_not_listened_to_and_serves_all_the_
     script = f"""{MEET}
 if RANK == 0:
     fds = f"/proc/{{store_pid()}}/fd/"
-    pipe, = [fd for fd in os.listdir(fds) if os.readlink(fds + fd).startswith("pipe:")]
+    def is_pipe(fd):
+        try:
+            return os.readlink(fds + fd).startswith("pipe:")
+        except FileNotFoundError:  # a connection of the other worker, which has ended
+            return False
+    pipe, = filter(is_pipe, os.listdir(fds))
     with open(fds + pipe, "wb", buffering=0) as reports:
         try:
             while True: reports.write(bytes(65536))

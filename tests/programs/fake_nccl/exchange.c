@@ -64,9 +64,9 @@ int listen_on(uint16_t* port) {
   return listener;
 }
 
-int connect_to(uint16_t port, const volatile int* stop) {
+int connect_to(uint16_t port, const atomic_int* stop) {
   const struct sockaddr_in address = loopback(port);
-  while (!*stop) {
+  while (!atomic_load(stop)) {
     const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(connection, (const struct sockaddr*)&address, sizeof address) == 0)
       return without_delay(connection);

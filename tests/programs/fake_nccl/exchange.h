@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +22,7 @@ bool receive_all(int socket, void* data, size_t size);
 /// -1: the port is taken.
 int listen_on(uint16_t* port);
 /// Tries again until somebody listens there, or `*stop` is set. -1: stopped.
-int connect_to(uint16_t port, const volatile int* stop);
+int connect_to(uint16_t port, const atomic_int* stop);
 
 /// A thread that waits for all ranks on the listening socket, holds what they say against each
 /// other, adds up what they send, and ends when all have finalized or one is gone.

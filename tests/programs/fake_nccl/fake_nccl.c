@@ -38,9 +38,9 @@ struct ncclComm {
   int size, rank, blocks, finalized, sums, seen;
   struct Id id;
   struct Root* root;  // NULL: another process has it
-  int socket;
+  atomic_int socket;
   atomic_int state;  // ncclResult_t
-  volatile int aborted;
+  atomic_int aborted;
   int has_thread;
   pthread_t thread;
   // what the thread does
@@ -58,8 +58,8 @@ static ncclResult_t failed(ncclResult_t result, const char* why) {
   return result;
 }
 
-static void hang_until(const volatile int* end) {
-  while (end == NULL || !*end) usleep(kMoments);
+static void hang_until(const atomic_int* end) {
+  while (end == NULL || !atomic_load(end)) usleep(kMoments);
 }
 
 /// What FAKE_NCCL wants of a call that is not in the background.
@@ -107,7 +107,8 @@ static ncclResult_t connect_all(struct ncclComm* comm) {
     comm->root = start_root(listener, comm->id.nonce);
   }
   comm->socket = connect_to(comm->id.port, &comm->aborted);
-  if (comm->socket < 0) return failed(ncclInternalError, "aborted");
+  // Who aborts shuts the socket that it sees, and says before that it does.
+  if (comm->socket < 0 || comm->aborted) return failed(ncclInternalError, "aborted");
   return ask(comm);
 }
 

@@ -39,18 +39,20 @@ std::string cpu_list(const cpu_set_t& cpus) {
 }
 
 /// Masked.
-Json shown(Environment variables, const JobContext& context) {
+Json shown(const report::VariableList& variables, const JobContext& context) {
   return report::variables_to_json(
-      environment::mask_environment(std::move(variables), context.secrets));
+      variables, [&context](std::string_view name, std::string_view value) {
+        return context.secrets.mask_variable(name, value);
+      });
 }
 
 Json planned_worker(const JobContext& context, const WorkerSpec& worker, const WorkerSpec& first,
-                    Environment own) {
+                    const report::VariableList& own) {
   Json::Object object{{"rank", Json(worker.rank)}, {"local_rank", Json(worker.local_rank)}};
   if (worker.argv != first.argv)
     object.push_back({"argv", list_of(context.secrets.mask_arguments(worker.argv))});
   if (worker.cpus) object.push_back({"cpus", Json(cpu_list(*worker.cpus))});
-  object.push_back({"variables", shown(std::move(own), context)});
+  object.push_back({"variables", shown(own, context)});
   return Json(std::move(object));
 }
 
@@ -191,9 +193,10 @@ Result<report::RunRecord> open_record(const JobContext& context,
                                       report::RunRecord::Complain complain) {
   const std::string path = record_path(context);
   if (path.empty()) return report::RunRecord();
-  return report::RunRecord::open(
-      path, [&context](std::string_view text) { return context.secrets.mask(text); },
-      std::move(complain));
+  report::RunRecord::Mask mask;
+  if (!context.secrets.empty())
+    mask = [&context](std::string_view text) { return context.secrets.mask(text); };
+  return report::RunRecord::open(path, std::move(mask), std::move(complain));
 }
 
 void record_start(const JobContext& context, report::RunRecord& record) {
@@ -256,16 +259,14 @@ void record_plan(const JobContext& context, const LaunchPlan& plan, report::RunR
   std::vector<const Environment*> environments;
   environments.reserve(plan.workers.size());
   for (const WorkerSpec& worker : plan.workers) environments.push_back(&worker.environment);
-  report::SharedVariables variables = report::share_variables(environments);
+  const report::SharedVariables variables = report::share_variables(environments);
   Json::Object shared;
-  shared.push_back({"variables", shown(std::move(variables.shared), context)});
+  shared.push_back({"variables", shown(variables.shared, context)});
   record.write("environment", std::move(shared));
   const WorkerSpec& first = plan.workers[0];
   Json::Array workers;
-  for (std::size_t index = 0; index < plan.workers.size(); ++index) {
-    workers.push_back(
-        planned_worker(context, plan.workers[index], first, std::move(variables.own[index])));
-  }
+  for (std::size_t index = 0; index < plan.workers.size(); ++index)
+    workers.push_back(planned_worker(context, plan.workers[index], first, variables.own[index]));
   record.write("plan", {{"directory", Json(directory_of(first))},
                         {"argv", list_of(context.secrets.mask_arguments(first.argv))},
                         {"workers", Json(std::move(workers))}});

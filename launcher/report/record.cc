@@ -17,15 +17,20 @@ namespace {
 
 double to_milliseconds(double seconds) { return std::round(seconds * 1000) / 1000; }
 
+void make_valid(std::string& text) {
+  if (utf8::ascii_prefix(text) < text.size()) text = utf8::sanitize(text);
+}
+
 /// Makes every string in `value` fit to be shown: masked, and valid UTF-8.
 void make_presentable(Json& value, const RunRecord::Mask& mask) {
   if (std::string* text = value.string()) {
-    *text = utf8::sanitize(mask ? mask(*text) : *text);
+    if (mask) *text = mask(*text);
+    make_valid(*text);
   } else if (Json::Array* items = value.array()) {
     for (Json& item : *items) make_presentable(item, mask);
   } else if (Json::Object* members = value.object()) {
     for (Json::Member& member : *members) {
-      member.name = utf8::sanitize(member.name);
+      make_valid(member.name);
       make_presentable(member.value, mask);
     }
   }

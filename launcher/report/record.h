@@ -25,7 +25,7 @@ Writer writer_of(const std::string& path);
 /// millisecond) and "event"; docs/run-record.md has every event and its members.
 class RunRecord {
  public:
-  /// Gives a text with every secret in it masked.
+  /// Gives a text with every secret in it masked; empty: there are none.
   using Mask = std::function<std::string(std::string_view text)>;
   /// Takes one sentence for the log.
   using Complain = std::function<void(std::string_view message)>;

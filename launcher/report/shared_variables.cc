@@ -12,35 +12,60 @@ bool has_same(const Environment& environment, const std::string& name,
          found->second.origin == variable.origin;
 }
 
+/// What is not among `shared`, all of which it has.
+VariableList rest_of(const Environment& environment, const VariableList& shared) {
+  VariableList rest;
+  auto next = shared.begin();
+  for (const auto& variable : environment.variables()) {
+    if (next != shared.end() && (*next)->first == variable.first) {
+      ++next;
+    } else {
+      rest.push_back(&variable);
+    }
+  }
+  return rest;
+}
+
+void add_variable(const std::string& name, std::string value, const std::string& origin,
+                  Json::Object& members) {
+  Json::Object told;  // filled like this because a list in braces is copied
+  told.reserve(2);
+  told.push_back({"value", Json(std::move(value))});
+  told.push_back({"origin", Json(origin)});
+  members.push_back({name, Json(std::move(told))});
+}
+
 }  // namespace
 
 SharedVariables share_variables(std::span<const Environment* const> workers) {
   SharedVariables result;
   if (workers.empty()) return result;
-  for (const auto& [name, variable] : workers.front()->variables()) {
-    const bool everywhere = std::all_of(
-        workers.begin() + 1, workers.end(),
-        [&](const Environment* environment) { return has_same(*environment, name, variable); });
-    if (everywhere) result.shared.set(name, variable.value, variable.origin);
+  for (const auto& variable : workers.front()->variables()) {
+    const bool everywhere =
+        std::all_of(workers.begin() + 1, workers.end(), [&](const Environment* environment) {
+          return has_same(*environment, variable.first, variable.second);
+        });
+    if (everywhere) result.shared.push_back(&variable);
   }
-  for (const Environment* environment : workers) {
-    Environment& own = result.own.emplace_back();
-    for (const auto& [name, variable] : environment->variables()) {
-      if (!result.shared.has(name)) own.set(name, variable.value, variable.origin);
-    }
-  }
+  for (const Environment* environment : workers)
+    result.own.push_back(rest_of(*environment, result.shared));
   return result;
 }
 
 Json variables_to_json(const Environment& variables) {
   Json::Object members;
   members.reserve(variables.variables().size());
-  for (const auto& [name, variable] : variables.variables()) {
-    Json::Object told;  // filled like this because a list in braces is copied
-    told.reserve(2);
-    told.push_back({"value", Json(variable.value)});
-    told.push_back({"origin", Json(variable.origin)});
-    members.push_back({name, Json(std::move(told))});
+  for (const auto& [name, variable] : variables.variables())
+    add_variable(name, variable.value, variable.origin, members);
+  return Json(std::move(members));
+}
+
+Json variables_to_json(const VariableList& variables, const ShowValue& shown) {
+  Json::Object members;
+  members.reserve(variables.size());
+  for (const auto* variable : variables) {
+    const auto& [name, held] = *variable;
+    add_variable(name, shown(name, held.value), held.origin, members);
   }
   return Json(std::move(members));
 }

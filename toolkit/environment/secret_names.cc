@@ -34,8 +34,9 @@ constexpr std::array<std::string_view, 9> kSwitchValues = {
 
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 char to_lower(char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; }
-bool is_word_character(char c) { return is_upper(c) || is_lower(c) || (c >= '0' && c <= '9'); }
+bool is_word_character(char c) { return is_upper(c) || is_lower(c) || is_digit(c); }
 
 /// "aB" and the B of "ABc" begin a word.
 bool begins_word(std::string_view name, std::size_t at) {
@@ -44,46 +45,55 @@ bool begins_word(std::string_view name, std::size_t at) {
   return !is_upper(name[at - 1]) || before_lower;
 }
 
-/// Reads the words of a name, one after the other.
+/// Reads the words of a name, one after the other, as they are written there.
 class WordReader {
  public:
   explicit WordReader(std::string_view name) : name_(name) {}
 
-  /// The next word, in lower case and without the digits at its end (password2), until it is asked
-  /// for another; empty: there is none.
+  /// The next word, without the digits at its end (password2); empty: there is none.
   std::string_view next() {
-    word_.clear();
-    while (word_.empty() && at_ < name_.size()) {
-      read_word();
-      word_.erase(word_.find_last_not_of("0123456789") + 1);
+    std::string_view word;
+    while (word.empty() && at_ < name_.size()) {
+      word = read_word();
+      while (!word.empty() && is_digit(word.back())) word.remove_suffix(1);
     }
-    return word_;
+    return word;
   }
 
  private:
-  void read_word() {
+  std::string_view read_word() {
     while (at_ < name_.size() && !is_word_character(name_[at_])) ++at_;
+    const std::size_t begin = at_;
     while (at_ < name_.size() && is_word_character(name_[at_])) {
-      if (!word_.empty() && begins_word(name_, at_)) return;
-      word_ += to_lower(name_[at_++]);
+      if (at_ > begin && begins_word(name_, at_)) break;
+      ++at_;
     }
+    return name_.substr(begin, at_ - begin);
   }
 
   std::string_view name_;
   std::size_t at_ = 0;
-  std::string word_;
 };
+
+/// Whatever the case of its letters; `lower` has lower ones alone.
+bool is_same(std::string_view word, std::string_view lower) {
+  return word.size() == lower.size() &&
+         std::equal(word.begin(), word.end(), lower.begin(),
+                    [](char one, char other) { return to_lower(one) == other; });
+}
 
 template <std::size_t size>
 bool is_among(std::string_view word, const std::array<std::string_view, size>& wanted) {
   return std::any_of(wanted.begin(), wanted.end(),
-                     [&](std::string_view one) { return one == word; });
+                     [&](std::string_view one) { return is_same(word, one); });
 }
 
 template <std::size_t size>
 bool ends_with_any(std::string_view word, const std::array<std::string_view, size>& endings) {
-  return std::any_of(endings.begin(), endings.end(),
-                     [&](std::string_view ending) { return word.ends_with(ending); });
+  return std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) {
+    return word.size() >= ending.size() &&
+           is_same(word.substr(word.size() - ending.size()), ending);
+  });
 }
 
 SecretKind kind_of_word(std::string_view word) {
@@ -106,7 +116,7 @@ Name understand(std::string_view text) {
   for (std::string_view word = reader.next(); !word.empty(); word = reader.next()) {
     name.kind = std::max(name.kind, kind_of_word(word));
     const bool is_first = ++words == 1;
-    name.is_of_place = is_among(word, kPlaceWords) || (is_first && word == "pwd");
+    name.is_of_place = is_among(word, kPlaceWords) || (is_first && is_same(word, "pwd"));
   }
   return name;
 }
@@ -138,7 +148,7 @@ SecretKind secret_kind(std::string_view name) { return understand(name).kind; }
 
 bool is_secret(SecretKind kind, std::string_view value) {
   if (kind == SecretKind::kNone || value.empty()) return false;
-  if (is_among(to_lower_ascii(trim(value)), kSwitchValues)) return false;
+  if (is_among(trim(value), kSwitchValues)) return false;
   if (kind == SecretKind::kPassword) return true;
   if (is_number(value)) return kind == SecretKind::kKey && is_long_number(value);
   return kind == SecretKind::kKey || !is_plain_text(value);

@@ -44,6 +44,7 @@ std::optional<std::string> Masker::by_name(const Place& place, std::string_view 
 
 std::optional<std::string> Masker::text(const Place& place, std::string_view text) const {
   if (auto shown = by_name(place, text)) return shown;
+  if (secrets_.empty() && text.find('=') == std::string_view::npos) return std::nullopt;
   const Option option = option_of(text);
   if (option.value_at > 0) {
     const Place own{.name = option.name, .depth = place.depth};

@@ -65,6 +65,8 @@ class Secrets {
   static Secrets collect(const Environment& environment, const Hyperparameters& hyperparameters,
                          const std::vector<std::string>& arguments = {});
 
+  /// Whether none is known. A name may tell one all the same that is too short to be searched for.
+  bool empty() const { return values_.empty(); }
   /// `text` with each secret value replaced by "***"; of values that overlap there, all together by
   /// one. The time grows with its length.
   MaskedText apply(std::string_view text) const;

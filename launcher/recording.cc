@@ -40,10 +40,10 @@ std::string cpu_list(const cpu_set_t& cpus) {
 
 /// Masked.
 Json shown(const report::VariableList& variables, const JobContext& context) {
-  return report::variables_to_json(
-      variables, [&context](std::string_view name, std::string_view value) {
-        return context.secrets.mask_variable(name, value);
-      });
+  return report::variables_to_json(variables,
+                                   [&context](std::string_view name, std::string_view value) {
+                                     return context.secrets.mask_variable(name, value);
+                                   });
 }
 
 Json planned_worker(const JobContext& context, const WorkerSpec& worker, const WorkerSpec& first,

@@ -15,7 +15,8 @@ using namespace std::chrono_literals;
 constexpr auto kGoes = 500ms;
 
 /// Where the kernel has no process or pipe left, others may end soon.
-constexpr auto kTryAgain = 1s;
+constexpr auto kTryAgain = 500ms;
+constexpr int kTries = 20;
 
 }  // namespace
 
@@ -24,22 +25,25 @@ StoreGuard::~StoreGuard() {
   wait_no_longer();
 }
 
-Result<void> StoreGuard::open(StoreProcess::Callbacks callbacks) {
+Result<void> StoreGuard::open() {
   if (parts_.store == nullptr) return {};
-  callbacks_ = std::move(callbacks);
   for (const sys::UniqueFd& socket : parts_.store->listener().sockets())
     TRAINIT_TRY(parts_.loop.watch(socket.borrow(), EPOLLIN, [this](std::uint32_t) { start(); }));
   return {};
 }
 
-/// Who has connected waits meanwhile, for as long as it likes to.
 void StoreGuard::start() {
-  const bool is_first_try = !start_timer_;
   leave_listener();
-  if (const auto started = parts_.store->start(parts_.loop, callbacks_); started)
-    return parts_.family.exclude(parts_.store->pid());
-  else if (is_first_try)
-    callbacks_.complain(started.error().message + "; the workers wait for it");
+  const Result<void> started = parts_.store->start(parts_.loop, callbacks_.of_store);
+  if (!started) return try_again(started.error());
+  parts_.family.exclude(parts_.store->pid());
+}
+
+/// Who has connected waits meanwhile.
+void StoreGuard::try_again(const Error& why) {
+  ++tries_;
+  if (tries_ == 1) callbacks_.of_store.complain(why.message + "; the workers wait for it");
+  if (tries_ == kTries) return callbacks_.unstarted(sys::ExitStatus::exited(1));
   start_timer_ = parts_.loop.after(kTryAgain, [this] { start(); });
 }
 
@@ -62,7 +66,7 @@ void StoreGuard::retire() {
   if (parts_.store->pid() < 0) return;
   gone_timer_ = parts_.loop.after(kGoes, [this] {
     gone_timer_.reset();
-    gone_();
+    callbacks_.gone();
   });
 }
 

@@ -24,15 +24,21 @@ class StoreGuard {
     Family& family;
     bool last_round;  ///< false: the next one's store begins at the same port
   };
-  /// `gone`: the store was told to end and has had its time to go; look whether the job is over.
-  StoreGuard(Parts parts, std::function<void()> gone) : parts_(parts), gone_(std::move(gone)) {}
+  struct Callbacks {
+    StoreProcess::Callbacks of_store;
+    /// The store was told to end and has had its time to go; look whether the job is over.
+    std::function<void()> gone;
+    /// The kernel has had no process or pipe for it for seconds: it is as one that ended like this.
+    std::function<void(const sys::ExitStatus& status)> unstarted;
+  };
+  StoreGuard(Parts parts, Callbacks callbacks) : parts_(parts), callbacks_(std::move(callbacks)) {}
   StoreGuard(const StoreGuard&) = delete;
   StoreGuard& operator=(const StoreGuard&) = delete;
   ~StoreGuard();
 
   /// From now on the first connection finds a store: it waits in the kernel until there is one.
   /// Error: the kernel does not let us wait for it.
-  Result<void> open(StoreProcess::Callbacks callbacks);
+  Result<void> open();
   /// Whether this is its process, which runs or is to be reaped.
   bool is(pid_t process) const { return parts_.store != nullptr && parts_.store->pid() == process; }
   /// Nobody needs it any more.
@@ -45,11 +51,12 @@ class StoreGuard {
 
  private:
   void start();
+  void try_again(const Error& why);
   void leave_listener();
 
   Parts parts_;
-  std::function<void()> gone_;
-  StoreProcess::Callbacks callbacks_;
+  Callbacks callbacks_;
+  int tries_ = 0;
   std::optional<sys::EventLoop::TimerId> start_timer_, gone_timer_;
 };
 

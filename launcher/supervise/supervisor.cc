@@ -59,9 +59,17 @@ Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
                          .is_stopping = [this] { return machine_.end().stop_at.has_value(); },
                          .peers = parts.peers.attendance}),
       store_guard_({parts.store, parts.loop, parts.record, family_, parts.last_round},
-                   [this] { reap(); }),
+                   {.of_store = reports_of_store(),
+                    .gone = [this] { reap(); },
+                    .unstarted = [this](const auto& status) { on_store_ended(status); }}),
       gpu_guard_({parts.gpu_watch, parts.loop, parts.relay, family_, parts.log},
                  [this] { reap(); }) {}
+
+StoreProcess::Callbacks Supervisor::reports_of_store() {
+  return {.joined = [this](const auto& from, pid_t process) { attendance_.joined(from, process); },
+          .joined_nameless = [this](int at_once) { attendance_.joined_nameless(at_once); },
+          .complain = [this](std::string_view what) { parts_.log.warning("{}", what); }};
+}
 
 Result<void> Supervisor::prepare() {
   family_.begin();
@@ -74,10 +82,7 @@ Result<void> Supervisor::prepare() {
   sys::raise_open_files();  // each worker takes three
   warn_of_caller();
   oom_kills_before_ = count_oom_kills();
-  return store_guard_.open(
-      {.joined = [this](const auto& from, pid_t process) { attendance_.joined(from, process); },
-       .joined_nameless = [this](int at_once) { attendance_.joined_nameless(at_once); },
-       .complain = [this](std::string_view what) { parts_.log.warning("{}", what); }});
+  return store_guard_.open();
 }
 
 std::optional<std::int64_t> Supervisor::count_oom_kills() const {

@@ -77,6 +77,7 @@ class Supervisor {
   Attendance& attendance() { return attendance_; }
 
  private:
+  StoreProcess::Callbacks reports_of_store();
   Result<void> prepare();
   void warn_of_caller() const;
   std::optional<std::int64_t> count_oom_kills() const;

@@ -5,8 +5,8 @@ functions that can fail (tests/faults/faulty_posix.h). Whatever fails: it ends, 
 leaves is the truth. Calls after the first worker's fork do not end the job, unless what failed is what the job
 needs; then a sentence says so.
 
-The launcher's first fork is mostly the rendezvous store, which counts its own calls ("child/read"). What fails there may cost
-a client its connection or the store its life, and both of them the job; then that is what the job says.
+The rendezvous store, which is forked when the first worker connects, counts its own calls ("child/read"). What fails there may
+cost a client its connection or the store its life, and both of them the job; then that is what the job says.
 """
 
 import errno
@@ -110,7 +110,6 @@ PLACES = {"init": pid_namespace("/proc"), "child": [], "beside": ["sh", "-c", CO
 CHILD = "child/"
 SEVERAL = 8
 OFTEN = 30
-STORES = 1  # forks before the first worker's
 # How a job fails that lost its store, or a worker's connection to it.
 THROUGH_STORE = re.compile("the rendezvous store ended with code 1 after|the store is lost")
 
@@ -126,7 +125,7 @@ class Calls(list):
 class Run(small_jobs.SmallJob):
     """One run of the case; `fault` is (call, its number, errno's name or PART), or None."""
 
-    forks_before = STORES
+    forks_before = 0  # the first worker's
 
     cases = {
         **small_jobs.CASES,
@@ -262,7 +261,6 @@ class ExecRun(Run):
         "exec survivors": (BEGIN + f"""(trap '' TERM; {BLOCK}) > /dev/null 2>&1 & : > "$OUT/done.0\"""", 0, {"0"}),
     }
     command = ("exec",)
-    forks_before = 0
 
     def run(self, *arguments, env, **options):
         return super().run(*arguments, env={**env, "RANK": "0"}, **options)
@@ -321,7 +319,7 @@ class SpillRun(Run):
 class GpuRun(Run):
     """The same of a job with two GPUs, which are watched. Rank 0 waits until the record tells how they fare."""
 
-    forks_before = STORES + 1  # the driver is asked first
+    forks_before = 1  # the driver is asked first
     cases = {"gpus": (BEGIN + """
         if [ "$RANK" = 0 ]; then
           for turn in 1 2 3 4 5 6 7 8 9 10; do
@@ -429,11 +427,10 @@ class HostsRun(Run):
 
 
 class FollowerRun(HostsRun):
-    """The same, but for what the other one's launcher calls. It serves no store."""
+    """The same, but for what the other one's launcher calls."""
 
     cases = {case.replace("hosts", "follower"): job for case, job in HostsRun.cases.items()}
     node_rank = 1
-    forks_before = 0
 
 
 def run_of(directory, launcher, case, *arguments, **options):
@@ -510,13 +507,12 @@ def faults_of_looking(calls):
 
 
 def faults_of_restarting(calls):
-    """Those from the first round's last worker on to the second's; of what is looked for in /proc a part. The stores count their
-    calls each for itself, so that a fault of theirs would strike both rounds."""
+    """Those from the first round's last worker on to the second's; of what is looked for in /proc a part."""
     forks = [index for index, line in enumerate(calls) if line.startswith("fork ")]
     numbers = Counter()
-    for call, number, _ in list(places_of(calls))[forks[2] + 1:forks[-1] + 1]:
+    for call, number, _ in list(places_of(calls))[forks[1] + 1:forks[-1] + 1]:
         numbers[call] += 1
-        if not call.startswith(CHILD) and (numbers[call] <= OFTEN or number % 10 == 0):
+        if numbers[call] <= OFTEN or number % 10 == 0:
             yield from ((call, number, error) for error in errors_of(call))
 
 

@@ -104,9 +104,9 @@ class Judge {
                                     [](const HostEnd& end) { return end.store.has_value(); });
     if (found == ends_.end()) return nullptr;
     if (found->reason == StopReason::kStoreEnded) return &*found;
-    const bool explains = found->reason == StopReason::kWorkerFailed &&
-                          judgement_.cause.evidence != nullptr &&
-                          judgement_.cause.kind == CauseClass::kCommunication;
+    const bool explains =
+        (found->reason == StopReason::kWorkerFailed || found->reason == StopReason::kNone) &&
+        judgement_.cause.evidence != nullptr && judgement_.cause.kind == CauseClass::kCommunication;
     return explains ? &*found : nullptr;
   }
 
@@ -158,8 +158,9 @@ class Judge {
     Verdict& verdict = judgement_.verdict;
     excuse_workers(judgement_.cause);
     verdict.exit_code = 1;
-    verdict.failure =
-        store_text(end.host, *end.store, end.oom_kills, end.stop_at - end.started_at, gathered_);
+    const bool stopped = end.stop_at != sys::TimePoint{};  // else nobody was left to be stopped
+    const sys::Duration after = (stopped ? end.stop_at : end.ended_at) - end.started_at;
+    verdict.failure = store_text(end.host, *end.store, end.oom_kills, after, gathered_);
     name_first_cause(verdict);
   }
 

@@ -194,9 +194,10 @@ void JobMachine::shorten(Duration limit, TimePoint now, Actions& out) {
 /// Whoever needs it fails sooner or later, and would be taken for the cause. A store that our own
 /// SIGKILL may have met is none.
 void JobMachine::handle(const event::StoreEnded& event, TimePoint now, Actions& out) {
-  if (phase_ == Phase::kIdle || phase_ >= Phase::kLinger || leaders_down()) return;
+  if (phase_ == Phase::kIdle || phase_ == Phase::kFinished || end_.kill_at) return;
+  if (leaders_down() && end_.success()) return;
   end_.store = event.status;
-  if (phase_ != Phase::kRunning) return;
+  if (phase_ != Phase::kRunning || leaders_down()) return;
   begin_stop(StopReason::kStoreEnded, SIGTERM, limits_.failure_grace, now, out);
   tell_peers(StopReason::kStoreEnded, out);
 }

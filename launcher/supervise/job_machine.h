@@ -45,7 +45,7 @@ struct StopRequested {
 };
 struct StoreEnded {
   sys::ExitStatus status;
-};  ///< the process that serves the rendezvous store is gone
+};  ///< the process that serves the rendezvous store is gone, by itself
 struct PeersStop {
   StopReason reason;
   int signal;  ///< the platform's, with kPlatform
@@ -90,7 +90,8 @@ struct JobEnd {
   std::optional<Duration> stuck_after;   ///< so long after the first KILL a process had not gone
 
   bool success() const;  ///< every worker ended with 0, and the store outlived them
-  /// Whether a KILL of ours may be what ended it. One that never ran was not killed by anybody else.
+  /// Whether a KILL of ours may be what ended it. One that never ran was not killed by anybody
+  /// else.
   bool may_have_killed(const WorkerEnd& worker) const {
     return !worker.status || (kill_at && worker.ended_at >= *kill_at);
   }

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "sys/process_tree.h"
+
 namespace trainit::supervise {
 namespace {
 
@@ -43,7 +45,7 @@ void StoreGuard::start() {
 void StoreGuard::try_again(const Error& why) {
   ++tries_;
   if (tries_ == 1) callbacks_.of_store.complain(why.message + "; the workers wait for it");
-  if (tries_ == kTries) return callbacks_.unstarted(sys::ExitStatus::exited(1));
+  if (tries_ == kTries) return callbacks_.ended(sys::ExitStatus::exited(1));
   start_timer_ = parts_.loop.after(kTryAgain, [this] { start(); });
 }
 
@@ -58,6 +60,8 @@ void StoreGuard::leave_listener() {
 void StoreGuard::retire() {
   if (parts_.store == nullptr) return;
   leave_listener();
+  const pid_t pid = parts_.store->pid();
+  if (const auto ended = pid > 0 ? sys::reap_if_ended(pid) : std::nullopt) callbacks_.ended(*ended);
   if (parts_.last_round) {
     parts_.store->retire();
   } else {

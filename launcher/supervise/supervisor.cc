@@ -61,7 +61,7 @@ Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
       store_guard_({parts.store, parts.loop, parts.record, family_, parts.last_round},
                    {.of_store = reports_of_store(),
                     .gone = [this] { reap(); },
-                    .unstarted = [this](const auto& status) { on_store_ended(status); }}),
+                    .ended = [this](const auto& status) { on_store_ended(status); }}),
       gpu_guard_({parts.gpu_watch, parts.loop, parts.relay, family_, parts.log},
                  [this] { reap(); }) {}
 
@@ -500,8 +500,8 @@ int Supervisor::worker_behind(pid_t process) const {
 }
 
 void Supervisor::on_store_ended(const sys::ExitStatus& status) {
-  const bool by_itself = store_guard_.on_ended(status);
-  if (by_itself && machine_.end().leaders_down_at) {
+  if (!store_guard_.on_ended(status)) return;
+  if (machine_.end().leaders_down_at) {
     lost_store_ = status;
     if (ended_ && has_peers()) parts_.peers.lost_store(status);
   }

@@ -6,11 +6,18 @@ import signal
 import time
 
 import pytest
+from trainit_testing import store_client
 from trainit_testing.host_ends import (LOST, SET_UP_FAILED, THAWED, TOLD, assert_failed, assert_nothing_left,
                                        assert_well, lost)
 from trainit_testing.host_scripts import ERROR, GO, STAY, let_go, on_term, one_does, one_raises, wait_until_up
 from trainit_testing.processes import store_of
 
+CONNECT = f"""
+import sys
+sys.path.insert(0, "{store_client.SEARCH_PATH}")
+from trainit_testing.store_client import Client
+Client.of_worker()
+"""
 # Longer than any silence after which a host counts as lost.
 LONG_ENOUGH = 11
 # Bytes of the leader's last word, that all may go. All others that it says are longer.
@@ -85,7 +92,8 @@ def test_workers_that_ignore_the_stop_are_ended_after_the_grace_of_a_failure(clu
 @pytest.mark.parametrize("needed_by", ["all hosts", "the others alone"])
 def test_a_store_that_is_killed_is_the_cause_on_all_hosts(cluster, begin, needed_by):
     hosts = cluster(3)
-    begin(hosts, GO)
+    # Who has read here that all are up has been served by it.
+    begin(hosts, f"python3 -S -c '{CONNECT}'; {GO}")
     wait_until_up(hosts)
     if needed_by == "the others alone":
         let_go(hosts["algo-1"])

@@ -170,6 +170,16 @@ TEST_CASE("a store that ended is the cause on every host, and so of every error 
   CHECK(told.failure.starts_with("algo-1: the rendezvous store was killed by SIGSEGV"));
 }
 
+TEST_CASE("a store explains the last worker's error of communication when it was seen after it") {
+  HostEnd serving = host(1, {raised(0, true, 2900ms)});
+  serving.store = ExitStatus::killed(SIGSEGV);
+  serving.ended_at = at(3s);
+  const Verdict told = verdict({serving});
+  CHECK(told.cause_rank == -1);
+  CHECK(told.failure.starts_with("algo-1: the rendezvous store was killed by SIGSEGV"));
+  CHECK(told.failure.find(" after 3.0 s") != std::string::npos);
+}
+
 TEST_CASE("a store that ended after a worker had failed by itself explains nothing") {
   HostEnd serving = host(1, {stopped(ended(0, ExitStatus::killed(SIGTERM), 4s), 3s)});
   serving.store = ExitStatus::killed(SIGSEGV);

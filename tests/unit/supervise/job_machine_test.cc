@@ -561,6 +561,15 @@ TEST_CASE("the end of the store is noted when workers that are being stopped may
   CHECK(job.killed(1, SIGTERM) == kAllDown);
 }
 
+TEST_CASE("the end of the store is noted when the last worker, which failed, was seen before it") {
+  Job job(1);
+  job.run();
+  job.exited(0, 1);
+  CHECK(job.store_killed(SIGSEGV) == "");
+  CHECK(job.end().reason == StopReason::kNone);
+  CHECK(job.end().store == ExitStatus::killed(SIGSEGV));
+}
+
 TEST_CASE("the end of the store means nothing once nobody needs it any more") {
   Job job(2);
   job.run();

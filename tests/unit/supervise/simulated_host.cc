@@ -84,8 +84,12 @@ void SimulatedHost::tell(const Event& event) {
     stopping_ = true;
     if (stop_at_ < 0) stop_at_ = now_;
   }
-  if (std::holds_alternative<event::StoreEnded>(event)) lose_store();
+  if (std::holds_alternative<event::StoreEnded>(event)) {
+    if (!store_runs_ || (store_ended_ && !store_died_first_)) return;  // nobody would tell
+    lose_store();
+  }
   if (std::holds_alternative<event::SpawnFailed>(event)) fork_failed_ = false;
+  if (std::holds_alternative<event::Agreed>(event)) begun_ = true;
   note("<- " + (keep_trace_ ? name_of(event) : ""));
   const std::vector<Action> actions = machine_.on(event, point(now_));
   if (const auto* peers = std::get_if<event::PeersStop>(&event)) hear_of_peers(*peers);
@@ -151,8 +155,11 @@ void SimulatedHost::end_process(int index, int signal) {
 /// The crash that was meant for it comes to nothing when it is not there any more.
 void SimulatedHost::lose_store() {
   store_runs_ = false;
-  if (store_ended_ || machine_.end().kill_at || !(leader_alive() || fork_failed_)) return;
+  if (finished_at_ >= 0 || machine_.end().kill_at) return;
+  const bool missed = leader_alive() || fork_failed_;
+  if (!missed && (!begun_ || machine_.end().success())) return;
   store_lost_ = true;
+  if (!missed) return;
   stopping_ = true;
   if (failed_at_ < 0) failed_at_ = now_;
 }
@@ -239,7 +246,9 @@ void SimulatedHost::carry_out(const action::EndHelpers&) {
   expect(!store_ended_, "the store was ended twice");
   expect(!leader_alive() || machine_.end().stuck_after, "the store was ended while a worker ran");
   store_ended_ = true;
-  if (store_runs_) post(dice_.roll(3), event::StoreEnded{ExitStatus::killed(SIGKILL)});
+  if (!store_runs_ || !dice_.one_in(8)) return;
+  store_died_first_ = true;  // which is seen only now
+  post(0, event::StoreEnded{ExitStatus::killed(SIGSEGV)});
 }
 
 void SimulatedHost::carry_out(const action::AwaitEmptyTree&) {

@@ -86,10 +86,12 @@ class SimulatedHost {
   std::vector<int> true_codes_;  ///< of the workers; -1: it did not end with a code of its own
   int now_ = 0, order_ = 0, forks_left_ = 8;
   int armed_order_ = -1;      ///< order of the armed timer's happening; -1: none is armed
-  bool store_lost_ = false;   ///< while a worker ran
+  bool store_lost_ = false;   ///< while a worker ran, or before one that failed was all there was
   bool fork_failed_ = false;  ///< and the machine does not know it yet
   bool awaits_empty_ = false, awaits_drain_ = false;
+  bool begun_ = false;
   bool store_runs_ = true, store_ended_ = false;  ///< ended: by the machine
+  bool store_died_first_ = false;                 ///< before the machine's end came to it
   bool signalled_ = false;                        ///< the leaders were
   bool stopping_ = false;
   bool peers_told_ = false, heard_of_peers_ = false;

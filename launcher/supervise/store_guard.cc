@@ -45,7 +45,7 @@ void StoreGuard::start() {
 void StoreGuard::try_again(const Error& why) {
   ++tries_;
   if (tries_ == 1) callbacks_.of_store.complain(why.message + "; the workers wait for it");
-  if (tries_ == kTries) return callbacks_.ended(sys::ExitStatus::exited(1));
+  if (tries_ == kTries) return callbacks_.unstarted(sys::ExitStatus::exited(1));
   start_timer_ = parts_.loop.after(kTryAgain, [this] { start(); });
 }
 
@@ -60,8 +60,8 @@ void StoreGuard::leave_listener() {
 void StoreGuard::retire() {
   if (parts_.store == nullptr) return;
   leave_listener();
-  const pid_t pid = parts_.store->pid();
-  if (const auto ended = pid > 0 ? sys::reap_if_ended(pid) : std::nullopt) callbacks_.ended(*ended);
+  // Who loses it may be seen to end before it, which is still on its way.
+  died_first_ = parts_.store->pid() > 0 && sys::is_ending(parts_.store->pid());
   if (parts_.last_round) {
     parts_.store->retire();
   } else {
@@ -82,7 +82,7 @@ void StoreGuard::wait_no_longer() {
 bool StoreGuard::on_ended(const sys::ExitStatus& status) {
   parts_.family.forget(parts_.store->pid());
   parts_.store->forget();
-  const bool told_to = is_awaited();
+  const bool told_to = is_awaited() && !died_first_;
   wait_no_longer();
   if (told_to) return false;
   Json::Object fields{{"status", Json(sys::describe(status))}};

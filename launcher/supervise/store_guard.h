@@ -28,9 +28,8 @@ class StoreGuard {
     StoreProcess::Callbacks of_store;
     /// The store was told to end and has had its time to go; look whether the job is over.
     std::function<void()> gone;
-    /// It was reaped, and had ended by itself; or the kernel has had no process or pipe for it for
-    /// seconds, which is as if it had ended with code 1.
-    std::function<void(const sys::ExitStatus& status)> ended;
+    /// The kernel has had no process or pipe for it for seconds: it is as one that ended like this.
+    std::function<void(const sys::ExitStatus& status)> unstarted;
   };
   StoreGuard(Parts parts, Callbacks callbacks) : parts_(parts), callbacks_(std::move(callbacks)) {}
   StoreGuard(const StoreGuard&) = delete;
@@ -42,8 +41,7 @@ class StoreGuard {
   Result<void> open();
   /// Whether this is its process, which runs or is to be reaped.
   bool is(pid_t process) const { return parts_.store != nullptr && parts_.store->pid() == process; }
-  /// Nobody needs it any more. Who lost it may be reaped before it, so whether it had ended by then
-  /// is told.
+  /// Nobody needs it any more.
   void retire();
   /// Whether it was told to end and is still to go.
   bool is_awaited() const { return gone_timer_.has_value(); }
@@ -59,6 +57,7 @@ class StoreGuard {
   Parts parts_;
   Callbacks callbacks_;
   int tries_ = 0;
+  bool died_first_ = false;  ///< before it was told to end
   std::optional<sys::EventLoop::TimerId> start_timer_, gone_timer_;
 };
 

@@ -61,7 +61,7 @@ Supervisor::Supervisor(const LaunchPlan& plan, Parts parts)
       store_guard_({parts.store, parts.loop, parts.record, family_, parts.last_round},
                    {.of_store = reports_of_store(),
                     .gone = [this] { reap(); },
-                    .ended = [this](const auto& status) { on_store_ended(status); }}),
+                    .unstarted = [this](const auto& status) { on_store_ended(status); }}),
       gpu_guard_({parts.gpu_watch, parts.loop, parts.relay, family_, parts.log},
                  [this] { reap(); }) {}
 
@@ -172,6 +172,7 @@ void Supervisor::attend_peers(const std::function<bool()>& done) {
     events_.clear();  // the machine has finished
     parts_.loop.run_once();
   }
+  parts_.peers.lost_store = [](const sys::ExitStatus&) {};  // the outcome is known by now
   store_guard_.retire();
   while (store_guard_.is_awaited()) parts_.loop.run_once();
   attendance_.end();

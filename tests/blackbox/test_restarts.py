@@ -256,7 +256,8 @@ def test_an_error_file_of_the_last_round_is_no_evidence_of_the_next(trainit, pid
 def test_a_failure_file_of_the_last_round_is_not_the_next_ones(trainit, pid1, job, code):
     here = job()
     end = pid1([trainit, "--workers", "2", "--max-restarts", "1", *SOON,
-                *failing_once(f"echo 'the first round was bad' > {here.output}/failure; exit 3", f"exit {code}")], job=here)
+                *failing_once(f"[ $RANK = 1 ] && exec sleep 300; echo 'the first round was bad' > {here.output}/failure; exit 3",
+                              f"exit {code}")], job=here)
     assert end.code == code, end
     assert here.failure is None if code == 0 else re.match("algo-1 rank [01]: ended with code 4", here.failure), here.failure
     assert here.success == (code == 0)

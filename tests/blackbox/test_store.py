@@ -233,6 +233,22 @@ def test_a_store_that_is_killed_fails_the_job_as_its_cause(trainit, start, job, 
     assert stops[0]["to"] == "workers"
 
 
+def test_a_worker_that_loses_the_store_and_ends_before_it_is_no_cause(trainit, pid1, job):
+    """Its connection is closed before the kernel tells of the store's end: which of both is seen first is chance."""
+    script = f"""{MEET}
+kill_store()
+has_ended(store)
+print("RuntimeError: Connection closed by peer", file=sys.stderr, flush=True)
+os._exit(1)
+"""
+    for _ in range(10):
+        here = job()
+        end = pid1([trainit, *worker(script)], job=here)
+        assert end.code == 1 and here.failure.startswith("algo-1: the rendezvous store was killed by SIGKILL"), end
+        assert len(events_of(here, "store")) == 1
+        assert {event["class"] for event in events_of(here, "evidence")} <= {"consequence", "stopped"}
+
+
 def test_workers_are_given_their_grace_when_the_store_is_gone(trainit, start, job):
     here = job()
     script = f"signal.signal(signal.SIGTERM, lambda *_: (print('saved', flush=True), os._exit(0)))\n{waits_for_ever()}"

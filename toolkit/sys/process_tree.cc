@@ -20,6 +20,7 @@ namespace {
 struct Process {
   pid_t pid, parent;
   char state;
+  unsigned flags;  ///< the kernel's PF_…
   int threads;
 };
 
@@ -27,13 +28,14 @@ struct Process {
 std::optional<Process> parse_process(pid_t pid, std::string_view line) {
   const std::size_t name_end = line.rfind(')');
   if (name_end == std::string_view::npos) return std::nullopt;
-  constexpr std::size_t kThreads = 17;
+  constexpr std::size_t kFlags = 6, kThreads = 17;
   const auto fields = split(line.substr(std::min(line.size(), name_end + 2)), ' ');
   if (fields.size() <= kThreads || fields[0].empty()) return std::nullopt;
   const auto parent = parse_number<pid_t>(fields[1]);
+  const auto flags = parse_number<unsigned>(fields[kFlags]);
   const auto threads = parse_number<int>(fields[kThreads]);
-  if (!parent || !threads) return std::nullopt;
-  return Process{pid, *parent, fields[0][0], *threads};
+  if (!parent || !flags || !threads) return std::nullopt;
+  return Process{pid, *parent, fields[0][0], *flags, *threads};
 }
 
 /// Whether this is a child of ours, ended or not.
@@ -57,7 +59,7 @@ Result<std::optional<Process>> read_process(pid_t pid) {
   if (errno != EACCES && errno != EPERM)
     return fail(fmt::format("reading {}: {}", path, errno_text(errno)));
   if (!TRAINIT_TRY(is_child(pid))) return std::nullopt;
-  return Process{pid, ::getpid(), '?', 1};
+  return Process{pid, ::getpid(), '?', 0, 1};
 }
 
 /// The numbers of the processes of this pid namespace.
@@ -116,6 +118,13 @@ std::optional<int> take_stopped(pid_t pid) {
 pid_t parent_of(pid_t pid) {
   const auto process = read_process(pid);
   return process && *process ? (*process)->parent : 0;
+}
+
+bool is_ending(pid_t pid) {
+  constexpr unsigned kExiting =
+      0x4;  // PF_EXITING of the kernel's, from before the files are closed
+  const auto process = read_process(pid);
+  return process && *process && ((*process)->flags & kExiting) != 0;
 }
 
 bool is_in_uninterruptible_sleep(pid_t pid) {

@@ -33,6 +33,9 @@ std::optional<int> take_stopped(pid_t pid);
 Result<std::vector<pid_t>> descendants_of(pid_t root, const std::vector<pid_t>& without = {});
 /// The parent of a process, by /proc; 0 when it cannot be seen.
 pid_t parent_of(pid_t pid);
+/// Whether a process of one thread has ended, or is about to and may have closed its files by now;
+/// by /proc.
+bool is_ending(pid_t pid);
 /// Whether a process waits in the kernel for something that not even SIGKILL interrupts, by /proc.
 bool is_in_uninterruptible_sleep(pid_t pid);
 /// True when this process has a child, ended or not, or when the kernel does not tell.

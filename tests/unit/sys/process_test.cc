@@ -222,6 +222,22 @@ TEST_CASE("a process in uninterruptible sleep is told from one that sleeps other
   CHECK(::waitpid(child, nullptr, 0) == child);
 }
 
+TEST_CASE("a process that ends is told from one that runs, until it was reaped") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  CHECK_FALSE(is_ending(child));
+  CHECK_FALSE(is_ending(::getpid()));
+  ::kill(child, SIGKILL);
+  siginfo_t info = {};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) == 0);
+  CHECK(is_ending(child));
+  CHECK(::waitpid(child, nullptr, 0) == child);
+  CHECK_FALSE(is_ending(child));
+}
+
 TEST_CASE("descendants are found through several generations, and the dead are none") {
   int ready[2];
   REQUIRE(::pipe2(ready, 0) == 0);

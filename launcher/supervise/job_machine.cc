@@ -191,8 +191,8 @@ void JobMachine::shorten(Duration limit, TimePoint now, Actions& out) {
   if (armed_ && due_ > now + limit) arm(*armed_, limit, now, out);
 }
 
-/// Whoever needs it fails sooner or later, and would be taken for the cause. A store that our own
-/// SIGKILL may have met is none.
+/// Whoever needs it fails sooner or later, and would be taken for the cause; the last one that does
+/// may have been seen to end before it. A store that our own SIGKILL may have met is none.
 void JobMachine::handle(const event::StoreEnded& event, TimePoint now, Actions& out) {
   if (phase_ == Phase::kIdle || phase_ == Phase::kFinished || end_.kill_at) return;
   if (leaders_down() && end_.success()) return;

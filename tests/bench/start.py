@@ -64,7 +64,9 @@ def own_processes(pid):
 
 
 def peak_memory_kib(argv, env):
-    """The peak resident memory of the launcher's own processes, summed, read while its workers sleep."""
+    """The peak resident memory of the launcher's own processes, summed, read while its workers sleep.
+
+    They are connected to the rendezvous store, which trainit has no process for until somebody is."""
     process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     process.stdout.read(1)  # a worker runs
     time.sleep(0.5)
@@ -125,7 +127,7 @@ def main():
                 for name, value in sorted(medians.items(), key=lambda item: item[1])]
         sections += [f"### {count} worker{'s' if count > 1 else ''}", common.table(["launcher", "exec to exit", "against trainit"], rows),
                      *start_verdicts(count, medians)]
-    sleeping = ["sh", "-c", "echo; exec sleep 2"]
+    sleeping = ["bash", "-c", 'exec 3<> "/dev/tcp/$MASTER_ADDR/$MASTER_PORT"; echo; exec sleep 2']
     memory = {(name, count): peak_memory_kib(launcher(count, *sleeping), env)
               for name, launcher, counts in (("trainit", trainit, (8, 64)), ("torchrun", torchrun, (8,))) for count in counts}
     own = memory["trainit", 8]

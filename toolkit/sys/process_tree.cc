@@ -121,8 +121,7 @@ pid_t parent_of(pid_t pid) {
 }
 
 bool is_ending(pid_t pid) {
-  constexpr unsigned kExiting =
-      0x4;  // PF_EXITING of the kernel's, from before the files are closed
+  constexpr unsigned kExiting = 0x4;  // the kernel's PF_EXITING, set before it closes the files
   const auto process = read_process(pid);
   return process && *process && ((*process)->flags & kExiting) != 0;
 }

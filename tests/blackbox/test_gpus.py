@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from trainit_testing.processes import children_of, command_line_of
 
 #: Of the oldest glibc of each processor: no image has an older one.
 BASE_VERSIONS = {"GLIBC_2.2.5", "GLIBC_2.17"}
@@ -123,9 +124,7 @@ def test_a_deadline_beyond_all_bounds_is_a_long_one(gpus, fake_gpus, deadline):
 def test_a_stop_signal_ends_the_launcher_while_the_driver_hangs(start, trainit, fake_gpus, job):
     here = job()
     running = start([trainit, "--", "true"], job=here, env=fake_gpus("hang", TRAINIT_GPU_DEADLINE="60s"))
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-    while not any("trainit-gpu-helper" in Path(f"/proc/{child}/cmdline").read_text()
-                  for child in children.read_text().split()):
+    while not any("trainit-gpu-helper" in command_line_of(child) for child in children_of(running.pid)):
         assert running.process.poll() is None, running.output()
     running.signal(15)
     end = running.wait()

@@ -86,8 +86,10 @@ def test_error_files_lie_where_the_user_can_come_to_them(trainit, pid1, reachabl
 
 def test_where_the_user_can_come_to_no_error_file_there_is_none_and_the_log_says_so(trainit, pid1, reachable):
     hide = 'for place in /tmp /dev/shm; do mount -t tmpfs -o mode=700 none $place; done && exec "$@"'
-    keep = f'mount -t tmpfs none /mnt && mkdir /mnt/job && mount --rbind {reachable.base} /mnt/job; '
-    end = pid1(["unshare", "--mount", "sh", "-c", keep + hide, "sh", trainit, "--user", str(UID), "--",
+    # The binary may lie below /tmp, too.
+    keep = (f'mount -t tmpfs none /mnt && mkdir /mnt/job && mount --rbind {reachable.base} /mnt/job && '
+            f'touch /mnt/trainit && mount --bind {trainit} /mnt/trainit && ')
+    end = pid1(["unshare", "--mount", "sh", "-c", keep + hide, "sh", "/mnt/trainit", "--user", str(UID), "--",
                 "sh", "-c", 'echo "<$TORCHELASTIC_ERROR_FILE>"'], env={"SAGEMAKER_BASE_DIR": "/mnt/job"})
     assert end.code == 0 and end.out == "<>\n", end
     assert ("warning: no directory for error files that uid 1234 can enter can be made in TMPDIR, /tmp or /dev/shm: "

@@ -220,12 +220,17 @@ def store_of(launcher):
     return next((child for child in children_of(launcher) if name_of(child) == "trainit-store"), None)
 
 
+def command_line_of(pid):
+    """With a NUL behind each word, or '' when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def is_gpu_watch(pid):
     # Which runs from memory, and so has no name but that on its command line.
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().startswith("trainit-gpu-watch")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return command_line_of(pid).startswith("trainit-gpu-watch")
 
 
 def gpu_watch_of(launcher):

@@ -32,9 +32,14 @@ def wait_until(holds):
             sys.exit(99)
         time.sleep(0.005)
 
+def name_of(pid):
+    try:
+        return open(f"/proc/{{pid}}/comm").read().strip()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return ""
+
 def store_pid():
-    store, = [int(pid) for pid in os.listdir("/proc") if pid.isdigit()
-              and open(f"/proc/{{pid}}/comm").read() == "trainit-store\\n"]
+    store, = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and name_of(pid) == "trainit-store"]
     return store
 
 def kill_store(number=signal.SIGKILL):

@@ -19,11 +19,11 @@ std::optional<Answer> known_answer(const std::string& name) {
 }  // namespace
 
 Batch::Batch(sys::EventLoop& loop, const Servers& servers, sys::Duration timeout,
-             std::function<void()> over)
+             std::function<void()> answered)
     : loop_(loop),
       servers_(servers),
       timeout_(timeout),
-      over_(std::move(over)),
+      answered_(std::move(answered)),
       deadline_(loop.after(timeout, [this] { give_up(); })) {}
 
 bool Batch::takes(sys::Duration timeout) const {
@@ -51,6 +51,7 @@ void Batch::begin() {
 
 void Batch::give_up() {
   begun_ = true;  // who is told now may look up the next name, which is not this one's any more
+  answered_ = nullptr;  // servers that are silent are not asked any faster for it
   if (channel_) channel_->give_up();
   for (Query& query : queries_) {
     if (!query.answer) query.answer = fail("no time was left to ask for it");
@@ -73,7 +74,7 @@ void Batch::deliver() {
   }
   if (!all || closed_) return;
   close();
-  over_();
+  if (answered_) answered_();
 }
 
 void Batch::close() {

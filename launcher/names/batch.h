@@ -20,10 +20,11 @@ using Found = std::function<void(const Answer& addresses)>;
 /// cost a few sockets.
 class Batch : public std::enable_shared_from_this<Batch> {
  public:
-  /// Ends within `timeout` from now, also when nobody has begun it. `over` is called from the loop
-  /// when all names are answered, after everybody was told, unless this was closed before.
+  /// Ends within `timeout` from now, also when nobody has begun it. `answered` is called from the
+  /// loop when all names are answered in that time, after everybody was told, unless this was
+  /// closed before.
   Batch(sys::EventLoop& loop, const Servers& servers, sys::Duration timeout,
-        std::function<void()> over);
+        std::function<void()> answered);
   ~Batch() { close(); }
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
@@ -54,7 +55,7 @@ class Batch : public std::enable_shared_from_this<Batch> {
   sys::Duration timeout_;
   bool begun_ = false;
   bool closed_ = false;
-  std::function<void()> over_;
+  std::function<void()> answered_;  ///< empty when its time is over
   sys::EventLoop::TimerId deadline_;
   std::list<Query>
       queries_;  ///< that nobody was told of; the channel knows where their answers are

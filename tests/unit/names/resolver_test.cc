@@ -279,6 +279,22 @@ TEST_CASE("names that wait for their turn end in their time too") {
   CHECK(host.found.at("algo-1999.example") == "no time was left to ask for it");
 }
 
+TEST_CASE("servers that are silent are asked no faster because the time of some names is over") {
+  Host host;
+  const DnsServer::Entry silent{.addresses = {}, .answers_ipv4 = false, .answers_ipv6 = false};
+  host.dns.names["algo-0.example"] = silent;
+  host.look_up("algo-0.example", kLong);
+  for (int i = 1; i <= 20; ++i) {
+    const std::string name = "algo-" + std::to_string(i) + ".example";
+    host.dns.names[name] = silent;
+    host.look_up(name, milliseconds(4 * i));
+  }
+  host.wait_for(20);
+  for (const auto& [name, answer] : host.found) CHECK(answer == "no time was left to ask for it");
+  for (const std::string& question : host.dns.asked)
+    CHECK(question.find("algo-0.example") != std::string::npos);
+}
+
 TEST_CASE("names with different timeouts end each in its own time") {
   Host host;
   for (const char* name : {"algo-1.example", "algo-2.example"})

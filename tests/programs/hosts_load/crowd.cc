@@ -130,7 +130,7 @@ void Crowd::run_once(double until) {
   if (!again_.empty()) wait = std::min(wait, again_.front().first - now());
   const int count = epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()),
                                std::max(0, static_cast<int>(wait * 1e3) + 1));
-  need(count >= 0, "epoll_wait");
+  need(count >= 0 || errno == EINTR, "epoll_wait");  // who is stopped and goes on is interrupted
   for (int i = 0; i < count; ++i)
     read(*static_cast<Member*>(ready[static_cast<std::size_t>(i)].data.ptr));
   come_again();

@@ -25,10 +25,13 @@ sys::ExitStatus status_of(const WorkerEnd& end) {
 }
 
 /// When something happened to a worker that is said to have happened then. It did not happen
-/// before its start; the clock was set, or somebody set the file's time.
+/// before its start: by little, and the kernel's tick was late, as it is where a virtual machine
+/// has to wait for its processors; by more, and the clock was set, or somebody set the file's time.
 sys::TimePoint moment_in_life(sys::TimePoint moment, const Evidence& evidence) {
-  const bool possible = moment >= evidence.exited_at - evidence.after;
-  return possible ? std::min(moment, evidence.exited_at) : sys::TimePoint();
+  constexpr sys::Duration kLateTick = std::chrono::seconds(1);
+  const sys::TimePoint start = evidence.exited_at - evidence.after;
+  if (moment < start - kLateTick) return {};
+  return std::max(start, std::min(moment, evidence.exited_at));
 }
 
 /// What one output of a worker tells of its end, and when that came.

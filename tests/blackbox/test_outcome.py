@@ -502,6 +502,24 @@ time.sleep(60)
     assert here.failure.startswith("algo-1 rank 0: OSError: the disk is gone"), here.failure
 
 
+def test_an_error_file_whose_time_stamp_is_a_little_too_early_counts_as_written_at_the_start(trainit, pid1, job):
+    """So it is where the kernel's tick is late, in a virtual machine that waits for its processors."""
+    text = ERROR_FILES + """
+if rank == "1":
+    told("written")
+    raise ValueError("a consequence")
+age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(open("/proc/self/stat").read().split()[21]) / os.sysconf("SC_CLK_TCK")
+fail(OSError("the disk is gone"))
+early = time.time() - age - 0.5
+os.utime(os.environ["TORCHELASTIC_ERROR_FILE"], (early, early))
+tell("written")
+time.sleep(60)
+"""
+    here = job()
+    pid1([trainit, "--workers", "2", *python(text)], job=here, cwd=here.base)
+    assert here.failure.startswith("algo-1 rank 0: OSError: the disk is gone"), here.failure
+
+
 def test_a_fifo_or_too_much_in_place_of_an_error_file_is_neither_waited_for_nor_read(trainit, pid1, job):
     for make in ("mkfifo", "truncate -s 100M"):
         here = job()

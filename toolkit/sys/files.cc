@@ -69,15 +69,36 @@ Result<std::string> read_opened(const Result<UniqueFd>& file, const std::string&
   return content;
 }
 
+/// The same moment in both clocks.
+struct Moment {
+  TimePoint steady;
+  std::chrono::system_clock::time_point system;
+};
+
+/// A process that has to wait between its looks at the two clocks looks again.
+Moment now_in_both() {
+  constexpr std::chrono::microseconds kAtOnce(100);
+  constexpr int kTries = 10;
+  Moment best{};
+  Duration gap = Duration::max();
+  for (int tries = 0; tries < kTries && gap > kAtOnce; ++tries) {
+    const TimePoint before = Clock::now();
+    const auto system = std::chrono::system_clock::now();
+    const TimePoint after = Clock::now();
+    if (after - before < gap) best = {after, system};
+    gap = std::min<Duration>(gap, after - before);
+  }
+  return best;
+}
+
 /// A time stamp, in the clock that nobody sets. It is that of the kernel's last tick, and those are
 /// 10 ms apart at most.
 TimePoint moment_of(const timespec& stamp) {
   constexpr std::chrono::milliseconds kTick(10);
   const auto since_epoch =
       std::chrono::seconds(stamp.tv_sec) + std::chrono::nanoseconds(stamp.tv_nsec) + kTick;
-  // In this order, whatever comes between the two makes it later rather than earlier.
-  const auto age = std::chrono::system_clock::now().time_since_epoch() - since_epoch;
-  return Clock::now() - age;
+  const Moment now = now_in_both();
+  return now.steady - (now.system.time_since_epoch() - since_epoch);
 }
 
 /// Gives `from` the name `to` unless something has it. 0, or what errno says. Not every file system

@@ -55,13 +55,21 @@ int Listener::add(const Address& address) {
   return 0;
 }
 
+/// 0 when there is none. Where most are taken, one that is free there is found by asking there.
+int Listener::free_port_at(const Address& address) {
+  Listener listener;
+  return listener.add(address) == 0 ? listener.port_ : 0;
+}
+
 Result<Listener> Listener::open(const std::vector<Address>& addresses, int port) {
   int error = 0;
+  int number = port;
   for (int tries = 0; tries < kTries; ++tries) {
     Listener listener;
-    listener.port_ = port;
+    listener.port_ = number;
     for (const Address& address : addresses) {
       error = listener.add(address);
+      if (error == EADDRINUSE && port == 0) number = free_port_at(address);
       if (error != 0 && !is_not_there(error)) break;
       error = 0;
     }

@@ -28,6 +28,7 @@ class Listener {
  private:
   Listener() = default;
   int add(const Address& address);
+  static int free_port_at(const Address& address);
 
   std::vector<UniqueFd> sockets_;
   std::vector<Address> addresses_;

@@ -141,7 +141,8 @@ TEST_CASE("a wait whose deadline races with what it waits for never upsets the c
   StoreClient waiter = client_of(store);
   StoreClient setter = client_of(store);
   int came = 0, timed_out = 0;
-  for (int round = 0; round < 200 || came == 0 || timed_out == 0; ++round) {
+  const auto both_were_seen = [&] { return came > 0 && timed_out > 0; };
+  for (int round = 0; round < 200 || (round < 10'000 && !both_were_seen()); ++round) {
     const std::string key = "k" + std::to_string(round);
     const auto delay = std::chrono::microseconds(50 * (round % 100));
     std::thread thread([&] {
@@ -153,6 +154,7 @@ TEST_CASE("a wait whose deadline races with what it waits for never upsets the c
     ++(waited ? came : timed_out);
     REQUIRE(*waiter.get(key) == "v");
   }
+  CHECK(both_were_seen());
 }
 
 TEST_CASE("nobody there: the client tries until its deadline and names the place") {

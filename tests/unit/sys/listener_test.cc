@@ -50,6 +50,25 @@ std::string error_of(const std::vector<Address>& addresses, int port) {
   return listener.error().message;
 }
 
+/// In a network of its own, with so few ports that nearly all of IPv4 can be taken.
+void listen_where_one_port_is_left(BorrowedFd output) {
+  if (::unshare(CLONE_NEWNET) != 0) ::_exit(3);
+  const UniqueFd range(::open("/proc/sys/net/ipv4/ip_local_port_range", O_WRONLY | O_CLOEXEC));
+  if (!write_all(range.borrow(), "40000 40099")) ::_exit(4);
+  std::vector<UniqueFd> taken;
+  for (int port = 40000; port < 40100; ++port) {
+    if (port == 40042) continue;
+    taken.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    socklen_t size = 0;
+    const sockaddr_storage storage = Address::parse("0.0.0.0")->socket_address(port, size);
+    if (::bind(taken.back().get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0)
+      ::_exit(5);
+  }
+  const auto listener = Listener::open({*Address::parse("::"), *Address::parse("0.0.0.0")}, 0);
+  const std::string told = listener ? std::to_string(listener->port()) : listener.error().message;
+  static_cast<void>(write_all(output, told));
+}
+
 }  // namespace
 
 TEST_CASE("a free port is the same at both loopback addresses, and both take connections") {
@@ -132,25 +151,6 @@ TEST_CASE(
     accept_from(listener.sockets()[0]).reset();  // whoever closes first keeps it in TIME_WAIT
   }
   CHECK(open({kIpv4}, port).port() == port);
-}
-
-/// In a network of its own, with so few ports that nearly all of IPv4 can be taken.
-void listen_where_one_port_is_left(BorrowedFd output) {
-  if (::unshare(CLONE_NEWNET) != 0) ::_exit(3);
-  const UniqueFd range(::open("/proc/sys/net/ipv4/ip_local_port_range", O_WRONLY | O_CLOEXEC));
-  if (!write_all(range.borrow(), "40000 40099")) ::_exit(4);
-  std::vector<UniqueFd> taken;
-  for (int port = 40000; port < 40100; ++port) {
-    if (port == 40042) continue;
-    taken.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    socklen_t size = 0;
-    const sockaddr_storage storage = Address::parse("0.0.0.0")->socket_address(port, size);
-    if (::bind(taken.back().get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0)
-      ::_exit(5);
-  }
-  const auto listener = Listener::open({*Address::parse("::"), *Address::parse("0.0.0.0")}, 0);
-  const std::string told = listener ? std::to_string(listener->port()) : listener.error().message;
-  static_cast<void>(write_all(output, told));
 }
 
 TEST_CASE("a port that is free at both addresses is found where most are taken at one") {
